@@ -1,0 +1,1 @@
+"""Adapters of the frameworks that kitaru supports itself; import them as `kitaru.adapters.<framework>`."""

@@ -1,0 +1,1 @@
+"""What adapters share: strategy checks, capture policies, passthrough, streams, limits."""

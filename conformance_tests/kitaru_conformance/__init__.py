@@ -1,0 +1,1 @@
+"""The published conformance suite: one exam for every adapter, journal and store."""

@@ -1,0 +1,1 @@
+"""kitaru: the durable runtime underneath AI agents."""

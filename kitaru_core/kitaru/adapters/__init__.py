@@ -1,0 +1,1 @@
+"""The promised import path of each adapter, nothing else."""

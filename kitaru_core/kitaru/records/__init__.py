@@ -1,0 +1,1 @@
+"""Frozen facts that the rooms hand each other; no behaviour, no imports of ours."""
