@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 from itertools import pairwise
 from threading import Lock
@@ -17,7 +18,7 @@ from urllib.parse import quote, quote_plus
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["REDACTED", "Redactor", "is_secret_name"]
+__all__ = ["REDACTED", "Redactor", "is_secret_name", "redact", "shared_redactor"]
 
 REDACTED: Final = "[redacted]"
 
@@ -177,3 +178,25 @@ def _redact_assignment(match: re.Match[str]) -> str:
         return match.group()
     quoted = value[0] if value[0] in "\"'" else ""
     return f"{name}{middle}{quoted}{REDACTED}{quoted}"
+
+
+_shared = Redactor()
+_environment_known = False
+
+
+def shared_redactor() -> Redactor:
+    """Return the redactor of this process; it knows the secrets of the environment and every secret that was read."""
+    global _environment_known  # noqa: PLW0603 - the environment is looked at once, on first use
+    if not _environment_known:
+        _environment_known = True
+        _shared.add_environment(os.environ)
+    return _shared
+
+
+def redact(value: object) -> object:
+    """Return a copy of plain data, or a text, without the secrets this process knows.
+
+    Args:
+        value: A text, or plain data as `Redactor.tree` takes it.
+    """
+    return shared_redactor().tree(value)
