@@ -235,7 +235,7 @@ def test_the_simplest_format_that_is_exact_is_chosen(value, codec):
 
 def test_an_exception_comes_back_with_its_parts():
     try:
-        raise TroubleError(3, hint="h") from KeyError("k")
+        raise TroubleError(3, hint="h") from KeyError("k")  # noqa: TRY301 - a traceback is wanted
     except TroubleError as error:
         copy = roundtrip(error)[1]
     assert type(copy) is TroubleError

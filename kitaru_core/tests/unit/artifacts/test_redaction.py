@@ -17,7 +17,8 @@ SECRET = 'hunter2/"é+'  # noqa: S105 - made up
 @pytest.mark.parametrize("name", [
     "OPENAI_API_KEY", "api_key", "apiKey", "apikey", "x-api-key", "AWS_SECRET_ACCESS_KEY",
     "password", "dbPassword",
-    "PASSWD", "client_secret", "Authorization", "proxy-authorization", "auth", "access_token", "GITHUB_TOKEN", "credentials",
+    "PASSWD", "client_secret", "Authorization", "proxy-authorization", "auth",
+    "access_token", "GITHUB_TOKEN", "credentials",
     "private_key", "set-cookie", "Secrets", "SSHKey",
 ])  # fmt: skip
 def test_names_of_secrets_are_recognised(name):
