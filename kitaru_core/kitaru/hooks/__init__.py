@@ -39,12 +39,12 @@ if TYPE_CHECKING:
     )
     from kitaru.hooks.loading import (
         Survey,
-        close_manager,
-        get_manager,
         survey,
     )
     from kitaru.hooks.manager import (
         HookManager,
+        close_manager,
+        get_manager,
     )
     from kitaru.hooks.markers import (
         HOOKSPEC_LEVEL,
@@ -109,8 +109,8 @@ _HOME: Final = {
     "Tool": "kitaru.hooks.facts",
     "Usage": "kitaru.hooks.facts",
     "Survey": "kitaru.hooks.loading",
-    "close_manager": "kitaru.hooks.loading",
-    "get_manager": "kitaru.hooks.loading",
+    "close_manager": "kitaru.hooks.manager",
+    "get_manager": "kitaru.hooks.manager",
     "survey": "kitaru.hooks.loading",
     "HookManager": "kitaru.hooks.manager",
     "HOOKSPEC_LEVEL": "kitaru.hooks.markers",

@@ -1,34 +1,25 @@
-"""Finding installed plugins, and the one manager of this process.
+"""Finding installed plugins: entry points of the group `kitaru`, ours as well as foreign ones.
 
-Plugins are entry points of the group `kitaru`, ours as well as foreign ones. They are looked for on first use, sorted
-by distribution and name, and all of them are checked before the first is registered. A plugin that is broken is an
-error, not a gap: a policy that silently stayed away would be worse than a run that does not start.
+They are taken in the order of distribution and name, and all of them are checked before the first is registered.
 """
 
 from __future__ import annotations
 
-import atexit
 import os
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Final, Literal
 
 from kitaru.errors import KitaruPluginError
-from kitaru.hooks.facts import RuntimeInfo
 from kitaru.hooks.isolation import describe
-from kitaru.hooks.manager import HookManager
 from kitaru.hooks.markers import PROJECT
 from kitaru.hooks.origin import Origin
 from kitaru.hooks.parts import Part, PluginInfo, check_claims, examine
 
-__all__ = ["Survey", "close_manager", "get_manager", "survey"]
+__all__ = ["Survey", "survey"]
 
-OWN_DISTRIBUTION: Final = "kitaru-core"
-
-_lock = threading.RLock()
-_manager: HookManager | None = None
+_OWN: Final = "kitaru-core"
 
 
 @dataclass(slots=True)
@@ -85,44 +76,6 @@ def survey(environ: Mapping[str, str] | None = None) -> Survey:
     return found
 
 
-def get_manager() -> HookManager:
-    """Return the manager of this process, with all installed plugins; they are loaded on the first call.
-
-    Returns:
-        The manager.
-
-    Raises:
-        KitaruPluginError: A plugin is broken, or two claim one name. It names plugin, distribution, version and hook;
-            further faults are notes on it. The next call tries again.
-    """
-    return _manager if _manager is not None else _load()
-
-
-def close_manager() -> None:
-    """Tell all plugins that the runtime closes, and forget them; done by itself when the interpreter ends."""
-    global _manager
-    with _lock:
-        manager, _manager = _manager, None
-    if manager is not None:
-        manager.closing(RuntimeInfo(version=_own_version(), pid=os.getpid()))
-
-
-def _load() -> HookManager:
-    global _manager  # noqa: PLW0603 - there is one manager to a process
-    with _lock:
-        if _manager is None:
-            found = survey()
-            if found.faults:
-                first, *others = found.faults
-                for fault in others:
-                    first.add_note(f"Also: {fault}")
-                raise first
-            manager = HookManager(trace=os.environ.get("KITARU_TRACE_HOOKS") == "1")
-            manager.add(found.parts)
-            _manager = manager
-        return _manager
-
-
 def _import(entry: metadata.EntryPoint, origin: Origin) -> object:
     try:
         return entry.load()
@@ -146,7 +99,7 @@ def _place(entry: metadata.EntryPoint) -> tuple[str, str]:
 
 def _disabled(origin: Origin, environ: Mapping[str, str]) -> bool:
     names = {name.strip() for name in environ.get("KITARU_PLUGINS_DISABLED", "").split(",")}
-    foreign = origin.distribution != OWN_DISTRIBUTION
+    foreign = origin.distribution != _OWN
     return origin.name in names or (foreign and environ.get("KITARU_PLUGINS_AUTOLOAD") == "0")
 
 
@@ -154,13 +107,3 @@ def _idle(origin: Origin, state: Literal["disabled", "broken"], trouble: str) ->
     return PluginInfo(
         name=origin.name, distribution=origin.distribution, version=origin.version, state=state, trouble=trouble
     )
-
-
-def _own_version() -> str:
-    try:
-        return metadata.version(OWN_DISTRIBUTION)
-    except metadata.PackageNotFoundError:
-        return ""
-
-
-atexit.register(close_manager)

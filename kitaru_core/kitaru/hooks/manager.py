@@ -2,10 +2,16 @@
 
 The methods have the names of the hooks without the prefix, and the same parameters. A caller in a hot place first looks
 at `boundary_hooks_active` or `record_hooks_active`, two plain attributes, and calls nothing when nobody listens.
+
+There is one manager to a process, made on first use with all installed plugins. A plugin that is broken is an error,
+not a gap: a policy that silently stayed away would be worse than a run that does not start.
 """
 
 from __future__ import annotations
 
+import atexit
+import os
+import threading
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, TypeVar
 
@@ -23,21 +29,26 @@ from kitaru.hooks.cards import (
     TargetDriver,
 )
 from kitaru.hooks.commands import collect_commands
-from kitaru.hooks.facts import Route, Summary, Tool, Usage
+from kitaru.hooks.facts import Route, RuntimeInfo, Summary, Tool, Usage
 from kitaru.hooks.isolation import Listener, answers, report, tell, tracing
+from kitaru.hooks.loading import survey
+from kitaru.hooks.ranges import installed_version
 from kitaru.hooks.registrar import Registrar
 from kitaru.hooks.scopes import PluginScope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from kitaru.hooks.facts import CommandGroup, RuntimeConfig, RuntimeInfo, ServerContext
+    from kitaru.hooks.facts import CommandGroup, RuntimeConfig, ServerContext
     from kitaru.records.boundary import Boundary
     from kitaru.records.record import Record
 
-__all__ = ["HookManager"]
+__all__ = ["HookManager", "close_manager", "get_manager"]
 
 _T = TypeVar("_T")
+
+_lock = threading.RLock()
+_manager: HookManager | None = None
 
 
 class HookManager(Registrar):
@@ -253,3 +264,44 @@ def _gather(kind: type[_T], listeners: Sequence[Listener], server: ServerContext
         for listener, given in answers(listeners, server=server)
         for one in _expect(list, listener, list(given) if isinstance(given, tuple) else given)
     ]
+
+
+def get_manager() -> HookManager:
+    """Return the manager of this process, with all installed plugins; they are loaded on the first call.
+
+    Returns:
+        The manager.
+
+    Raises:
+        KitaruPluginError: A plugin is broken, or two claim one name. It names plugin, distribution, version and hook;
+            further faults are notes on it. The next call tries again.
+    """
+    return _manager if _manager is not None else _load()
+
+
+def close_manager() -> None:
+    """Tell all plugins that the runtime closes, and forget them; done by itself when the interpreter ends."""
+    global _manager
+    with _lock:
+        manager, _manager = _manager, None
+    if manager is not None:
+        manager.closing(RuntimeInfo(version=installed_version("kitaru-core") or "", pid=os.getpid()))
+
+
+def _load() -> HookManager:
+    global _manager  # noqa: PLW0603 - there is one manager to a process
+    with _lock:
+        if _manager is None:
+            found = survey()
+            if found.faults:
+                first, *others = found.faults
+                for fault in others:
+                    first.add_note(f"Also: {fault}")
+                raise first
+            manager = HookManager(trace=os.environ.get("KITARU_TRACE_HOOKS") == "1")
+            manager.add(found.parts)
+            _manager = manager
+        return _manager
+
+
+atexit.register(close_manager)
