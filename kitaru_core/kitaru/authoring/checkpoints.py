@@ -45,7 +45,7 @@ class Checkpoint(Generic[P, R]):
         name: The checkpoint's name.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keyword-only options of a decorator
         self,
         function: Callable[P, R],
         *,
@@ -389,8 +389,8 @@ def checkpoint(func: Callable[P, R] | None = None, /, **options: Any) -> Any:
             `inline` or `isolated` (a child process of its own); `cache`, whether its values may be shared across
             executions; `effect`, what running it twice would mean (`pure`, `idempotent`, `irreversible`); `reconcile`,
             for an irreversible one, a function that says what became of a call whose outcome is unknown;
-            `business_key`, a function of the arguments whose text goes into the idempotency key; `timeout`, seconds an attempt may take;
-            `version`, replaces the digest of the source text in the cache key.
+            `business_key`, a function of the arguments whose text goes into the idempotency key; `timeout`, seconds an
+            attempt may take; `version`, replaces the digest of the source text in the cache key.
 
     Returns:
         The checkpoint, or a decorator that makes one.

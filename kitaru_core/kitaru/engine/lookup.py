@@ -18,8 +18,9 @@ __all__ = ["find_value", "visible_artifacts"]
 
 
 def visible_artifacts(records: list[Record], calls: dict[str, RecordedCall]) -> list[tuple[int, ArtifactSaved]]:
-    """Return the saved artifacts a reader is shown, with their places: the last version of each, of attempts that
-    count.
+    """Return the saved artifacts a reader is shown, with their places.
+
+    Of each name only the last version counts, and only attempts that led to the call's value.
 
     Args:
         records: The execution's records.

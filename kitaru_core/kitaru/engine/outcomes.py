@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["execution_failure", "execution_result", "raise_unless_completed"]
 
 _LOST = (
-    "The runner of this execution is gone: its process was killed, or its machine went away. Nothing that was completed "
-    "is lost."
+    "The runner of this execution is gone: its process was killed, or its machine went away. Nothing that was "
+    "completed is lost."
 )
 
 

@@ -16,13 +16,13 @@ _ADVICE = {
         "it is read-only for this user. Make the file and its folder writable, or name another store in KITARU_STORE"
     ),
     "corrupt": (
-        "it is damaged. kitaru does not touch it any further. Put a backup in its place, or move the file away to begin "
-        "a new one; `sqlite3 FILE .recover` may save what is left"
+        "it is damaged. kitaru does not touch it any further. Put a backup in its place, or move the file away to "
+        "begin a new one; `sqlite3 FILE .recover` may save what is left"
     ),
     "locked": ("another process has kept it locked for a minute. End that process or wait for it, then try again"),
     "io": (
-        "reading or writing it failed. Check that the folder exists, is writable and is on a sound disk, or name another "
-        "store in KITARU_STORE"
+        "reading or writing it failed. Check that the folder exists, is writable and is on a sound disk, or name "
+        "another store in KITARU_STORE"
     ),
 }
 _REASONS = {

@@ -287,7 +287,7 @@ class _Reader:
                 saved=saved,
             )
 
-    def _artifact(  # noqa: PLR0913 - the fields of one artifact
+    def _artifact(
         self,
         seq: int,
         ref: PayloadRef,
