@@ -46,9 +46,9 @@ _FIXED_BY_OVERRIDE = ("model", "name", "toolsets", "tools")
 class KitaruAgent(WrapperAgent[AgentDepsT, OutputDataT]):
     """An agent whose runs are durable; the wrapped agent stays as it is and can still be used on its own.
 
-    At flow scope every model request, tool call and MCP call becomes a checkpoint of the flow (strategy `calls`), or the
-    whole run becomes one (strategy `turn`). Outside a flow a run opens one for itself. Inside a checkpoint of the flow a
-    run passes straight through, and that checkpoint is the boundary.
+    At flow scope every model request, tool call and MCP call becomes a checkpoint of the flow (strategy `calls`), or
+    the whole run becomes one (strategy `turn`). Outside a flow a run opens one for itself. Inside a checkpoint of the
+    flow a run passes straight through, and that checkpoint is the boundary.
     """
 
     def __init__(  # noqa: PLR0913 - the published constructor
@@ -127,7 +127,10 @@ class KitaruAgent(WrapperAgent[AgentDepsT, OutputDataT]):
 
     @name.setter
     def name(self, value: str | None) -> None:
-        msg = f"The name of a KitaruAgent is fixed: executions of {self._name!r} are found by it. Wrap the agent anew."
+        msg = (
+            f"A KitaruAgent cannot be renamed to {value!r}, because executions of {self._name!r} are found by that name. "
+            "Wrap the agent anew."
+        )
         raise UserError(msg)
 
     @property
@@ -337,7 +340,12 @@ class KitaruAgent(WrapperAgent[AgentDepsT, OutputDataT]):
         if kwargs.get("workspace") is not None and (seam.in_flow() or seam.current_scope() is None):
             msg = "workspace= cannot be used in a durable run, because calls on a workspace would not be recorded."
             raise KitaruUsageError(msg)
-        if self._remembers and self._history and kwargs.get("message_history") is None and not kwargs.get("conversation"):
+        if (
+            self._remembers
+            and self._history
+            and kwargs.get("message_history") is None
+            and not kwargs.get("conversation")
+        ):
             kwargs["message_history"] = list(self._history)
         kwargs["capabilities"] = [*(kwargs.get("capabilities") or ()), self._durability]
         return kwargs

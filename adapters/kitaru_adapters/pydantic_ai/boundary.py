@@ -237,7 +237,7 @@ class UnitBackend(CallableOperationBackend[CheckpointConfig]):
 
 
 def _stamped(payload: object, ctx: RunContext[Any]) -> object:
-    """Put the run on the response now, as the framework does next: the next request then carries the very same bytes."""
+    """Put the run on the response now, as the framework does next: the next request then holds the same bytes."""
     if isinstance(payload, dict) and "parts" in payload:
         payload["run_id"] = payload.get("run_id") or ctx.run_id
         payload["conversation_id"] = payload.get("conversation_id") or ctx.conversation_id

@@ -1,4 +1,4 @@
-"""Messages, tool results and run results as plain JSON-ready data, and back; the framework's own codec does the work."""
+"""Messages and tool results as plain JSON-ready data, and back; the framework's own codec does the work."""
 
 from __future__ import annotations
 

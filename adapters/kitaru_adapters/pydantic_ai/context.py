@@ -28,7 +28,9 @@ class KitaruRunContext(DurableRunContext[Any]):
         return cls.serialize_run_context(ctx)
 
     @classmethod
-    def load(cls, data: dict[str, Any], *, deps: object, agent: AbstractAgent[Any, Any] | None = None) -> RunContext[Any]:
+    def load(
+        cls, data: dict[str, Any], *, deps: object, agent: AbstractAgent[Any, Any] | None = None
+    ) -> RunContext[Any]:
         """Rebuild a context.
 
         Args:

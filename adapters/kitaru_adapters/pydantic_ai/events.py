@@ -108,7 +108,9 @@ class RunEvents:
             "toolset_kind": kind,
             "capture_mode": mode,
             "fan_out_from": self._asked,
-            "outcome": outcome.carried.get("kind") if outcome is not None and isinstance(outcome.carried, dict) else None,
+            "outcome": outcome.carried.get("kind")
+            if outcome is not None and isinstance(outcome.carried, dict)
+            else None,
             "cache_status": _CACHE.get(outcome.cache_status) if outcome is not None else None,
         }
         self._events.append(_known(event))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
@@ -14,6 +13,8 @@ from pydantic_ai.tools import Tool
 from kitaru.errors import KitaruUsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from pydantic_ai.toolsets import AbstractToolset, ToolsetTool
 
 __all__ = ["HitlMarker", "hitl_marker", "hitl_tool"]

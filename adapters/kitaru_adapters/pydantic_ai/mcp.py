@@ -57,7 +57,7 @@ class KitaruMCPServer(KitaruToolset):
             await self._connected()
         return self
 
-    async def __aexit__(self, *args: Any) -> bool | None:
+    async def __aexit__(self, *args: object) -> bool | None:
         """Close the session if one was opened, however the run ended."""
         async with self._lock:
             if not self._entered:

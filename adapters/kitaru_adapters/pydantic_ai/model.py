@@ -96,9 +96,7 @@ class KitaruModel(WrapperModel):
             return stream.get()
 
         response = await self._as_unit(inputs, consume, streaming=True)
-        yield CompletedStreamedResponse(
-            response, model_request_parameters=model_request_parameters, replay_events=True
-        )
+        yield CompletedStreamedResponse(response, model_request_parameters=model_request_parameters, replay_events=True)
 
     async def _as_unit(
         self, inputs: tuple[Any, ...], request: Callable[[], Awaitable[ModelResponse]], *, streaming: bool

@@ -1,4 +1,4 @@
-"""A run inside a checkpoint of the flow: nothing is recorded on its own, but what happened is noted on that checkpoint."""
+"""A run inside a checkpoint of the flow: it has no records of its own; what happened is noted on that checkpoint."""
 
 from __future__ import annotations
 
@@ -52,18 +52,19 @@ async def observed_run(
     try:
         result = await handler()
     except Exception as error:
-        _write(settings, call, label, ctx.messages, started, error)
+        _write(settings, call, label, ctx.messages, seconds=time.monotonic() - started, error=error)
         raise
-    _write(settings, call, label, result.new_messages(), started, None)
+    _write(settings, call, label, result.new_messages(), seconds=time.monotonic() - started, error=None)
     return result
 
 
-def _write(  # noqa: PLR0913 - one record of one run
+def _write(
     settings: Settings,
     call: seam.Call,
     label: str,
     messages: Sequence[ModelMessage],
-    started: float,
+    *,
+    seconds: float,
     error: BaseException | None,
 ) -> None:
     events = _events(settings, call, label, messages)
@@ -75,7 +76,7 @@ def _write(  # noqa: PLR0913 - one record of one run
         "tool_call_count": sum(event["kind"] == "tool_call" for event in events),
         "total_events": len(events),
         "event_ids_in_order": [event["event_id"] for event in events],
-        "duration_ms": round((time.monotonic() - started) * 1000, 3),
+        "duration_ms": round(seconds * 1000, 3),
         "checkpoint_name": call.name,
         "checkpoint_id": call.call_id,
         "exec_id": call.execution_id,
@@ -87,15 +88,10 @@ def _write(  # noqa: PLR0913 - one record of one run
     call.save(f"run_summary{suffix}", summary)
 
 
-def _events(
-    settings: Settings, call: seam.Call, label: str, messages: Sequence[ModelMessage]
-) -> list[dict[str, Any]]:
+def _events(settings: Settings, call: seam.Call, label: str, messages: Sequence[ModelMessage]) -> list[dict[str, Any]]:
     events: list[dict[str, Any]] = []
     returned = {
-        part.tool_call_id: part
-        for message in messages
-        for part in message.parts
-        if isinstance(part, ToolReturnPart)
+        part.tool_call_id: part for message in messages for part in message.parts if isinstance(part, ToolReturnPart)
     }
     prompt: ModelRequest | None = None
     turn = 0
@@ -104,7 +100,7 @@ def _events(
             prompt = message
             continue
         turn += 1
-        events.append(_model_event(settings, call, label, turn, prompt, message))
+        events.append(_model_event(settings, call, f"{label}_llm_call_{turn}", turn, (prompt, message)))
         for part in message.tool_calls:
             mode = settings.capture.for_tool(part.tool_name)
             if mode is not None:
@@ -126,16 +122,15 @@ def _events(
     return events
 
 
-def _model_event(  # noqa: PLR0913 - one event of one run
+def _model_event(
     settings: Settings,
     call: seam.Call,
-    label: str,
+    event_id: str,
     turn: int,
-    prompt: ModelRequest | None,
-    response: ModelResponse,
+    exchange: tuple[ModelRequest | None, ModelResponse],
 ) -> dict[str, Any]:
+    prompt, response = exchange
     data = _MESSAGE.dump_python(response, mode="json")
-    event_id = f"{label}_llm_call_{turn}"
     usage = token_usage(data.get("usage") or {})
     call.record_usage(
         usage_record(
@@ -152,9 +147,9 @@ def _model_event(  # noqa: PLR0913 - one event of one run
         )
     )
     if settings.capture.save_prompts and prompt is not None:
-        call.save(f"llm_call_{turn}_prompt__{label}", _MESSAGE.dump_python(prompt, mode="json"), type="prompt")
+        call.save(f"{event_id}__prompt", _MESSAGE.dump_python(prompt, mode="json"), type="prompt")
     if settings.capture.save_responses:
-        call.save(f"llm_call_{turn}_response__{label}", data, type="response")
+        call.save(f"{event_id}__response", data, type="response")
     return {
         "event_id": event_id,
         "kind": "llm_call",
@@ -167,9 +162,7 @@ def _model_event(  # noqa: PLR0913 - one event of one run
     }
 
 
-def _save_tool(
-    call: seam.Call, label: str, number: int, args: dict[str, Any], returned: ToolReturnPart | None
-) -> None:
+def _save_tool(call: seam.Call, label: str, number: int, args: dict[str, Any], returned: ToolReturnPart | None) -> None:
     call.save(f"tool_call_{number}_args__{label}", bounded(args), type="input")
     if returned is not None:
         call.save(f"tool_call_{number}_result__{label}", bounded(returned.model_response_object()), type="output")

@@ -81,7 +81,7 @@ def _output_types(spec: Any) -> Iterator[Any]:
     elif isinstance(spec, Sequence) and not isinstance(spec, str):
         for part in spec:
             yield from _output_types(part)
-    elif isinstance(spec, type) or isinstance(spec, UnionType) or get_origin(spec) is not None:
+    elif isinstance(spec, (type, UnionType)) or get_origin(spec) is not None:
         yield spec
     elif inspect.isroutine(spec):
         yield _returned(spec)

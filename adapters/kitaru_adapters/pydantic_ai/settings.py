@@ -88,9 +88,7 @@ def make_settings(  # noqa: PLR0913 - the arguments of the public constructors
         model_config=check_config(model_checkpoint_config, argument="model_checkpoint_config"),
         tool_config=check_config(tool_checkpoint_config, argument="tool_checkpoint_config"),
         mcp_config=check_config(mcp_checkpoint_config, argument="mcp_checkpoint_config"),
-        named_configs=check_named_configs(
-            tool_checkpoint_config_by_name, argument="tool_checkpoint_config_by_name"
-        ),
+        named_configs=check_named_configs(tool_checkpoint_config_by_name, argument="tool_checkpoint_config_by_name"),
         turn_config=check_config(turn_checkpoint_config, argument="turn_checkpoint_config"),
         cost_calculator=cost_calculator,
         deps_cache_identity=deps_cache_identity,

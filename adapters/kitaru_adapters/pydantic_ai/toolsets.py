@@ -1,4 +1,4 @@
-"""Toolsets whose calls become units: one wrapper for every kind, at the leaves, so that run-time ones are covered too."""
+"""Toolsets whose calls become units: one wrapper for every kind, at the leaves, so that run-time ones are covered."""
 
 from __future__ import annotations
 
@@ -64,7 +64,9 @@ class KitaruToolset(WrapperToolset[Any]):
         # Forwarded with `id`, so that an id derived from an address stays marked as derived through the wrapper.
         return self.wrapped._explicit_id  # noqa: SLF001
 
-    def visit_and_replace(self, visitor: Callable[[AbstractToolset[Any]], AbstractToolset[Any]]) -> AbstractToolset[Any]:
+    def visit_and_replace(
+        self, visitor: Callable[[AbstractToolset[Any]], AbstractToolset[Any]]
+    ) -> AbstractToolset[Any]:
         """Return the toolset itself: what is inside is already wrapped.
 
         Args:

@@ -82,7 +82,7 @@ def wait_for_input(
     question: str | None = None,
     schema: object = bool,
     name: str | None = None,
-    timeout: float | None = None,  # noqa: ASYNC109 - the polling window of the wait, as in kitaru.wait
+    timeout: float | None = None,
     metadata: Mapping[str, object] | None = None,
 ) -> Any:
     """Ask a person from the body of a tool that runs at flow scope.
@@ -299,4 +299,3 @@ def _metadata(
     extra = dict(requests.metadata.get(call_id) or {}) if requests is not None else {}
     extra.pop(_PRIVATE, None)
     return {**known, "tool_args": dict(args), **({"metadata": extra} if extra else {})}
-
