@@ -17,7 +17,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from offline_model import offline_model
+from research_model import offline_model
 from pydantic_ai import Agent, RunContext
 from pydantic_ai.models import infer_model
 from work_log import CRASH_VARIABLE, CountedModel, begin

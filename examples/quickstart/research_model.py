@@ -54,7 +54,9 @@ def _answer(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
     if "approve_publish" not in returned:
         return _call(("approve_publish", {"summary": brief}))
     approved = returned["approve_publish"][-1] is True
-    return ModelResponse(parts=[TextPart(brief if approved else f"# {question}\n\nA person chose not to publish this.")])
+    return ModelResponse(
+        parts=[TextPart(brief if approved else f"# {question}\n\nA person chose not to publish this.")]
+    )
 
 
 def _question(messages: Sequence[ModelMessage]) -> str:
