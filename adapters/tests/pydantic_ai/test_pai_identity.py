@@ -81,7 +81,8 @@ def test_a_retry_of_the_framework_is_a_second_unit_and_both_are_reused(lab, call
     def guess(n: int) -> str:
         lab.counts["guess"] += 1
         if n != 7:
-            raise ModelRetry("higher")
+            msg = "higher"
+            raise ModelRetry(msg)
         return "right"
 
     agent = lab.agent(call("guess", "g1", n=5), call("guess", "g2", n=7), "done", tools=[guess])

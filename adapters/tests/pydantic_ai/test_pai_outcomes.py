@@ -54,7 +54,8 @@ def test_a_validation_error_in_a_tool_is_a_signal_too(lab, call):
 def test_an_unexpected_error_fails_the_unit_and_the_flow_with_its_own_type(lab, call):
     def broken() -> str:
         lab.counts["broken"] += 1
-        raise LookupError("gone")
+        msg = "gone"
+        raise LookupError(msg)
 
     agent = lab.agent(call("broken"), "done", tools=[broken], tool_checkpoint_config={"retries": 2})
     handle = lab.run(lambda: agent.run_sync("go").output)
@@ -67,7 +68,8 @@ def test_an_unexpected_error_fails_the_unit_and_the_flow_with_its_own_type(lab, 
 def test_signals_never_use_up_durable_retries(lab, call):
     def never() -> str:
         lab.counts["never"] += 1
-        raise ModelRetry("again")
+        msg = "again"
+        raise ModelRetry(msg)
 
     agent = lab.agent(
         call("never", "a"), call("never", "b"), "done", tools=[never], tool_checkpoint_config={"retries": 5}

@@ -47,7 +47,8 @@ def test_outside_a_flow_one_is_opened_and_the_frameworks_result_comes_back(lab, 
 
 def test_a_run_that_fails_outside_a_flow_raises_its_own_error(lab, call):
     def broken() -> str:
-        raise LookupError("gone")
+        msg = "gone"
+        raise LookupError(msg)
 
     agent = lab.agent(call("broken"), tools=[broken])
     with pytest.raises(LookupError, match="gone"):

@@ -83,7 +83,8 @@ def test_a_stream_that_breaks_after_output_is_not_retried_as_one_that_did_not_op
     async def breaking(_messages, _info):
         attempts.append(1)
         yield "half "
-        raise ConnectionError("line is down")
+        msg = "line is down"
+        raise ConnectionError(msg)
 
     agent = KitaruAgent(
         Agent(FunctionModel(stream_function=breaking), name="bot"),
@@ -103,7 +104,8 @@ def test_output_validation_retries_are_read_back(lab):
     def check(output: str) -> str:
         lab.counts["check"] += 1
         if output == "no":
-            raise ModelRetry("say yes")
+            msg = "say yes"
+            raise ModelRetry(msg)
         return output
 
     agent = KitaruAgent(inner)
@@ -125,7 +127,8 @@ def test_an_output_function_that_sends_the_model_back_does_so_on_a_rerun(lab):
     def check(text: str) -> str:
         lab.counts["check"] += 1
         if text == "no":
-            raise ModelRetry("say yes")
+            msg = "say yes"
+            raise ModelRetry(msg)
         return text
 
     agent = lab.agent("no", "yes", output_type=TextOutput(check))
@@ -162,7 +165,8 @@ def test_live_events_tell_what_happens_and_never_what_was_said(lab, call):
 def test_a_broken_stream_is_published_as_failed_without_its_text(lab):
     async def breaking(_messages, _info):
         yield "half "
-        raise ConnectionError("password=hunter2")
+        msg = "password=hunter2"
+        raise ConnectionError(msg)
 
     agent = KitaruAgent(Agent(FunctionModel(stream_function=breaking), name="bot"), event_stream_handler=collector([]))
     handle = lab.run(lambda: agent.run_sync("go").output)
