@@ -17,6 +17,7 @@ from pydantic_ai.tools import AgentDepsT
 from kitaru import seam
 from kitaru.errors import KitaruRuntimeError, KitaruUsageError
 from kitaru_adapters.kit.configs import with_config
+from kitaru_adapters.kit.loops import own_event_loop
 from kitaru_adapters.pydantic_ai.capability import RUN_HANDLER, KitaruDurability
 from kitaru_adapters.pydantic_ai.outcomes import add_usage, usage_delta
 from kitaru_adapters.pydantic_ai.results import dump_run, load_run
@@ -189,6 +190,7 @@ class KitaruAgent(WrapperAgent[AgentDepsT, OutputDataT]):
         try:
             asyncio.get_running_loop()
         except RuntimeError:
+            own_event_loop()
             return super().run_sync(*args, **_translated(kwargs))
         msg = f"run_sync() cannot be called while an event loop is running; use `await {self._name}.run(...)` instead."
         raise KitaruUsageError(msg)
@@ -234,6 +236,7 @@ class KitaruAgent(WrapperAgent[AgentDepsT, OutputDataT]):
         Returns:
             The framework's streamed result.
         """
+        own_event_loop()
         return self.wrapped.run_stream_sync(*args, **self._prepared(kwargs))
 
     def run_stream_events(self, *args: Any, **kwargs: Any) -> Any:
