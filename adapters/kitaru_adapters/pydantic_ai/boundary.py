@@ -99,17 +99,19 @@ def worth_retrying(error: BaseException) -> bool:
 class UnitBackend(CallableOperationBackend[CheckpointConfig]):
     """Runs each of the framework's durable operations as one unit, on the loop and in the task that asked for it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, by_position: bool = False) -> None:
         """Prepare a backend for one agent.
 
         Args:
             settings: What the caller set.
+            by_position: Whether calls are found by their place in the flow, for runs whose ids are not stable.
         """
         config = RoleBasedOperationConfig[CheckpointConfig](
             model=settings.model_config, event={}, capability={}, tool=settings.tool_config
         )
         super().__init__(namer=JournalOperationNamer(settings.agent_name), config=config)
         self._settings = settings
+        self._by_position = by_position
 
     async def execute(
         self,
@@ -199,7 +201,7 @@ class UnitBackend(CallableOperationBackend[CheckpointConfig]):
             adapter=ADAPTER,
             kind="model",
             type="llm_call",
-            key=state.request_key(ctx.run_step, "request"),
+            key=None if self._by_position else state.request_key(ctx.run_step, "request"),
             identity=identity,
             inputs={"model": identity["model"], "settings": identity["settings"]},
             history=encoded if self._settings.capture.save_prompts else None,

@@ -106,7 +106,7 @@ class KitaruModel(WrapperModel):
         async def body() -> object:
             return JSON_CODEC.dump(ModelResponse, await request())
 
-        payload = await UnitBackend(self._kitaru).execute(
+        payload = await UnitBackend(self._kitaru, by_position=True).execute(
             operation_id=ModelRequestId(None, streaming=streaming, model_name=self.wrapped.model_name),
             name="model.request",
             body=body,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
 
     from kitaru_adapters.pydantic_ai.events import RunEvents
 
-__all__ = ["RunState", "conversation_id_from_run_id", "default_run_id", "forget", "run_state"]
+__all__ = ["CALLING", "RunState", "conversation_id_from_run_id", "default_run_id", "forget", "run_state"]
+
+
+CALLING: ContextVar[RunContext[Any] | None] = ContextVar("kitaru_pydantic_ai_calling", default=None)
+"""The call whose tool body runs at flow scope here, if there is one."""
 
 
 @dataclass
@@ -131,7 +136,7 @@ def default_run_id(agent_name: str) -> str | None:
     scope = seam.current_scope()
     if scope is None or not seam.in_flow():
         return None
-    parent = current_run_context()
+    parent = CALLING.get() or current_run_context()
     name = slug(agent_name, fallback="agent")
     label = name if parent is None or parent.run_id is None else _nested(parent, name)
     prefix = "" if label.startswith(f"{scope.lineage_id}/") else f"{scope.lineage_id}/"

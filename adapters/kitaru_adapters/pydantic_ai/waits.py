@@ -14,7 +14,7 @@ from kitaru.errors import KitaruUsageError
 from kitaru_adapters.kit.names import identifier, slug
 from kitaru_adapters.pydantic_ai.framework import current_run_context
 from kitaru_adapters.pydantic_ai.hitl import hitl_marker
-from kitaru_adapters.pydantic_ai.runs import run_state
+from kitaru_adapters.pydantic_ai.runs import CALLING, run_state
 from kitaru_adapters.pydantic_ai.types import ADAPTER
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def wait_for_input(
     Raises:
         KitaruUsageError: The tool runs inside a checkpoint, or its call has no id to name the wait by.
     """
-    ctx = current_run_context()
+    ctx = CALLING.get() or current_run_context()
     if seam.in_checkpoint():
         tool = f"Tool {ctx.tool_name!r}" if ctx is not None and ctx.tool_name else "This code"
         msg = f"{tool} waits for input inside a checkpoint, where an execution cannot pause. {REMEDIES}"
@@ -172,13 +172,14 @@ async def suspendable(ctx: RunContext[Any], run: Callable[[], Awaitable[Any]]) -
         CallDeferred: The body waits for a person; the batch of calls carries the wait to flow scope.
     """
     frame = _Frame()
-    token = _FRAME.set(frame)
+    token, calling = _FRAME.set(frame), CALLING.set(ctx)
     try:
         return await run()
     except seam.Suspension as suspension:
         paused = _Paused(ctx.tool_call_id or "", suspension, frame.questions, lambda: suspendable(ctx, run))
     finally:
         _FRAME.reset(token)
+        CALLING.reset(calling)
     _pending(ctx)[paused.call_id] = paused
     raise CallDeferred(metadata={_PRIVATE: True})
 

@@ -97,7 +97,7 @@ def test_cancellation_records_nothing(lab, call):
     assert [(c.name, c.status) for c in lab.calls(handle) if c.name == "slow_tool" and c.status == "completed"] == []
     lab.retry(handle)
     assert handle.get() == "done"
-    assert lab.counts == {"bot": 1, "slow": 2}
+    assert lab.counts == {"bot": 2, "slow": 2}
 
 
 @dataclass
