@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic_ai.exceptions import ApprovalRequired, CallDeferred, ModelRetry, ToolFailed
 
+import msgspec
+
 import kitaru
 from kitaru import seam
 from kitaru.errors import KitaruUsageError
@@ -37,9 +39,18 @@ REMEDIES = (
 
 @dataclass
 class _Frame:
-    """What the body of one tool at flow scope asked for."""
+    """What the body of one tool at flow scope asked for, and where that body stands."""
 
+    place: str
     questions: list[seam.Question] = field(default_factory=list)
+
+    def ask(self, name: str, *, timeout: float | None, **shown: Any) -> Any:
+        """Ask without staying: where the answer is missing, the batch of calls waits for it at flow scope."""
+        asked = seam.Question(
+            name=name, timeout=timeout, key=f"{self.place}/{name}/{len(self.questions)}", **shown
+        )
+        self.questions.append(asked)
+        return seam.ask([msgspec.structs.replace(asked, timeout=0)])[0]
 
 
 @dataclass(frozen=True)
@@ -112,20 +123,7 @@ def wait_for_input(
     frame = _FRAME.get()
     if frame is None or name is None:
         return kitaru.wait(schema=schema, name=name, question=question, timeout=timeout, metadata=shown)
-    asked = seam.Question(name=name, schema=schema, question=question, metadata=shown, timeout=0)
-    frame.questions.append(_with_window(asked, timeout))
-    return seam.ask([asked])[0]
-
-
-def _with_window(question: seam.Question, timeout: float | None) -> seam.Question:
-    return seam.Question(
-        name=question.name,
-        schema=question.schema,
-        question=question.question,
-        metadata=question.metadata,
-        timeout=timeout,
-        bound_to=question.bound_to,
-    )
+    return frame.ask(name, schema=schema, question=question, metadata=shown, timeout=timeout)
 
 
 def _call_id(tool: str, call_id: str | None) -> str:
@@ -171,7 +169,7 @@ async def suspendable(ctx: RunContext[Any], run: Callable[[], Awaitable[Any]]) -
     Raises:
         CallDeferred: The body waits for a person; the batch of calls carries the wait to flow scope.
     """
-    frame = _Frame()
+    frame = _Frame(run_state(ctx).key(f"step{ctx.run_step}", "wait", ctx.tool_call_id))
     token, calling = _FRAME.set(frame), CALLING.set(ctx)
     try:
         return await run()

@@ -12,11 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from kitaru.artifacts.codecs import digest
 from kitaru.crash_points import hit
 from kitaru.engine import payloads, schemas
 from kitaru.engine.scope import flow_scope
 from kitaru.engine.signals import ExecutionAborted, Suspension
-from kitaru.errors import KitaruContextError, KitaruDivergenceError, KitaruUsageError, KitaruWaitValidationError
+from kitaru.errors import (
+    KitaruContextError,
+    KitaruDivergenceError,
+    KitaruEncodingError,
+    KitaruUsageError,
+    KitaruWaitValidationError,
+)
 from kitaru.journal.api import Draft
 from kitaru.records.facts import WaitAborted, WaitOpened, WaitResolved
 
@@ -39,6 +46,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
         metadata: JSON-ready data shown with it.
         timeout: Seconds the runner stays to look for the answer; `None` takes the default, 0 leaves at once.
         bound_to: What is shown for approval. Its digest is stored; an answer is void when it changes.
+        key: Makes asking again in one run of the body the same question, instead of a second one of that name.
     """
 
     name: str
@@ -47,6 +55,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, Any] | None = None
     timeout: float | None = None
     bound_to: Any = None
+    key: str | None = None
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -200,8 +209,12 @@ def _prepare(run: Run, questions: Sequence[Question]) -> tuple[list[Draft], list
     drafts: list[Draft] = []
     states: list[WaitState] = []
     for question in questions:
+        asked = run.asked.get(question.key) if question.key is not None else None
+        if asked is not None:
+            states.append(asked)
+            continue
         schema = schemas.json_schema(question.schema)
-        bound = None if question.bound_to is None else payloads.digest(question.bound_to)
+        bound = None if question.bound_to is None else digest(question.bound_to)
         _check(question)
         name = _next_name(run, question)
         state = run.waits.get(name)
@@ -216,6 +229,8 @@ def _prepare(run: Run, questions: Sequence[Question]) -> tuple[list[Draft], list
             run.waits[name] = state
             drafts.append(Draft(state.opened))
         states.append(state)
+        if question.key is not None:
+            run.asked[question.key] = state
     return drafts, states
 
 
@@ -235,14 +250,16 @@ def _next_name(run: Run, question: Question) -> str:
 def _void(state: WaitState) -> Draft:
     state.aborted = True
     return Draft(
-        WaitAborted(at=time.time(), wait_id=state.opened.wait_id, name=state.opened.name, void=True, by={"surface": "flow"})
+        WaitAborted(
+            at=time.time(), wait_id=state.opened.wait_id, name=state.opened.name, void=True, by={"surface": "flow"}
+        )
     )
 
 
 def _opened(run: Run, question: Question, name: str, schema: dict[str, Any] | None, bound: str | None) -> WaitOpened:
     try:
         metadata = msgspec.json.decode(payloads.to_json(question.metadata or {}))
-    except payloads.KitaruEncodingError as error:
+    except KitaruEncodingError as error:
         msg = f"wait(metadata=) takes JSON-ready values: {error}"
         raise KitaruUsageError(msg) from error
     return WaitOpened(
