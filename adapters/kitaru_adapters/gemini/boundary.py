@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -22,6 +21,8 @@ from kitaru_adapters.gemini.values import digest
 from kitaru_adapters.kit.configs import CheckpointConfig, with_config
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kitaru.seam import Call
     from kitaru_adapters.gemini.request import GeminiInteractionRequest
 
@@ -108,7 +109,7 @@ def unit_for(settings: RunnerSettings, request: GeminiInteractionRequest, surfac
 class Attempt:
     """One attempt of one turn: builds what it needs, runs it, and has it recorded."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the facts of one attempt, by name
         self,
         settings: RunnerSettings,
         request: GeminiInteractionRequest,

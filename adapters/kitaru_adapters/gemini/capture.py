@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from kitaru.errors import KitaruRuntimeError, KitaruUsageError
-from kitaru_adapters.gemini.values import digest
+from kitaru_adapters.gemini.values import JsonData, digest
 
 if TYPE_CHECKING:
     from kitaru.seam import Call
@@ -19,7 +19,9 @@ __all__ = ["Capture", "GeminiInteractionCapturePolicy", "redacted", "request_man
 
 _HIDDEN = "[hidden]"
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
-_SECRET_WORDS = frozenset({"secret", "password", "passwd", "passphrase", "credential", "credentials", "authorization", "cookie"})
+_SECRET_WORDS = frozenset(
+    {"secret", "password", "passwd", "passphrase", "credential", "credentials", "authorization", "cookie"}
+)
 _SECRET_CONTAINERS = frozenset({"headers", "header", "env", "auth"})
 _SECRET_ENDINGS = (("api", "key"), ("private", "key"), ("access", "key"), ("signing", "key"), ("key",), ("token",))
 _HARMLESS_ENDINGS = frozenset({("page", "token"), ("max", "token")})
@@ -63,7 +65,7 @@ class GeminiInteractionCapturePolicy:
         """
         for switch in fields(self):
             if not isinstance(getattr(self, switch.name), bool):
-                msg = f"GeminiInteractionCapturePolicy({switch.name}={getattr(self, switch.name)!r}) must be True or False."
+                msg = f"Capture policy: {switch.name}={getattr(self, switch.name)!r} must be True or False."
                 raise KitaruUsageError(msg)
 
 
@@ -77,7 +79,7 @@ def is_secret_name(name: str) -> bool:
     return any(words[-len(ending) :] == ending for ending in _SECRET_ENDINGS)
 
 
-def redacted(value: object, *, inside_secret: bool = False) -> Any:
+def redacted(value: object, *, inside_secret: bool = False) -> JsonData:
     """Return a copy of JSON data without secrets.
 
     Args:
@@ -113,7 +115,15 @@ def request_manifest(
         JSON data: kind, target, ids, flags, counts, configuration, and hash and length of the input.
     """
     hide = redacted if redact else (lambda value: value)
-    settings = ("environment", "generation_config", "agent_config", "response_format", "service_tier", "labels", "extra")
+    settings = (
+        "environment",
+        "generation_config",
+        "agent_config",
+        "response_format",
+        "service_tier",
+        "labels",
+        "extra",
+    )
     manifest: dict[str, Any] = {
         "kind": request.kind,
         "target_kind": request.target_kind,
@@ -170,7 +180,7 @@ class Capture:
         name = f"{kind}__{self._runner_name}_{self._label}"
         try:
             self._call.save(name, value, type=type_)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the answer is paid for; the policy says whether this loses it
             self._trouble(f"artifact {name}", error, fatal=self._policy.fail_on_artifact_capture_error)
             return None
         return name
@@ -189,14 +199,14 @@ class Capture:
             return
         try:
             self._call.log(**{key: {self._label: dict(value)}})
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - as above
             self._trouble(f"metadata {key}", error, fatal=self._policy.fail_on_event_persistence_error)
 
     def _trouble(self, what: str, error: Exception, *, fatal: bool) -> None:
         if fatal:
             msg = (
-                f"Gemini already answered, but {what} could not be saved ({type(error).__name__}). Retrying this turn may "
-                "duplicate the work; fix the store, or leave the fail_on_... switch of the capture policy off."
+                f"Gemini already answered, but {what} could not be saved ({type(error).__name__}). Retrying this turn "
+                "may duplicate the work; fix the store, or leave the fail_on_... switch of the capture policy off."
             )
             raise KitaruRuntimeError(msg) from error
         self.warnings.append(f"{what} could not be saved: {type(error).__name__}")

@@ -5,11 +5,13 @@ Only JSON is read here, never an object of the SDK, so values survive whatever e
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kitaru_adapters.gemini.types import FUNCTION_CALL, GeminiInteractionStepSummary, GeminiUsageSummary
-from kitaru_adapters.gemini.values import text_of
+from kitaru_adapters.gemini.values import JsonData, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["merge_hops", "output_text", "step_summaries", "usage_summary"]
 
@@ -155,7 +157,7 @@ def _merged_usage(usages: Sequence[Json]) -> Json:
     return {name: value for name, value in merged.items() if value is not None}
 
 
-def _added(name: str, before: Any, value: Any) -> Any:
+def _added(name: str, before: JsonData, value: JsonData) -> JsonData:
     if isinstance(before, int) and isinstance(value, int):
         return before + value
     if name in _LISTED_COUNTS and isinstance(before, list) and isinstance(value, list):

@@ -6,9 +6,12 @@ their status code and their class name, never by import.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from kitaru.errors import KitaruBackendError, KitaruRuntimeError, KitaruStateError, KitaruTimeoutError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 __all__ = [
     "GeminiBackendError",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Unpack
 
 from kitaru.errors import KitaruUsageError
 from kitaru.seam import Question, Unit, ask, ask_async, in_flow, run_unit, run_unit_async
@@ -14,7 +14,10 @@ from kitaru_adapters.gemini.types import ADAPTER
 from kitaru_adapters.kit.names import identifier, slug
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
     from kitaru.seam import Call
+    from kitaru_adapters.gemini.options import TurnOptions
     from kitaru_adapters.gemini.types import GeminiInteractionFunctionCall, GeminiInteractionResult
 
 __all__ = [
@@ -24,10 +27,10 @@ __all__ = [
     "wait_for_function_calls_async",
 ]
 
-_ANY_JSON: Mapping[str, object] = {"title": "Result of the function"}
+_ANY_JSON = {"title": "Result of the function"}
 
 
-def wait_for_function_calls(
+def wait_for_function_calls(  # noqa: PLR0913 - what a person is asked, by name
     result: GeminiInteractionResult,
     *,
     schemas: Mapping[str, object] | None = None,
@@ -37,12 +40,12 @@ def wait_for_function_calls(
     metadata: Mapping[str, object] | None = None,
     show_arguments: bool = False,
     request: GeminiInteractionRequest | None = None,
-    **options: Any,
+    **options: Unpack[TurnOptions],
 ) -> GeminiInteractionRequest:
     """Ask a person for the result of every open function call; flow body only.
 
-    All waits are opened together, and the flow pauses once. A wait is bound to its call and arguments: when a rerun asks
-    for something else under the same name, an old answer does not count.
+    All waits are opened together, and the flow pauses once. A wait is bound to its call and arguments: when a rerun
+    asks for something else under the same name, an old answer does not count.
 
     Args:
         result: A turn that ended in `requires_action`.
@@ -62,14 +65,11 @@ def wait_for_function_calls(
         KitaruUsageError: Called outside the flow body, or nothing is asked for.
     """
     calls = _open_calls(result, "wait_for_function_calls")
-    questions = [
-        _question(call, schemas, names, question, timeout, _facts(call, metadata, show_arguments=show_arguments))
-        for call in calls
-    ]
-    return _request(result, calls, ask(questions), request, options)
+    asking = _Asking(schemas or {}, names or {}, question, timeout, metadata or {}, show_arguments)
+    return _request(result, ask([asking.question(call) for call in calls]), request, options)
 
 
-async def wait_for_function_calls_async(
+async def wait_for_function_calls_async(  # noqa: PLR0913 - as above
     result: GeminiInteractionResult,
     *,
     schemas: Mapping[str, object] | None = None,
@@ -79,15 +79,36 @@ async def wait_for_function_calls_async(
     metadata: Mapping[str, object] | None = None,
     show_arguments: bool = False,
     request: GeminiInteractionRequest | None = None,
-    **options: Any,
+    **options: Unpack[TurnOptions],
 ) -> GeminiInteractionRequest:
     """Ask a person for every open function call without blocking the event loop; see `wait_for_function_calls`."""
     calls = _open_calls(result, "wait_for_function_calls_async")
-    questions = [
-        _question(call, schemas, names, question, timeout, _facts(call, metadata, show_arguments=show_arguments))
-        for call in calls
-    ]
-    return _request(result, calls, await ask_async(questions), request, options)
+    asking = _Asking(schemas or {}, names or {}, question, timeout, metadata or {}, show_arguments)
+    return _request(result, await ask_async([asking.question(call) for call in calls]), request, options)
+
+
+@dataclass(frozen=True)
+class _Asking:
+    schemas: Mapping[str, object]
+    names: Mapping[str, str]
+    text: str | None
+    timeout: float | None
+    metadata: Mapping[str, object]
+    show_arguments: bool
+
+    def question(self, call: GeminiInteractionFunctionCall) -> Question:
+        function = call.function_name
+        default = f"{slug(function, fallback='function')}_{identifier(call.call_id, what=function)}"
+        facts: dict[str, object] = {"adapter": ADAPTER, "call_id": call.call_id, "function_name": function}
+        shown = {"arguments": call.arguments} if self.show_arguments else {}
+        return Question(
+            name=self.names.get(call.call_id, default),
+            schema=self.schemas.get(function, _ANY_JSON),
+            question=self.text or f"What is the result of {function}?",
+            metadata={**self.metadata, **facts, **shown},
+            timeout=self.timeout,
+            bound_to={"call_id": call.call_id, "function": function, "arguments": call.arguments},
+        )
 
 
 def run_function_calls(
@@ -96,7 +117,7 @@ def run_function_calls(
     *,
     retries: int = 0,
     request: GeminiInteractionRequest | None = None,
-    **options: Any,
+    **options: Unpack[TurnOptions],
 ) -> GeminiInteractionRequest:
     """Run every open function call, each in a checkpoint of its own; flow body only.
 
@@ -123,7 +144,7 @@ def run_function_calls(
             msg = f"{call.function_name!r} is a coroutine function; use `await run_function_calls_async(...)`."
             raise KitaruUsageError(msg)
         values.append(run_unit(_unit(result, call, retries), _body(function, call)).value)
-    return _request(result, calls, values, request, options)
+    return _request(result, values, request, options)
 
 
 async def run_function_calls_async(
@@ -132,7 +153,7 @@ async def run_function_calls_async(
     *,
     retries: int = 0,
     request: GeminiInteractionRequest | None = None,
-    **options: Any,
+    **options: Unpack[TurnOptions],
 ) -> GeminiInteractionRequest:
     """Run every open function call on the event loop, coroutine functions too; see `run_function_calls`."""
     calls = _offered(_open_calls(result, "run_function_calls_async"), functions)
@@ -140,7 +161,7 @@ async def run_function_calls_async(
     for call in calls:
         outcome = await run_unit_async(_unit(result, call, retries), _async_body(functions[call.function_name], call))
         values.append(outcome.value)
-    return _request(result, calls, values, request, options)
+    return _request(result, values, request, options)
 
 
 def _open_calls(result: GeminiInteractionResult, what: str) -> list[GeminiInteractionFunctionCall]:
@@ -149,7 +170,9 @@ def _open_calls(result: GeminiInteractionResult, what: str) -> list[GeminiIntera
         raise KitaruUsageError(msg)
     calls = result.function_calls
     if result.status != "requires_action" or not calls:
-        msg = f"Interaction {result.interaction_id} is {result.status!r} and asks for no function; look at status first."
+        msg = (
+            f"Interaction {result.interaction_id} is {result.status!r} and asks for no function; look at status first."
+        )
         raise KitaruUsageError(msg)
     return calls
 
@@ -161,32 +184,6 @@ def _offered(
         msg = f"The model asks for {', '.join(unknown)}; offered here are: {', '.join(sorted(functions)) or 'none'}."
         raise KitaruUsageError(msg)
     return calls
-
-
-def _question(
-    call: GeminiInteractionFunctionCall,
-    schemas: Mapping[str, object] | None,
-    names: Mapping[str, str] | None,
-    question: str | None,
-    timeout: float | None,
-    metadata: dict[str, object],
-) -> Question:
-    default = f"{slug(call.function_name, fallback='function')}_{identifier(call.call_id, what=call.function_name)}"
-    return Question(
-        name=(names or {}).get(call.call_id, default),
-        schema=(schemas or {}).get(call.function_name, _ANY_JSON),
-        question=question or f"What is the result of {call.function_name}?",
-        metadata=metadata,
-        timeout=timeout,
-        bound_to={"call_id": call.call_id, "function": call.function_name, "arguments": call.arguments},
-    )
-
-
-def _facts(
-    call: GeminiInteractionFunctionCall, metadata: Mapping[str, object] | None, *, show_arguments: bool
-) -> dict[str, object]:
-    facts = {"adapter": ADAPTER, "call_id": call.call_id, "function_name": call.function_name}
-    return {**(metadata or {}), **facts, **({"arguments": call.arguments} if show_arguments else {})}
 
 
 def _unit(result: GeminiInteractionResult, call: GeminiInteractionFunctionCall, retries: int) -> Unit:
@@ -221,13 +218,12 @@ def _async_body(
 
 def _request(
     result: GeminiInteractionResult,
-    calls: list[GeminiInteractionFunctionCall],
-    values: list[Any],
+    values: Sequence[object],
     request: GeminiInteractionRequest | None,
-    options: Mapping[str, Any],
+    options: TurnOptions,
 ) -> GeminiInteractionRequest:
     answers = [
         FunctionAnswer(call_id=call.call_id, name=call.function_name, result=value)
-        for call, value in zip(calls, values, strict=True)
+        for call, value in zip(result.function_calls, values, strict=True)
     ]
     return GeminiInteractionRequest.function_results(results=answers, from_result=result, request=request, **options)

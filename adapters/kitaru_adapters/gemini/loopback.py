@@ -12,12 +12,14 @@ from __future__ import annotations
 import json
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import parse_qs, urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 __all__ = ["Job", "LoopbackGemini", "ReceivedRequest", "Turn", "function_call", "model_output"]
 
@@ -148,7 +150,7 @@ class Job:
 
 
 def _step_events(index: int, step: Json) -> Iterator[Json]:
-    empty = {"arguments": {}} if step["type"] == "function_call" else {}
+    empty: Json = {"arguments": {}} if step["type"] == "function_call" else {}
     start = {key: value for key, value in step.items() if key not in {"content", "arguments", "summary"}} | empty
     yield {"event_type": "step.start", "index": index, "step": start}
     for delta in _deltas(step):
@@ -240,7 +242,9 @@ class LoopbackGemini:
             turn = self._turns.popleft() if self._turns else (self._answer(body) if self._answer else Turn(text="ok"))
             if turn.refuse:
                 return turn, None
-            job = Job(f"int-{len(self.jobs) + 1}", turn, body, deque(turn.pending), deque(turn.get_faults), deque(turn.cuts))
+            job = Job(
+                f"int-{len(self.jobs) + 1}", turn, body, deque(turn.pending), deque(turn.get_faults), deque(turn.cuts)
+            )
             self.jobs[job.id] = job
             return turn, job
 
@@ -259,10 +263,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers.get("content-length") or 0)) or b"{}")
         request = self._request(body)
         if request.kind == "cancel":
-            job = self.service.jobs[request.path.split("/")[-2]]
-            job.cancelled = True
-            self.service.note(request)
-            self._answer(200, job.show("cancelled"))
+            self._cancel(request)
             return
         turn, job = self.service.accept(body)
         self.service.note(request)
@@ -286,6 +287,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._stream(job, after=request.query.get("last_event_id"))
         else:
             self._answer(200, job.advance())
+
+    def _cancel(self, request: ReceivedRequest) -> None:
+        job = self.service.jobs[request.path.split("/")[-2]]
+        job.cancelled = True
+        self.service.note(request)
+        self._answer(200, job.show("cancelled"))
 
     def _request(self, body: Json) -> ReceivedRequest:
         split = urlsplit(self.path)

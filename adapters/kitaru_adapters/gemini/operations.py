@@ -13,7 +13,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
-from kitaru_adapters.gemini.values import jsonable
+from kitaru_adapters.gemini.values import Foreign, jsonable
 
 if TYPE_CHECKING:
     from kitaru.seam import Call
@@ -77,7 +77,7 @@ def drive(program: Program[T], service: Service, call: Call) -> T:
         What the program returns.
     """
 
-    def perform(operation: Operation) -> Any:
+    def perform(operation: Operation) -> Foreign:
         match operation:
             case Ask(method, arguments, streamed):
                 answer = getattr(service.resource, method)(**arguments)
@@ -126,7 +126,7 @@ async def drive_async(program: Program[T], service: Service, call: Call) -> T:
         return done.value  # type: ignore[no-any-return]  # the generator's return value
 
 
-async def _perform_async(operation: Operation, service: Service, call: Call) -> Any:
+async def _perform_async(operation: Operation, service: Service, call: Call) -> Foreign:
     match operation:
         case Ask(method, arguments, streamed):
             function = getattr(service.resource, method)
@@ -148,6 +148,6 @@ async def _perform_async(operation: Operation, service: Service, call: Call) -> 
             return await call.sleep_async(seconds)
 
 
-def _close(stream: Any) -> Any:
+def _close(stream: Foreign) -> Foreign:
     close = getattr(stream, "close", None) or getattr(stream, "aclose", None)
     return close() if callable(close) else None

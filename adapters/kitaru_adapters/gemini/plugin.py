@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from kitaru.hooks.cards import AdapterCard, PluginCard
 from kitaru.hooks.markers import HOOKSPEC_LEVEL, hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["kitaru_adapters", "kitaru_plugin_card"]
 
@@ -18,9 +21,7 @@ def _load() -> object:
 @hookimpl
 def kitaru_plugin_card() -> PluginCard:
     """Say who this plugin is and which releases of the SDK it supports."""
-    return PluginCard(
-        name="gemini_interactions", hookspec=HOOKSPEC_LEVEL, frameworks={"google-genai": ">=2.30,<4"}
-    )
+    return PluginCard(name="gemini_interactions", hookspec=HOOKSPEC_LEVEL, frameworks={"google-genai": ">=2.30,<4"})
 
 
 @hookimpl

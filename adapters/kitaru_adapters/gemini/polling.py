@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kitaru_adapters.gemini.errors import (
     GeminiBackendError,
@@ -23,6 +22,9 @@ from kitaru_adapters.gemini.errors import (
 )
 from kitaru_adapters.gemini.operations import Ask, Program, Sleep
 from kitaru_adapters.gemini.values import text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["ENDED", "STABLE", "Deadline", "PollSettings", "Watch", "ended_error", "status_of"]
 
@@ -169,7 +171,8 @@ class Watch:
             raise error
         elif self.deadline.remaining is None or not is_transient(error):
             msg = (
-                f"Asking for interaction {self.interaction_id} failed ({type(error).__name__}, status {code}). The job was "
+                f"Asking for interaction {self.interaction_id} failed ({type(error).__name__}, status {code}). "
+                "The job was "
                 f"not submitted again. {poll_hint(self.interaction_id)}"
             )
             raise GeminiBackendError(
@@ -187,7 +190,8 @@ class Watch:
         known_since = "of unknown age" if age is None else f"created {age:.0f} s ago"
         msg = (
             f"The service does not know interaction {self.interaction_id} ({known_since}): it expired, was deleted, or "
-            "belongs to another project or key. It was not submitted again; start a new turn if the work is still wanted."
+            "belongs to another project or key. It was not submitted again; start a new turn if the work is "
+            "still wanted."
         )
         raise GeminiInteractionGoneError(msg, interaction_id=self.interaction_id, age_s=age) from error
 
@@ -201,7 +205,8 @@ class Watch:
             raise GeminiUnfinishedError(msg, interaction_id=self.interaction_id, status=status)
         if remaining == 0.0:
             msg = (
-                f"Interaction {self.interaction_id} was {status!r} when its {self.deadline.seconds:g} s were over; it was "
+                f"Interaction {self.interaction_id} was {status!r} when its {self.deadline.seconds:g} s were "
+                "over; it was "
                 f"left running. {poll_hint(self.interaction_id)}"
             )
             raise GeminiDeadlineError(msg, interaction_id=self.interaction_id, status=status)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["Rebuilt"]
 
@@ -53,7 +55,9 @@ class Rebuilt:
             _append_text(step.setdefault("content", []), str(delta.get("text") or ""))
         elif kind == "thought_summary":
             block = delta.get("content")
-            step.setdefault("summary", []).append(block if isinstance(block, dict) else {"type": "text", "text": str(block)})
+            step.setdefault("summary", []).append(
+                block if isinstance(block, dict) else {"type": "text", "text": str(block)}
+            )
         elif kind == "thought_signature":
             step["signature"] = delta.get("signature")
         else:

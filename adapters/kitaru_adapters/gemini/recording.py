@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from kitaru_adapters.gemini.capture import Capture, GeminiInteractionCapturePolicy, request_manifest
@@ -22,6 +21,8 @@ from kitaru_adapters.gemini.values import text_of
 from kitaru_adapters.kit.usage import Cost, TokenUsage, calculated_cost, estimated_cost, usage_record
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from kitaru.seam import Call
     from kitaru_adapters.gemini.request import GeminiInteractionRequest
     from kitaru_adapters.gemini.turn import Turn
@@ -36,7 +37,7 @@ _EVENTS, _SUMMARIES = "gemini_interactions_events", "gemini_interactions_run_sum
 class Recorder:
     """Records how one attempt of a turn went, well or badly."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the facts of one attempt, by name
         self,
         call: Call,
         request: GeminiInteractionRequest,
@@ -116,7 +117,8 @@ class Recorder:
         return GeminiInteractionResult(
             status="completed" if status_of(interaction) == "completed" else "requires_action",
             interaction_id=text_of(interaction.get("id")) or "",
-            previous_interaction_id=text_of(interaction.get("previous_interaction_id")) or request.previous_interaction_id,
+            previous_interaction_id=text_of(interaction.get("previous_interaction_id"))
+            or request.previous_interaction_id,
             output_text=output_text(interaction),
             model=text_of(interaction.get("model")) or request.model,
             agent=text_of(interaction.get("agent")) or request.agent,
@@ -191,7 +193,11 @@ class Recorder:
         return usage_summary(interaction, requested=self._request.model or self._request.agent)
 
     def _account(
-        self, usage: GeminiUsageSummary | None, interaction: Mapping[str, Any], *, status: Literal["completed", "failed"]
+        self,
+        usage: GeminiUsageSummary | None,
+        interaction: Mapping[str, Any],
+        *,
+        status: Literal["completed", "failed"],
     ) -> Cost:
         if usage is None:
             return Cost()

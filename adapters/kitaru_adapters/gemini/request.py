@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from kitaru_adapters.gemini.results import FunctionAnswer, answers_for, result_item
 from kitaru_adapters.gemini.types import FUNCTION_RESULT, GeminiInteractionResult
-from kitaru_adapters.gemini.values import check_json
+from kitaru_adapters.gemini.values import JsonData, check_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kitaru_adapters.gemini.options import RequestOptions, TurnOptions
 
 __all__ = ["ANTIGRAVITY_AGENT", "ANTIGRAVITY_AGENT_VARIABLE", "GeminiInteractionRequest", "antigravity_agent"]
 
@@ -112,7 +116,7 @@ class GeminiInteractionRequest(BaseModel):
 
     @field_validator("*", mode="after")
     @classmethod
-    def _plain_data(cls, value: Any) -> Any:
+    def _plain_data(cls, value: JsonData) -> JsonData:
         return value if value is None or isinstance(value, (str, bool, int, float)) else check_json(value)
 
     @field_validator(
@@ -146,11 +150,20 @@ class GeminiInteractionRequest(BaseModel):
     def _create_problem(self) -> str | None:
         continued = self.kind != "start"
         rules = (
-            (self.interaction_id is not None, "interaction_id belongs to a poll; continue with previous_interaction_id"),
+            (
+                self.interaction_id is not None,
+                "interaction_id belongs to a poll; continue with previous_interaction_id",
+            ),
             ((self.model is None) == (self.agent is None), "give exactly one of model and agent"),
             (self.input is None, f"a {self.kind} request needs input"),
-            (continued and self.previous_interaction_id is None, f"a {self.kind} request needs previous_interaction_id"),
-            (not continued and self.previous_interaction_id is not None, "a start has no previous_interaction_id; resume it"),
+            (
+                continued and self.previous_interaction_id is None,
+                f"a {self.kind} request needs previous_interaction_id",
+            ),
+            (
+                not continued and self.previous_interaction_id is not None,
+                "a start has no previous_interaction_id; resume it",
+            ),
             (self.background and not self.store, "background=True needs store=True, else nothing could be observed"),
             (self.agent is not None and self.generation_config is not None, "generation_config belongs to a model"),
             (self.model is not None and self.agent_config is not None, "agent_config belongs to an agent"),
@@ -204,7 +217,7 @@ class GeminiInteractionRequest(BaseModel):
         return fields | ({} if self.store else {"store": False})
 
     @classmethod
-    def start(cls, input: Any, **options: Any) -> Self:  # noqa: A002 - the name the API uses
+    def start(cls, input: JsonData, **options: Unpack[RequestOptions]) -> Self:  # noqa: A002 - the name the API uses
         """Describe the first turn of a conversation.
 
         Args:
@@ -218,7 +231,12 @@ class GeminiInteractionRequest(BaseModel):
         return cls(kind="start", input=input, **options)
 
     @classmethod
-    def resume(cls, input: Any, previous_interaction_id: str, **options: Any) -> Self:  # noqa: A002 - as above
+    def resume(
+        cls,
+        input: JsonData,  # noqa: A002 - the name the API uses
+        previous_interaction_id: str,
+        **options: Unpack[RequestOptions],
+    ) -> Self:
         """Describe a turn that continues a stored conversation.
 
         Args:
@@ -238,9 +256,9 @@ class GeminiInteractionRequest(BaseModel):
         previous_interaction_id: str,
         function_call_id: str,
         function_name: str,
-        function_result: Any,
+        function_result: JsonData,
         error: bool = False,
-        **options: Any,
+        **options: Unpack[RequestOptions],
     ) -> Self:
         """Describe the answer to one function call.
 
@@ -262,7 +280,7 @@ class GeminiInteractionRequest(BaseModel):
             previous_interaction_id=previous_interaction_id,
             function_call_id=function_call_id,
             function_name=function_name,
-            function_result_payload=function_result,
+            function_result=function_result,
             **options,
         )
 
@@ -274,7 +292,7 @@ class GeminiInteractionRequest(BaseModel):
         *,
         from_result: GeminiInteractionResult | None = None,
         request: GeminiInteractionRequest | None = None,
-        **options: Any,
+        **options: Unpack[RequestOptions],
     ) -> Self:
         """Describe the answers to all function calls of one turn, sent in one request.
 
@@ -295,12 +313,12 @@ class GeminiInteractionRequest(BaseModel):
         """
         answers = answers_for(results, from_result)
         source = request or (source_request(from_result) if from_result is not None else None)
-        settings = _inherited(source, from_result) | options
-        if (settings.get("agent") is None) == (settings.get("model") is None) and "model" in options:
-            settings.pop("agent", None)
+        settings = _inherited(source, from_result)
+        if options.get("model") or options.get("agent"):
+            settings = {name: value for name, value in settings.items() if name not in {"model", "agent"}}
         previous = previous_interaction_id or (from_result.interaction_id if from_result is not None else None)
         items = [result_item(answer) for answer in answers]
-        return cls(kind="function_result", input=items, previous_interaction_id=previous, **settings)
+        return cls(kind="function_result", input=items, previous_interaction_id=previous, **{**settings, **options})
 
     @classmethod
     def poll(
@@ -320,16 +338,16 @@ class GeminiInteractionRequest(BaseModel):
         return cls(kind="poll", interaction_id=interaction_id, timeout_s=timeout_s, metadata=facts)
 
     @classmethod
-    def antigravity(
+    def antigravity(  # noqa: PLR0913 - what the preset decides, by name
         cls,
-        input: Any,  # noqa: A002 - the name the API uses
+        input: JsonData,  # noqa: A002 - the name the API uses
         *,
         previous_interaction_id: str | None = None,
         environment: str | dict[str, Any] = "remote",
         agent: str | None = None,
         background: bool = True,
         metadata: Mapping[str, Any] | None = None,
-        **options: Any,
+        **options: Unpack[TurnOptions],
     ) -> Self:
         """Describe a turn of the managed agent Antigravity, stored and in a remote environment.
 

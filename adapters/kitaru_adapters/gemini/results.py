@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kitaru.errors import KitaruUsageError
 from kitaru_adapters.gemini.types import FUNCTION_RESULT
-from kitaru_adapters.gemini.values import check_json
+from kitaru_adapters.gemini.values import JsonData, check_json
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kitaru_adapters.gemini.types import GeminiInteractionResult
 
 __all__ = ["FunctionAnswer", "answers_for", "result_item", "result_value"]
@@ -36,7 +37,7 @@ class FunctionAnswer:
     error: bool = False
 
 
-def result_value(result: object) -> Any:
+def result_value(result: object) -> JsonData:
     """Return a result in a form that the API takes.
 
     Args:
@@ -52,8 +53,10 @@ def result_value(result: object) -> Any:
 
 
 def _is_content(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and all(
-        isinstance(item, dict) and item.get("type") in _CONTENT_TYPES for item in value
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(item, dict) and item.get("type") in _CONTENT_TYPES for item in value)
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Literal
 
 from kitaru.errors import KitaruUsageError
 from kitaru.seam import Call, current_call, in_checkpoint, in_flow, occurrence, run_unit, run_unit_async
@@ -62,11 +62,11 @@ def validate_checkpoint_strategy(value: object) -> Literal["interaction"]:
 class KitaruGeminiInteractionsRunner:
     """Runs turns of the Gemini Interactions API, each as one checkpoint of the flow.
 
-    Inside a flow a finished turn is never sent again: a rerun reads its result back. A turn that was interrupted goes on
-    observing the interaction it had submitted.
+    Inside a flow a finished turn is never sent again: a rerun reads its result back. A turn that was interrupted goes
+    on observing the interaction it had submitted.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the settings of one runner, all by name
         self,
         *,
         name: str,
@@ -118,7 +118,8 @@ class KitaruGeminiInteractionsRunner:
             raise KitaruUsageError(msg)
         if client is not None and repeats_creates(client):
             notice = (
-                "This client lets google-genai repeat a create by itself, which can start several paid jobs. Build it with "
+                "This client lets google-genai repeat a create by itself, which can start several paid jobs. "
+                "Build it with "
                 "HttpRetryOptions(attempts=1), or attempts=-1 on google-genai 2.x, or leave the client to the runner."
             )
             warnings.warn(notice, RuntimeWarning, stacklevel=2)
@@ -244,19 +245,26 @@ class KitaruGeminiInteractionsRunner:
     def _scope(self, request: object) -> Call | None:
         """Return the checkpoint to run in directly, or `None` to open one; refuse every other place."""
         if not isinstance(request, GeminiInteractionRequest):
-            msg = f"{request!r} is no GeminiInteractionRequest; build it with GeminiInteractionRequest.start(...) and so on."
+            msg = (
+                f"{request!r} is no GeminiInteractionRequest; build it with GeminiInteractionRequest.start(...) "
+                "and so on."
+            )
             raise KitaruUsageError(msg)
         if in_checkpoint():
             outer = current_call()
             if self._direct and outer is not None:
                 return outer
             msg = (
-                f"{self._settings.name} was called inside a checkpoint, where it cannot open one of its own. Call it in the "
+                f"{self._settings.name} was called inside a checkpoint, where it cannot open one of its own. "
+                "Call it in the "
                 "flow body, or accept with allow_direct_execution_inside_checkpoint=True that a rerun pays again."
             )
             raise KitaruUsageError(msg)
         if not in_flow():
-            msg = f"{self._settings.name} was called outside a flow, so nothing would be durable. Call it from a @flow body."
+            msg = (
+                f"{self._settings.name} was called outside a flow, so nothing would be durable. Call it from a "
+                "@flow body."
+            )
             raise KitaruUsageError(msg)
         return None
 
@@ -288,14 +296,14 @@ def _check_arguments(name: object, client: object, factory: object, cache_identi
         raise KitaruUsageError(msg)
 
 
-def _check_switches(**switches: Any) -> None:
+def _check_switches(**switches: object) -> None:
     for name, value in switches.items():
         if not isinstance(value, bool):
             msg = f"{name}={value!r} must be True or False."
             raise KitaruUsageError(msg)
 
 
-def _check_seconds(**seconds: Any) -> None:
+def _check_seconds(**seconds: object) -> None:
     for name, value in seconds.items():
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
             msg = f"{name}={value!r} must be a number of seconds above 0."

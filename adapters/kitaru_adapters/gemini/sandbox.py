@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from kitaru.errors import KitaruFeatureNotAvailableError, KitaruUsageError
 from kitaru.seam import in_checkpoint, in_flow
 from kitaru_adapters.gemini.request import GeminiInteractionRequest
-from kitaru_adapters.gemini.types import GeminiInteractionFunctionCall
 
 if TYPE_CHECKING:
-    from kitaru_adapters.gemini.types import GeminiInteractionResult
+    from kitaru_adapters.gemini.options import RequestOptions
+    from kitaru_adapters.gemini.types import GeminiInteractionFunctionCall, GeminiInteractionResult
 
 __all__ = ["GeminiSandboxFunctionExecution", "GeminiSandboxFunctionSpec", "execute_gemini_sandbox_function_call"]
 
@@ -71,7 +71,7 @@ def execute_gemini_sandbox_function_call(
     call_id: str | None = None,
     allow_direct_execution_inside_flow_body: bool = False,
     run_command: Callable[..., Any] | None = None,
-    **options: Any,
+    **options: Unpack[RequestOptions],
 ) -> GeminiSandboxFunctionExecution:
     """Run the command for one open function call of a model, inside a checkpoint.
 
@@ -105,7 +105,8 @@ def execute_gemini_sandbox_function_call(
 def _check_place(*, allow_in_flow: bool) -> None:
     if in_flow() and not in_checkpoint() and not allow_in_flow:
         msg = (
-            "A sandbox command in the flow body would run again on every rerun. Call this inside a checkpoint, or accept "
+            "A sandbox command in the flow body would run again on every rerun. Call this inside a checkpoint, "
+            "or accept "
             "that with allow_direct_execution_inside_flow_body=True."
         )
         raise KitaruUsageError(msg)
@@ -160,7 +161,7 @@ def _follow_up(
     )
 
 
-def _default_payload(_: GeminiInteractionFunctionCall, outcome: Any) -> object:
+def _default_payload(_: GeminiInteractionFunctionCall, outcome: object) -> object:
     exit_code = getattr(outcome, "exit_code", None)
     facts = {
         "ok": exit_code == 0,
@@ -176,6 +177,8 @@ def _sandbox() -> Callable[..., Any]:
 
     run: Callable[..., Any] | None = getattr(kitaru, "run_sandbox_command", None)
     if run is None:
-        msg = "This installation has no sandbox support; answer the function call from a checkpoint of your own instead."
+        msg = (
+            "This installation has no sandbox support; answer the function call from a checkpoint of your own instead."
+        )
         raise KitaruFeatureNotAvailableError(msg)
     return run

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from kitaru.errors import KitaruFeatureNotAvailableError, KitaruUsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from kitaru_adapters.gemini.values import Foreign
 
 __all__ = ["Service", "client_facts", "default_client", "open_service", "sdk_major", "sdk_version"]
 
@@ -68,7 +72,7 @@ def sdk_major(version: str) -> int:
     return _FIRST_MAJOR_COUNTING_ATTEMPTS
 
 
-def default_client() -> Any:
+def default_client() -> Foreign:
     """Build a client from the environment with the SDK's own retries switched off.
 
     The SDK repeats a create on 408, 409, 429 and server errors without an idempotency key; when the service had already
@@ -109,23 +113,30 @@ def open_service(
     resource, holder = _resource(found, prefer_async=prefer_async)
     asynchronous = inspect.iscoroutinefunction(resource.create)
     if asynchronous and not prefer_async:
-        msg = "run_sync needs a client with blocking calls, but this one only has coroutines; use `await runner.run(...)`."
+        msg = (
+            "run_sync needs a client with blocking calls, but this one only has coroutines; use `await "
+            "runner.run(...)`."
+        )
         raise KitaruUsageError(msg)
     can_switch = "automatic_continuation" in inspect.signature(resource.create).parameters
     return Service(resource, asynchronous, can_switch, _closer(found, holder) if owned else _keep_open), found
 
 
-def _resource(client: Any, *, prefer_async: bool) -> tuple[Any, Any]:
+def _resource(client: Foreign, *, prefer_async: bool) -> tuple[Foreign, Foreign]:
     holders = [getattr(client, "aio", None), client] if prefer_async else [client]
     for holder in holders:
         resource = getattr(holder, "interactions", None)
-        if resource is not None and callable(getattr(resource, "create", None)) and callable(getattr(resource, "get", None)):
+        if (
+            resource is not None
+            and callable(getattr(resource, "create", None))
+            and callable(getattr(resource, "get", None))
+        ):
             return resource, holder
     msg = f"{type(client).__qualname__} cannot hold interactions: expected {_EXPECTED}. Give a google.genai.Client."
     raise KitaruFeatureNotAvailableError(msg)
 
 
-def _closer(client: Any, holder: Any) -> Callable[[], Any]:
+def _closer(client: Foreign, holder: Foreign) -> Callable[[], Any]:
     if holder is not client and callable(getattr(holder, "aclose", None)):
         return holder.aclose  # type: ignore[no-any-return]  # the SDK's own method
     close = getattr(client, "close", None)

@@ -7,19 +7,18 @@ that is not stored there is put together from its events.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kitaru_adapters.gemini.errors import GeminiBackendError, GeminiDeadlineError, is_transient, poll_hint
 from kitaru_adapters.gemini.operations import END, Ask, Close, Next, Program
 from kitaru_adapters.gemini.rebuild import Rebuilt
-from kitaru_adapters.gemini.values import text_of
+from kitaru_adapters.gemini.values import Foreign, text_of
 from kitaru_adapters.kit.limits import DISPLAY_LIMIT, clip
 from kitaru_adapters.kit.streams import LiveStream, StreamKinds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from kitaru.seam import Call
     from kitaru_adapters.gemini.polling import Deadline
@@ -128,7 +127,7 @@ class StreamReader:
         self.interaction_id, self.rebuilt = None, Rebuilt()
         self.facts.last_event_id = self.facts.final_status = None
 
-    def read(self, stream: Any) -> Program[None]:
+    def read(self, stream: Foreign) -> Program[None]:
         """Read one connection to its end.
 
         Args:
@@ -186,7 +185,8 @@ class StreamReader:
             self._raise_error_event(event)
         if self._deadline.is_over:
             msg = (
-                f"Interaction {self.interaction_id} was still streaming when its {self._deadline.seconds:g} s were over; "
+                f"Interaction {self.interaction_id} was still streaming when its {self._deadline.seconds:g} s "
+                "were over; "
                 f"it was left running. {poll_hint(self.interaction_id or '')}"
             )
             raise GeminiDeadlineError(msg, interaction_id=self.interaction_id, status="in_progress")

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from kitaru_adapters.gemini.types import GeminiSubmission
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from typing import Literal
 
     from kitaru.seam import Call
@@ -82,9 +82,7 @@ class Submissions:
         """Return the newest line about one hop."""
         return next((entry for entry in reversed(self._entries) if entry.hop == hop), None)
 
-    def write(
-        self, state: State, *, hop: int, interaction_id: str | None = None, token: str | None = None
-    ) -> Entry:
+    def write(self, state: State, *, hop: int, interaction_id: str | None = None, token: str | None = None) -> Entry:
         """Add a line; it is durable when this returns.
 
         Args:
@@ -124,7 +122,6 @@ class Submissions:
         return [entry.as_submission() for entry in last.values()]
 
 
-def _parsed(values: Iterable[object]) -> Iterable[Entry]:
+def _parsed(values: Iterable[Any]) -> Iterable[Entry]:
     for value in values:
-        fields = cast("Mapping[str, Any]", value)
-        yield Entry(**{name: fields.get(name) for name in Entry.__dataclass_fields__})
+        yield Entry(**{name: value.get(name) for name in Entry.__dataclass_fields__})

@@ -7,7 +7,6 @@ and whoever comes after a crash reads both and observes the same job.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -33,6 +32,8 @@ from kitaru_adapters.gemini.types import FUNCTION_RESULT
 from kitaru_adapters.gemini.values import digest, jsonable, text_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kitaru.seam import Call
     from kitaru_adapters.gemini.request import GeminiInteractionRequest
 
@@ -71,7 +72,7 @@ class Turn:
         streamed_by: The same reader, when the caller asked for a streamed turn.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the facts of one attempt, by name
         self,
         request: GeminiInteractionRequest,
         settings: TurnSettings,
@@ -182,8 +183,10 @@ class Turn:
     def _face_unknown(self, entry: Entry) -> None:
         if self._settings.on_unknown_submission == "fail":
             msg = (
-                f"Attempt {entry.attempt} of {self._call.invocation_id!r} announced a create and its outcome was lost: the "
-                "service may be running a job whose id nobody knows. Look for it in the console, then either observe it "
+                f"Attempt {entry.attempt} of {self._call.invocation_id!r} announced a create and its outcome "
+                "was lost: the "
+                "service may be running a job whose id nobody knows. Look for it in the console, then either "
+                "observe it "
                 "with GeminiInteractionRequest.poll(...), or start it again with on_unknown_submission='resubmit'."
             )
             raise GeminiUnknownSubmissionError(msg, attempt=entry.attempt, announced_at=entry.at)
@@ -193,7 +196,9 @@ class Turn:
         self.submissions.write("intent", hop=index)
         reader = None if self._request.background else self.reader
         try:
-            interaction = yield from (self._create(body) if reader is None else self._create_streamed(index, body, reader))
+            interaction = yield from (
+                self._create(body) if reader is None else self._create_streamed(index, body, reader)
+            )
         except KitaruError:
             raise
         except Exception as error:
@@ -209,7 +214,10 @@ class Turn:
 
     def _submitted(self, index: int, interaction_id: str) -> None:
         if not interaction_id and self._request.background:
-            msg = "Gemini accepted a background job but named no id, so it cannot be observed safely; look in the console."
+            msg = (
+                "Gemini accepted a background job but named no id, so it cannot be observed safely; look in the "
+                "console."
+            )
             raise KitaruRuntimeError(msg)
         self.submissions.write("submitted", hop=index, interaction_id=interaction_id or None)
         if self._request.background:
@@ -220,11 +228,13 @@ class Turn:
             answer: Json = yield Ask("create", self._arguments(body))
         except Exception as error:
             partial = getattr(error, "partial_interaction", None)
-            if partial is None or not getattr(error, "continuation_token", None) or self._interruptions:
+            token = getattr(error, "continuation_token", None)
+            if partial is None or not token or self._interruptions:
                 raise
             # The SDK's own continuation broke off: what it has is paid for, so go on from there, once.
             self._interruptions += 1
-            return jsonable(partial) | {"status": CONTINUES, "continuation_token": error.continuation_token}  # type: ignore[attr-defined]  # told apart by its attributes
+            merged: Json = jsonable(partial)
+            return merged | {"status": CONTINUES, "continuation_token": token}
         return answer
 
     def _create_streamed(self, index: int, body: Json, reader: StreamReader) -> Program[Json]:
@@ -248,11 +258,15 @@ class Turn:
         if self._request.kind == FUNCTION_RESULT and "input" in arguments:
             # As an extra field the items are sent as they are; google-genai 2.x drops nulls from inside results.
             extra["input"] = arguments.pop("input")
-        if self._can_switch and self._hops_itself and self._request.store:
-            arguments["automatic_continuation"] = False
-        elif self._can_switch and self._request.automatic_continuation is False and not self._request.background:
+        if self._can_switch and self._wants_single_requests:
             arguments["automatic_continuation"] = False
         return arguments | ({"extra_body": extra} if extra else {}) | self._deadline.timeout()
+
+    @property
+    def _wants_single_requests(self) -> bool:
+        # Hops of a turn that is not stored cannot be fetched again after a crash, so those are left to the SDK's loop.
+        unwanted = self._request.automatic_continuation is False and not self._request.background
+        return unwanted or (self._hops_itself and self._request.store)
 
     def _settle(
         self, index: int, interaction: Json, interaction_id: str, *, reader: StreamReader | None
@@ -284,9 +298,7 @@ class Turn:
     def _stopped(self, index: int, interaction: Json) -> Json:
         token = text_of(interaction.get("continuation_token"))
         if status_of(interaction) == CONTINUES and token is not None:
-            self.submissions.write(
-                "submitted", hop=index, interaction_id=text_of(interaction.get("id")), token=token
-            )
+            self.submissions.write("submitted", hop=index, interaction_id=text_of(interaction.get("id")), token=token)
         return interaction
 
     def _observe(self, interaction_id: str, *, created_at: float | None) -> Program[Json]:
@@ -304,19 +316,26 @@ class Turn:
         code = status_code(error)
         previous = self._request.previous_interaction_id
         if isinstance(error, TypeError) and "unexpected keyword" in str(error):
-            msg = f"This release of google-genai does not know a field of the request: {error} Put it into extra={{...}}."
+            msg = (
+                f"This release of google-genai does not know a field of the request: {error} Put it into extra={{...}}."
+            )
             return KitaruFeatureNotAvailableError(msg)
         if code == _NOT_FOUND and previous is not None:
             msg = (
                 f"The service answered 404 to a turn that continues {previous}: the earlier interaction expired or was "
-                "deleted (how long it is kept depends on the plan), or the model or agent does not exist. A replay with "
+                "deleted (how long it is kept depends on the plan), or the model or agent does not exist. A "
+                "replay with "
                 "an old previous_interaction_id cannot restore it; start a new conversation."
             )
             return GeminiInteractionGoneError(msg, interaction_id=previous)
         if code is None and not is_connection_trouble(error):
             return None
         if self._deadline.is_over:
-            msg = f"The create got no answer within {self._deadline.seconds:g} s; whether a job was accepted is unknown."
+            msg = (
+                f"The create got no answer within {self._deadline.seconds:g} s; whether a job was accepted is unknown."
+            )
             return GeminiDeadlineError(msg)
-        msg = f"The create failed ({type(error).__name__}, status {code}); exactly one request was sent by this attempt."
+        msg = (
+            f"The create failed ({type(error).__name__}, status {code}); exactly one request was sent by this attempt."
+        )
         return GeminiBackendError(msg, operation="create", status_code=code, retryable=is_transient(error))

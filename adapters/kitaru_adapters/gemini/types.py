@@ -110,8 +110,8 @@ class GeminiSubmission(_Fact):
 
     Attributes:
         attempt: Attempt of the checkpoint, from 1.
-        state: `intent`: announced, outcome unknown. `submitted`: the service answered with an id. `refused`: the service
-            did not take it. `ended`: the job ended without a stable result.
+        state: `intent`: announced, outcome unknown. `submitted`: the service answered with an id. `refused`: the
+            service did not take it. `ended`: the job ended without a stable result.
         interaction_id: Id of the interaction, once known.
         created_at: Seconds since the epoch.
         hop: Position in a chain of continuation hops, from 0.

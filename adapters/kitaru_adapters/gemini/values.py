@@ -7,15 +7,21 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
-__all__ = ["check_json", "digest", "jsonable", "text_of"]
+__all__ = ["Foreign", "JsonData", "check_json", "digest", "jsonable", "text_of"]
+
+JsonData: TypeAlias = Any
+"""Plain JSON; a recursive type would cost a cast at every use and check nothing more."""
+
+Foreign: TypeAlias = Any
+"""An object of the SDK, whose generated classes differ between its major versions."""
 
 _MAX_VALUES = 10_000
 _UNKNOWN_VARIANT = frozenset({"type", "raw", "is_unknown"})
 
 
-def check_json(value: object) -> Any:
+def check_json(value: object) -> JsonData:
     """Return a copy made of JSON data only.
 
     Args:
@@ -34,7 +40,7 @@ class _Checker:
     def __init__(self) -> None:
         self._left = _MAX_VALUES
 
-    def copy(self, value: object, *, path: str, open_ids: frozenset[int]) -> Any:
+    def copy(self, value: object, *, path: str, open_ids: frozenset[int]) -> JsonData:
         self._left -= 1
         if self._left < 0:
             msg = f"holds more than {_MAX_VALUES} nested values; send large data as a file or a shorter text"
@@ -48,7 +54,7 @@ class _Checker:
             raise ValueError(msg)
         return self._container(value, path=path, open_ids=open_ids | {id(value)})
 
-    def _container(self, value: object, *, path: str, open_ids: frozenset[int]) -> Any:
+    def _container(self, value: object, *, path: str, open_ids: frozenset[int]) -> JsonData:
         if isinstance(value, Mapping):
             if bad := [key for key in value if not isinstance(key, str)]:
                 msg = f"{path or 'the value'} has the key {bad[0]!r}; JSON keys are text"
@@ -63,7 +69,7 @@ class _Checker:
         raise ValueError(msg)
 
 
-def jsonable(value: object) -> Any:
+def jsonable(value: object) -> JsonData:
     """Return what an object of the SDK says, as plain JSON; steps and events of unknown kinds keep all their fields.
 
     Args:
@@ -77,7 +83,7 @@ def jsonable(value: object) -> Any:
     return _unwrapped(value)
 
 
-def _unwrapped(value: object) -> Any:
+def _unwrapped(value: object) -> JsonData:
     if isinstance(value, Mapping):
         # google-genai 2.x wraps what it does not know and drops the wrapped fields when read back.
         if value.get("is_unknown") is True and set(value) == _UNKNOWN_VARIANT:
