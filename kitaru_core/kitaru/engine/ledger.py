@@ -45,6 +45,7 @@ class RecordedCall:
         handled: For a failed call: whether the flow went on after it, so that its failure is an outcome.
         reconciled: What somebody said became of it, if its outcome was unknown.
         notes: Its notes, with their places.
+        adopt: Whether it stands in another execution's journal, or in a plan, and is to be recorded in this one.
     """
 
     fact: CallFact
@@ -54,6 +55,7 @@ class RecordedCall:
     handled: bool = False
     reconciled: str | None = None
     notes: list[tuple[int, NoteWritten]] = field(default_factory=list)
+    adopt: bool = False
 
     @property
     def completed(self) -> bool:

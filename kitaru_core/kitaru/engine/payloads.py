@@ -145,6 +145,12 @@ def describe(inputs: Mapping[str, object], identity: object) -> tuple[msgspec.Ra
     return msgspec.Raw(b'["%s",%s]' % (value.codec.encode(), value.data)), found
 
 
+def plain_inputs(inputs: Mapping[str, object]) -> dict[str, object]:
+    """Return inputs that are only to be looked at: redacted, and described where they cannot be stored."""
+    shown, _ = describe(inputs, None)
+    return msgspec.json.decode(shown)[1] if bytes(shown) else {}
+
+
 def _described(inputs: Mapping[str, object], size: int | None = None) -> msgspec.Raw:
     facts = {name: {"python_type": type(value).__qualname__} for name, value in inputs.items()}
     return msgspec.Raw(b'["none",%s]' % _json.encode(facts if size is None else {"bytes": size, "fields": facts}))

@@ -16,7 +16,6 @@ from kitaru.engine import failures, payloads
 from kitaru.engine.fanout import close_executor, settle_futures
 from kitaru.engine.scope import current_boundary, current_run
 from kitaru.engine.signals import ExecutionAborted, ExecutionCancelled, RunnerFenced, Suspension
-from kitaru.engine.summaries import summarise
 from kitaru.errors import FailureOrigin, KitaruBackendError, KitaruDivergenceError, KitaruEncodingError
 from kitaru.journal.api import Draft
 from kitaru.records.facts import ExecutionFinished, ExecutionPaused, RunnerStarted
@@ -24,7 +23,7 @@ from kitaru.records.facts import ExecutionFinished, ExecutionPaused, RunnerStart
 if TYPE_CHECKING:
     from kitaru.engine.run import Run
 
-__all__ = ["LiveRun", "drive", "live_run", "start_thread"]
+__all__ = ["LiveRun", "bind_body", "conclude", "drive", "drive_here", "live_run", "settle_body", "start_thread"]
 
 _log = logging.getLogger("kitaru")
 _live: dict[str, LiveRun] = {}
@@ -145,6 +144,7 @@ def _attempt(live: LiveRun, body: Body) -> BaseException | None:
     except RunnerFenced:
         raise
     except BaseException as error:  # noqa: BLE001 - whatever leaves a user's flow is recorded, not propagated
+        settle_futures(run, observe=True)
         return error
     return None
 
@@ -185,6 +185,36 @@ def _pause(live: LiveRun, signal: Suspension) -> None:
         transaction.append(Draft(ExecutionPaused(at=time.time(), waits=list(signal.waits))))
 
 
+def settle_body(run: Run) -> None:
+    """Do what follows a body that returned: wait for its calls, and leave if the execution was cancelled."""
+    settle_futures(run)
+    run.check()
+
+
+def conclude(run: Run, error: BaseException | None) -> None:
+    """Record how a body ended that was run by somebody else, and let go of the execution.
+
+    Args:
+        run: The execution.
+        error: What left the body, or `None`.
+    """
+    live = _register(run)
+    try:
+        if error is None:
+            _finish_completed(run, None)
+        elif isinstance(error, Suspension):
+            _pause(live, error)
+        elif isinstance(error, ExecutionAborted | ExecutionCancelled):
+            _finish(run, "cancelled", reason="cancelled on request")
+        elif not isinstance(error, RunnerFenced):
+            settle_futures(run, observe=True)
+            _finish_failed(run, error)
+    finally:
+        close_executor(run)
+        run.journal.release(run.lease)
+        live.done.set()
+
+
 def _retriable(error: BaseException) -> bool:
     return isinstance(error, Exception) and not isinstance(error, KitaruDivergenceError)
 
@@ -203,7 +233,7 @@ def _again(run: Run, error: BaseException, rebuild: Callable[[], Run]) -> Run:
 
 def _finish_completed(run: Run, value: object) -> None:
     stored = payloads.store(value, path="flow result")
-    fact = ExecutionFinished(at=time.time(), status="completed", result=stored.ref, summary=summarise(run))
+    fact = ExecutionFinished(at=time.time(), status="completed", result=stored.ref, summary=run.summary())
     run.write(Draft(fact, stored.inline, stored.blobs))
 
 
@@ -225,7 +255,7 @@ def origin_of(error: BaseException) -> FailureOrigin:
 
 
 def _finish(run: Run, status: str, *, reason: str, **facts: Any) -> None:  # noqa: ANN401 - fields of the record
-    fact = ExecutionFinished(at=time.time(), status=status, reason=reason, summary=summarise(run), **facts)
+    fact = ExecutionFinished(at=time.time(), status=status, reason=reason, summary=run.summary(), **facts)
     run.write(Draft(fact))
 
 

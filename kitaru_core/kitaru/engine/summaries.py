@@ -18,47 +18,55 @@ from kitaru.records.facts import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kitaru.engine.run import Run
     from kitaru.records.record import Record
 
-__all__ = ["merge_metadata", "summarise", "summary_of"]
+__all__ = ["Totals", "merge_metadata", "totals_of"]
 
 
-def summarise(run: Run) -> dict[str, Any]:
-    """Return the totals of a run from its journal."""
-    if run.is_small:
-        return {"checkpoints": run.ledger.next_index, "artifacts": run.ledger.next_index, "metadata": {}}
-    return summary_of(run.journal.records(run.execution_id))
+class Totals:
+    """Counts what an execution did while its records are written, or reads it from them.
+
+    Attributes:
+        calls: Ids of its calls; only counted, not kept, while `keep` is false.
+        metadata: Metadata logged in the flow's body.
+    """
+
+    __slots__ = ("artifacts", "calls", "metadata", "reused", "usage")
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.artifacts = 0
+        self.metadata: dict[str, Any] = {}
+        self.usage: list[UsageRecorded] = []
+        self.reused: set[str] = set()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the totals as they are recorded."""
+        found: dict[str, Any] = {"checkpoints": self.calls, "artifacts": self.artifacts, "metadata": self.metadata}
+        if self.usage:
+            found["usage"] = summarise_usage(self.usage, self.reused)
+        return found
 
 
-def summary_of(records: Iterable[Record]) -> dict[str, Any]:
-    """Return the totals of an execution's records: calls, artifacts, metadata, usage."""
+def totals_of(records: Iterable[Record]) -> Totals:
+    """Return the totals of an execution's records."""
+    totals = Totals()
     calls: set[str] = set()
-    reused: set[str] = set()
-    outputs: set[str] = set()
-    saved = 0
-    metadata: dict[str, Any] = {}
-    usage: list[UsageRecorded] = []
     for record in records:
         fact = record.fact
         if isinstance(fact, CheckpointStarted | CheckpointFailed | CheckpointCompleted | CheckpointReused):
             calls.add(fact.call_id)
-            if isinstance(fact, CheckpointCompleted | CheckpointReused):
-                outputs.add(fact.call_id)
+            totals.artifacts += isinstance(fact, CheckpointCompleted | CheckpointReused)
             if isinstance(fact, CheckpointReused):
-                reused.add(fact.call_id)
+                totals.reused.add(fact.call_id)
         elif isinstance(fact, ArtifactSaved):
-            saved += 1
+            totals.artifacts += 1
         elif isinstance(fact, MetadataLogged) and fact.call_id is None:
-            merge_metadata(metadata, fact.values)
+            merge_metadata(totals.metadata, fact.values)
         elif isinstance(fact, UsageRecorded):
-            usage.append(fact)
-    return {
-        "checkpoints": len(calls),
-        "artifacts": len(outputs) + saved,
-        "metadata": metadata,
-        **({"usage": summarise_usage(usage, reused)} if usage else {}),
-    }
+            totals.usage.append(fact)
+    totals.calls = len(calls)
+    return totals
 
 
 def merge_metadata(into: dict[str, Any], values: dict[str, Any]) -> None:
