@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
 
 from kitaru.errors import KitaruRuntimeError, KitaruUsageError
 from kitaru_adapters.gemini.values import JsonData, digest
@@ -98,7 +99,17 @@ def redacted(value: object, *, inside_secret: bool = False) -> JsonData:
         }
     if isinstance(value, list):
         return [redacted(item, inside_secret=inside_secret) for item in value]
-    return _HIDDEN if inside_secret and isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return _HIDDEN if inside_secret else _without_credentials(value)
+
+
+def _without_credentials(text: str) -> str:
+    """Return an address without user, password, query and fragment; any other text as it is."""
+    if not text.startswith(("http://", "https://")):
+        return text
+    address = urlsplit(text)
+    return urlunsplit((address.scheme, address.netloc.rpartition("@")[2], address.path, "", ""))
 
 
 def request_manifest(

@@ -6,6 +6,7 @@ import inspect
 import warnings
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -46,8 +47,9 @@ def sdk_version() -> str:
         KitaruFeatureNotAvailableError: It is not installed, or too old to know interactions.
     """
     try:
-        from google import genai
-        from google.genai import interactions
+        # Not `from google import ...`: other Google packages share that namespace, and its absence would look different.
+        genai = import_module("google.genai")
+        interactions = import_module("google.genai.interactions")
     except ModuleNotFoundError as error:
         if error.name not in {"google", "google.genai", "google.genai.interactions"}:
             raise
