@@ -212,8 +212,9 @@ class Recorder:
         cost = self._cost(usage, tokens)
         interaction_id = text_of(interaction.get("id")) or self._call.call_id
         self._call.record_usage(
-            usage_record(
-                # The id of the interaction, so that a later poll of the same one does not count it twice.
+            # One interaction may be reported by several calls, such as a turn and a later poll of it.
+            {"count_once": True}
+            | usage_record(
                 record_id=f"{ADAPTER}:{interaction_id}",
                 adapter=ADAPTER,
                 surface="gemini_interaction",

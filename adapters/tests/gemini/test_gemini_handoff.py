@@ -23,7 +23,9 @@ TWO_CALLS = Turn(steps=[function_call("weather", "c1", city="Bonn"), function_ca
 @pytest.fixture
 def asked(service, talk):
     service.script(TWO_CALLS)
-    return talk().result(START)
+    conversation = talk()
+    conversation.run(START).wait()
+    return conversation.results[0]
 
 
 def test_requires_action_is_a_recorded_result_with_everything_a_tool_needs(asked):
@@ -100,7 +102,7 @@ def test_waits_for_two_calls_open_together_and_pause_once(service, make_runner):
     handle = ask.run()
     client = KitaruClient()
     _until_paused(handle)
-    names = sorted(wait.name for wait in client.executions.get(handle.exec_id).pending_waits)
+    names = sorted(wait.name for wait in client.executions.pending_waits(handle.exec_id))
     assert names == ["weather_c1", "weather_c2"]
     for name, answer in zip(names, ("sun", {"sky": "rain"}), strict=True):
         client.executions.input(handle.exec_id, wait=name, value=answer)

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from kitaru import KitaruClient
 from kitaru.adapters.gemini import (
     GEMINI_STREAM_COMPLETED,
     GEMINI_STREAM_EVENT,
@@ -13,6 +14,7 @@ from kitaru.adapters.gemini import (
     GeminiInteractionCapturePolicy,
     GeminiInteractionRequest,
 )
+from kitaru.engine.journals import default_journal
 from kitaru_adapters.gemini.loopback import Turn, function_call, model_output
 from kitaru_adapters.gemini.rebuild import Rebuilt
 
@@ -34,8 +36,12 @@ def stream(talk):
 
 
 def events(handle):
-    listed = KitaruClient().executions.events(handle.exec_id)
+    listed = default_journal(None).events(handle.exec_id)
     return [event for event in listed if event.kind.startswith("gemini_interactions.stream.")]
+
+
+def shown(handle):
+    return [json.loads(event.body)["data"] for event in events(handle)]
 
 
 def test_streamed_and_plain_turns_record_the_same(service, talk, stream):
@@ -118,13 +124,13 @@ def test_a_failed_stream_ends_once_with_a_safe_text(service, stream):
     assert [event.kind for event in ends] == [GEMINI_STREAM_FAILED]
 
 
-@pytest.mark.parametrize(("shown", "expected"), [(False, ""), (True, "the answer")])
-def test_text_is_shown_only_with_the_flag_and_only_of_the_model(service, stream, shown, expected):
+@pytest.mark.parametrize(("visible", "expected"), [(False, ""), (True, "the answer")])
+def test_text_is_shown_only_with_the_flag_and_only_of_the_model(service, stream, visible, expected):
     service.script(Turn(steps=RICH, text="the answer"))
-    policy = GeminiInteractionCapturePolicy(include_stream_text_deltas=shown)
+    policy = GeminiInteractionCapturePolicy(include_stream_text_deltas=visible)
     handle = stream(capture=policy).run(START)
     handle.wait()
-    data = [event.payload["data"] for event in events(handle)]
+    data = shown(handle)
     assert "".join(entry.get("text", "") for entry in data) == expected
     assert "secret musing" not in str(data)
     assert "private query" not in str(data)
@@ -134,7 +140,7 @@ def test_categories_name_what_an_event_is(service, stream):
     service.script(Turn(steps=RICH, text="a b"))
     handle = stream().run(START)
     handle.wait()
-    seen = {event.payload["data"]["category"] for event in events(handle)}
+    seen = {entry["category"] for entry in shown(handle)}
     assert {"interaction_created", "thought_delta", "tool_arguments_delta", "text_delta", "interaction_completed"} <= seen
 
 
