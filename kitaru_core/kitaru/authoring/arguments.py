@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, cast, overload
 from kitaru.engine.fanout import CheckpointFuture, MapFuture
 from kitaru.errors import KitaruUsageError
 
-__all__ = ["Unmapped", "found_futures", "mapped", "resolved", "unmapped"]
+__all__ = ["Unmapped", "found_futures", "mapped", "may_hold_futures", "resolved", "unmapped"]
 
 _LEAVES: Final = frozenset({str, bytes, int, float, bool, type(None)})
 
@@ -56,6 +56,11 @@ def found_futures(value: object, *, futures: bool = False) -> list[CheckpointFut
     for future in found:
         future.wait()
     return [future.call_id for future in found]
+
+
+def may_hold_futures(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+    """Say at a glance whether arguments have to be looked into for futures."""
+    return not (_LEAVES.issuperset(map(type, args)) and _LEAVES.issuperset(map(type, kwargs.values())))
 
 
 def _walk(value: object, visit: Callable[[CheckpointFuture[Any]], None]) -> None:

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from kitaru.authoring import parameters
-from kitaru.authoring.arguments import found_futures, mapped, resolved
+from kitaru.authoring.arguments import found_futures, mapped, may_hold_futures, resolved
 from kitaru.engine.boundary import enter, run_entered, run_entered_async
 from kitaru.engine.fanout import CheckpointFuture, MapFuture, submit_entry
 from kitaru.engine.ids import normalise
@@ -101,8 +101,8 @@ class Checkpoint(Generic[P, R]):
         explicit, after = kwargs.pop("id", None), kwargs.pop("after", None)
         if self.is_async and _in_running_loop():
             return cast("R", self._call_async(run, explicit, after, args, kwargs))
-        parents = _wait_for(after)
-        if args or kwargs:
+        parents = _wait_for(after) if after is not None else []
+        if may_hold_futures(args, kwargs):
             parents += found_futures((args, kwargs))
             args, kwargs = resolved(args), resolved(kwargs)
         entry = self._enter(run, explicit, parents, args, kwargs)
