@@ -55,10 +55,11 @@ def summarise_usage(records: Iterable[UsageRecorded], reused: Set[str] = frozens
     }
 
 
-def _unique(records: Iterable[UsageRecorded], reused: Set[str]) -> dict[tuple[str, int, str], UsageRecorded]:
-    unique: dict[tuple[str, int, str], UsageRecorded] = {}
+def _unique(records: Iterable[UsageRecorded], reused: Set[str]) -> dict[object, UsageRecorded]:
+    unique: dict[object, UsageRecorded] = {}
     for fact in records:
-        key = ("", 0, _record_id(fact)) if fact.usage.get("count_once") else (fact.call_id, fact.attempt, _record_id(fact))
+        place = None if fact.usage.get("count_once") else (fact.call_id, fact.attempt)
+        key = (place, _record_id(fact))
         # The newest report is the most complete one, but what a reused call paid for was not paid here.
         if key not in unique or unique[key].call_id not in reused:
             unique[key] = fact
