@@ -55,7 +55,7 @@ def scripted_answer(body: dict[str, Any]) -> Turn:
     from kitaru_adapters.gemini.loopback import Turn
 
     pending = ["queued", "in_progress", "in_progress"]
-    sandbox = {"type": "code_execution_result", "result": "3 files written"}
+    sandbox: dict[str, object] = {"type": "code_execution_result", "result": "3 files written"}
     done = f"Changed: {body['input']}." if "previous_interaction_id" in body else f"Built: {body['input']}."
     return Turn(steps=[sandbox], text=done, pending=pending, usage={"total_tokens": 5000})
 
@@ -95,7 +95,7 @@ def main(action: str, argument: str, remark: str = "") -> None:
     print(_outcome(handle))  # noqa: T201
 
 
-def _outcome(handle: FlowHandle) -> str:
+def _outcome(handle: FlowHandle[str]) -> str:
     while True:
         try:
             return str(handle.wait(timeout=0.1))

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kitaru import FlowHandle, KitaruClient, checkpoint, flow, wait
@@ -72,11 +71,11 @@ def research(question: str) -> str:
     Returns:
         The briefing.
     """
-    report = researcher.run_sync(
-        GeminiInteractionRequest.start(question, agent=AGENT, background=True, timeout_s=3600)
-    )
+    report = researcher.run_sync(GeminiInteractionRequest.start(question, agent=AGENT, background=True, timeout_s=3600))
     turn = writer.run_sync(
-        GeminiInteractionRequest.start(f"Write a briefing from this report: {report.output_text}", model=MODEL, tools=TOOLS)
+        GeminiInteractionRequest.start(
+            f"Write a briefing from this report: {report.output_text}", model=MODEL, tools=TOOLS
+        )
     )
     while turn.status == "requires_action":
         answers = [answered(call) for call in turn.function_calls]
@@ -90,7 +89,6 @@ def service() -> Iterator[None]:
     if os.environ.get("GEMINI_API_KEY") or os.environ.get("GOOGLE_API_KEY"):
         yield
         return
-    sys.path.insert(0, str(Path(__file__).parent))
     from scripted import answer
 
     from kitaru_adapters.gemini.loopback import LoopbackGemini
@@ -121,7 +119,7 @@ def main(action: str, argument: str) -> None:
     print(_outcome(handle))  # noqa: T201
 
 
-def _outcome(handle: FlowHandle) -> str:
+def _outcome(handle: FlowHandle[str]) -> str:
     from kitaru.errors import KitaruTimeoutError
 
     while True:

@@ -47,7 +47,7 @@ def sdk_version() -> str:
         KitaruFeatureNotAvailableError: It is not installed, or too old to know interactions.
     """
     try:
-        # Not `from google import ...`: other Google packages share that namespace, and its absence would look different.
+        # Not `from google import ...`: other Google packages share that namespace, so its absence would look different.
         genai = import_module("google.genai")
         interactions = import_module("google.genai.interactions")
     except ModuleNotFoundError as error:

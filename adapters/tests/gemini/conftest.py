@@ -9,6 +9,7 @@ from google.genai.types import HttpOptions, HttpRetryOptions
 
 from kitaru import FlowHandle, KitaruClient, flow
 from kitaru.adapters.gemini import GeminiInteractionRequest, GeminiInteractionResult, KitaruGeminiInteractionsRunner
+from kitaru.errors import KitaruExecutionError
 from kitaru_adapters.gemini.loopback import LoopbackGemini
 
 ONCE = 1 if int(genai.__version__.split(".")[0]) >= 3 else -1
@@ -27,9 +28,8 @@ def _home(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def service(monkeypatch) -> Iterator[LoopbackGemini]:
+def service() -> Iterator[LoopbackGemini]:
     with LoopbackGemini() as running:
-        monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", running.url)
         yield running
 
 
@@ -41,7 +41,9 @@ def client(service) -> Iterator[genai.Client]:
 
 
 @pytest.fixture
-def make_runner(service) -> Callable[..., KitaruGeminiInteractionsRunner]:
+def make_runner(service, monkeypatch) -> Callable[..., KitaruGeminiInteractionsRunner]:
+    monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", service.url)
+
     def make(**settings) -> KitaruGeminiInteractionsRunner:
         quick = {"name": "agent", "poll_interval_s": 0.01, "max_poll_interval_s": 0.02, "not_found_grace_s": 0.3}
         return KitaruGeminiInteractionsRunner(**{**quick, **settings})
@@ -80,14 +82,14 @@ class Conversation:
         return self.run(*requests).wait()[-1]
 
     def failure(self, *requests: GeminiInteractionRequest) -> BaseException:
-        with pytest.raises(Exception) as caught:
+        with pytest.raises(KitaruExecutionError) as caught:
             self.run(*requests).wait()
         assert caught.value.__cause__ is not None
         return caught.value.__cause__
 
     def fail_then_retry(self, *requests: GeminiInteractionRequest) -> FlowHandle:
         handle = self.run(*requests)
-        with pytest.raises(Exception):  # noqa: B017, PT011 - which failure is each test's own subject
+        with pytest.raises(KitaruExecutionError):
             handle.wait()
         return self.retry(handle)
 

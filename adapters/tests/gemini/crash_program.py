@@ -6,6 +6,7 @@ import sys
 
 from kitaru import FlowHandle, KitaruClient, flow
 from kitaru.adapters.gemini import GeminiInteractionRequest, KitaruGeminiInteractionsRunner
+from kitaru.errors import KitaruExecutionError
 
 MODE = sys.argv[2] if len(sys.argv) > 2 else "resubmit"
 
@@ -36,7 +37,7 @@ def main() -> None:
         client.executions.retry(handle.exec_id, block=True)
     try:
         sys.stdout.write(handle.wait())
-    except Exception as error:
+    except KitaruExecutionError as error:
         sys.stdout.write(type(error.__cause__ or error).__name__)
 
 

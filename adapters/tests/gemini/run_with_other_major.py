@@ -2,8 +2,8 @@
 
     python adapters/tests/gemini/run_with_other_major.py 2 [pytest arguments]
 
-The release is installed once into `.venv-genai<major>` beside the checkout's own environment and put first on the path;
-everything else, kitaru included, comes from the active environment. A test checks that the wanted major is really loaded.
+The release is installed once into `.venv-genai<major>` in the checkout and put first on the path; everything else,
+kitaru included, comes from the active environment. A test checks that the wanted major version is really loaded.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ def records(handle):
     return KitaruClient().executions.get(handle.exec_id).llm_usage_records
 
 
-def test_defaults_save_neither_prompt_nor_payload_nor_steps(service, talk):
+def test_defaults_save_neither_prompt_nor_payload_nor_steps(talk):
     handle = talk().run(START)
     handle.wait()
     kinds = {name.split("__")[0] for name in saved(handle)}
@@ -59,7 +59,7 @@ def test_replay_works_with_everything_off(service, talk):
     assert service.count("create") == 1
 
 
-def test_one_event_describes_the_turn(service, talk):
+def test_one_event_describes_the_turn(talk):
     handle = talk().run(START)
     handle.wait()
     (call,) = KitaruClient().executions.get(handle.exec_id).checkpoints
@@ -84,7 +84,9 @@ def test_the_manifest_shows_limits_and_hides_secrets():
     assert '"monkey": "fine"' in manifest
 
 
-@pytest.mark.parametrize(("name", "hidden"), [("apiKey", True), ("client_secret", True), ("keyword", False), ("max_token", False)])
+@pytest.mark.parametrize(
+    ("name", "hidden"), [("apiKey", True), ("client_secret", True), ("keyword", False), ("max_token", False)]
+)
 def test_names_are_judged_by_whole_words(name, hidden):
     assert (redacted({name: "v"})[name] == "[hidden]") is hidden
 
@@ -174,11 +176,19 @@ def test_an_answer_is_what_comes_after_the_last_call_and_nothing_else():
 
 
 def test_hops_merge_like_the_sdk_merges_them():
-    first = {"id": "a", "input": "q", "steps": [model_output("x")], "usage": {"total_tokens": 2, "total_input_tokens": 1}}
+    first = {
+        "id": "a",
+        "input": "q",
+        "steps": [model_output("x")],
+        "usage": {"total_tokens": 2, "total_input_tokens": 1},
+    }
     second = {"id": "b", "previous_interaction_id": "a", "steps": [{"type": "user_input"}, model_output("y")]}
     merged = merge_hops([first, second | {"usage": {"total_tokens": 3}}])
     assert merged["continuation_ids"] == ["a", "b"]
-    assert (merged["input"], merged["usage"]) == ("q", {"total_tokens": 5, "total_input_tokens": 1, "initial_input_tokens": 1})
+    assert (merged["input"], merged["usage"]) == (
+        "q",
+        {"total_tokens": 5, "total_input_tokens": 1, "initial_input_tokens": 1},
+    )
     assert [step["type"] for step in merged["steps"]] == ["model_output", "model_output"]
     assert "previous_interaction_id" not in merged
 
@@ -198,13 +208,17 @@ def test_the_cache_tells_identity_surface_target_and_settings_apart(make_runner)
 
 @pytest.mark.parametrize(
     "request_",
-    [Request.poll("i"), Request.start("x", agent="a", background=True), Request.start("x", agent="a", environment="remote")],
+    [
+        Request.poll("i"),
+        Request.start("x", agent="a", background=True),
+        Request.start("x", agent="a", environment="remote"),
+    ],
 )
 def test_polls_jobs_and_environments_are_never_cached(request_):
     assert not is_cacheable(request_)
 
 
-def test_a_broken_store_is_a_warning_or_an_error_that_says_what_it_costs(service, talk, monkeypatch):
+def test_a_broken_store_is_a_warning_or_an_error_that_says_what_it_costs(talk, monkeypatch):
     from kitaru.seam import Call
 
     def broken(*_, **__):

@@ -85,7 +85,7 @@ def test_two_calls_are_answered_in_one_request_with_the_settings_of_the_first(se
         ([("c1", "weather")], "is no function result"),
     ],
 )
-def test_incomplete_answers_are_refused_before_anything_is_sent(service, asked, answers, problem):
+def test_incomplete_answers_are_refused_before_anything_is_sent(asked, answers, problem):
     with pytest.raises(KitaruUsageError, match=problem):
         Request.function_results(results=answers, from_result=asked)
 
@@ -108,7 +108,9 @@ def test_waits_for_two_calls_open_together_and_pause_once(service, make_runner):
         client.executions.input(handle.exec_id, wait=name, value=answer)
     client.executions.resume(handle.exec_id, block=True)
     assert handle.wait() == "sun and rain"
-    manual = Request.function_results("int-1", [("c1", "weather", "sun"), ("c2", "weather", {"sky": "rain"})], model="m")
+    manual = Request.function_results(
+        "int-1", [("c1", "weather", "sun"), ("c2", "weather", {"sky": "rain"})], model="m"
+    )
     assert service.creates[1]["input"] == manual.input
     assert service.count("create") == 2
 

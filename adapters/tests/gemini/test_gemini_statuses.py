@@ -11,6 +11,7 @@ from kitaru.adapters.gemini import (
     GeminiInteractionRequest,
     GeminiUnfinishedError,
 )
+from kitaru.errors import KitaruExecutionError
 from kitaru_adapters.gemini.loopback import Turn
 from kitaru_adapters.gemini.operations import Ask, Sleep
 from kitaru_adapters.gemini.polling import Deadline, PollSettings, Watch
@@ -99,7 +100,7 @@ def test_at_the_deadline_the_job_is_left_running_and_a_retry_polls_it(service, t
     service.script(Turn(text="finally", pending=["in_progress"] * 10_000))
     conversation = talk()
     handle = conversation.run(JOB.model_copy(update={"timeout_s": 0.1}))
-    with pytest.raises(Exception) as caught:
+    with pytest.raises(KitaruExecutionError) as caught:
         handle.wait()
     assert isinstance(caught.value.__cause__, GeminiDeadlineError)
     assert (service.count("cancel"), service.count("create")) == (0, 1)

@@ -141,7 +141,13 @@ def test_categories_name_what_an_event_is(service, stream):
     handle = stream().run(START)
     handle.wait()
     seen = {entry["category"] for entry in shown(handle)}
-    assert {"interaction_created", "thought_delta", "tool_arguments_delta", "text_delta", "interaction_completed"} <= seen
+    assert {
+        "interaction_created",
+        "thought_delta",
+        "tool_arguments_delta",
+        "text_delta",
+        "interaction_completed",
+    } <= seen
 
 
 def test_argument_pieces_join_and_parallel_steps_stay_apart():

@@ -11,7 +11,7 @@ import pytest
 from kitaru import KitaruClient
 from kitaru_adapters.gemini.loopback import LoopbackGemini
 
-PROGRAM = Path(__file__).with_name("build.py")
+PROGRAM = Path(__file__).parents[1] / "research.py"
 
 
 @pytest.fixture
@@ -22,8 +22,8 @@ def home(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def service(home, monkeypatch):
-    answer = runpy.run_path(str(PROGRAM))["scripted_answer"]
+def service(home, monkeypatch):  # noqa: ARG001 - the keys of this machine are taken away first
+    answer = runpy.run_path(str(PROGRAM.with_name("scripted.py")))["answer"]
     with LoopbackGemini(answer=answer) as scripted:
         monkeypatch.setenv("GEMINI_API_KEY", "scripted")
         monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", scripted.url)
@@ -44,13 +44,13 @@ def only_execution() -> str:
 
 
 @pytest.mark.usefixtures("home")
-def test_it_runs_on_its_own_and_continues_after_the_review():
-    assert "waiting: run `review" in run()
-    assert "Changed: Make it dark." in run("review", only_execution(), "Make it dark")
+def test_it_runs_on_its_own_and_continues_after_the_approval():
+    assert "waiting: run `approve" in run("start", "How do heat pumps sell?")
+    assert "The briefing was published." in run("approve", only_execution())
 
 
-def test_killed_while_the_agent_works_it_submits_each_turn_once(service):
-    child = subprocess.Popen([sys.executable, PROGRAM, "start", "A clock"], stdout=subprocess.DEVNULL)
+def test_killed_while_the_research_runs_it_pays_for_it_once(service):
+    child = subprocess.Popen([sys.executable, PROGRAM, "start", "How do heat pumps sell?"], stdout=subprocess.DEVNULL)
 
     def kill(_):
         if service.count("get") == 2:
@@ -61,7 +61,9 @@ def test_killed_while_the_agent_works_it_submits_each_turn_once(service):
     service.on_request = kill
     assert child.wait(timeout=30) == -signal.SIGKILL
     assert "waiting" in run("retry", only_execution())
-    assert "Changed: darker." in run("review", only_execution(), "darker")
-    first, second = service.creates
-    assert (first["environment"], second["environment"]) == ("remote", "env-int-1")
-    assert (first["background"], second["previous_interaction_id"]) == (True, "int-1")
+    assert "kept as a draft" in run("decline", only_execution())
+    assert [("agent" in body, len(body["input"]) == 2) for body in service.creates] == [
+        (True, False),
+        (False, False),
+        (False, True),
+    ]
