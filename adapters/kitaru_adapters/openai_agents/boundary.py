@@ -216,7 +216,7 @@ def current_run() -> RunScope | None:
 
 
 def durable_run() -> RunScope | None:
-    """Return the run whose calls are boundaries here: one that is active, at flow scope; inside a unit there is none."""
+    """Return the active run if its calls are boundaries here: at flow scope; inside a unit there is none."""
     scope = _RUN.get()
     return scope if scope is not None and in_flow() else None
 

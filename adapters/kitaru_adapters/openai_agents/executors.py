@@ -103,7 +103,9 @@ class _DurableEditor:
         """Delete a file, once."""
         return await self._apply(operation, self._editor.delete_file)
 
-    async def _apply(self, operation: ApplyPatchOperation, apply: Callable[[ApplyPatchOperation], Any]) -> Any:  # noqa: ANN401 - as the editor
+    async def _apply(
+        self, operation: ApplyPatchOperation, apply: Callable[[ApplyPatchOperation], Any]
+    ) -> ApplyPatchResult | str | None:
         shown = {name: getattr(operation, name, None) for name in ("type", "path", "diff", "move_to")}
         content = item_bytes(shown).decode()
         scope = durable_run()
@@ -116,7 +118,8 @@ class _DurableEditor:
             self._config,
             "custom_tool_call",
         )
-        return await _recorded(unit, lambda: apply(operation))
+        result: ApplyPatchResult | str | None = await _recorded(unit, lambda: apply(operation))
+        return result
 
 
 async def _recorded(unit: ToolUnit, run: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever the application returns

@@ -49,7 +49,7 @@ _RESULT: Final[TypedCodec[Any]] = TypedCodec("openai_agents.mcp_result/1", _resu
 
 
 class Connections:
-    """Connects servers when a body needs one that the user has not connected, and closes those at the end of the run."""
+    """Connects servers that a body needs and the user has not connected, and closes those at the end of the run."""
 
     def __init__(self) -> None:
         self._managers: dict[int, MCPServerManager] = {}

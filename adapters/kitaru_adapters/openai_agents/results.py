@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from agents import Agent, Handoff
 from agents.agent_output import AgentOutputSchemaBase
@@ -17,17 +17,19 @@ from kitaru_adapters.openai_agents.usage import summarise, summary_cost
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agents.result import RunResultBase
+    from agents.result import RunResult, RunResultStreaming
 
     from kitaru_adapters.openai_agents.capture import RunRecorder
     from kitaru_adapters.openai_agents.settings import RunnerSettings
     from kitaru_adapters.openai_agents.state import ContextCodec
 
-__all__ = ["agents_of", "known_models", "run_result", "with_typed_output"]
+FrameworkResult: TypeAlias = "RunResult | RunResultStreaming"
+
+__all__ = ["FrameworkResult", "agents_of", "known_models", "run_result", "with_typed_output"]
 
 
 def run_result(
-    result: RunResultBase,
+    result: FrameworkResult,
     settings: RunnerSettings,
     recorder: RunRecorder,
     codec: ContextCodec,
@@ -49,7 +51,6 @@ def run_result(
     Raises:
         UserError: The run is paused and its context cannot be stored.
     """
-    any_result: Any = result
     summary = summarise(result.context_wrapper.usage, recorder.models)
     cost = summary_cost(summary, settings.cost_calculator) if settings.capture.save_usage else None
     for warning in cost.warnings if cost is not None else ():
@@ -66,7 +67,7 @@ def run_result(
         payloads = settings.capture.save_interruption_payloads
         state = None
         if settings.capture.save_run_state:
-            state = save_state(any_result.to_state(), codec, strict_sdk_version=strict_sdk_version)
+            state = save_state(result.to_state(), codec, strict_sdk_version=strict_sdk_version)
         return OpenAIRunResult(
             status="interrupted",
             pending_state=state,

@@ -99,12 +99,13 @@ class KitaruRunner:
         strict_sdk_version: bool = True,
         cost_calculator: CostCalculator | None = None,
     ) -> None:
-        if not isinstance(agent, Agent):
-            msg = f"{agent!r} is no agents.Agent; realtime and voice agents cannot be run durably."
+        given: object = agent
+        if not isinstance(given, Agent):
+            msg = f"{given!r} is no agents.Agent; realtime and voice agents cannot be run durably."
             raise KitaruUsageError(msg)
         if (context_serializer is None) != (context_deserializer is None):
-            given = "context_serializer" if context_deserializer is None else "context_deserializer"
-            msg = f"{given} was given alone; a paused state is written by one and read by the other, so give both."
+            alone = "context_serializer" if context_deserializer is None else "context_deserializer"
+            msg = f"{alone} was given alone; a paused state is written by one and read by the other, so give both."
             raise KitaruUsageError(msg)
         settings = check_settings(
             name=agent.name if name is None else name,
@@ -212,8 +213,9 @@ class KitaruRunner:
         return on_background_loop(self.run_stream(request, context=context, on_event=on_event, **options))
 
     async def _run(self, given: RunInput) -> OpenAIRunResult:
-        if not isinstance(given.request, OpenAIRunRequest):
-            msg = f"{given.request!r} is no OpenAIRunRequest; use OpenAIRunRequest.start(...) or .resume(...)."
+        request: object = given.request
+        if not isinstance(request, OpenAIRunRequest):
+            msg = f"{request!r} is no OpenAIRunRequest; use OpenAIRunRequest.start(...) or .resume(...)."
             raise KitaruUsageError(msg)
         if self.checkpoint_strategy == "runner_call":
             return await (run_runner_call if in_flow() else run_plainly)(self._parts, given)

@@ -91,15 +91,15 @@ def sandbox_command_tool(
     )
 
 
-def _check_options(name: object, max_chars: object, timeout: object, cleanup: object) -> None:
+def _check_options(name: object, max_chars: object, timeout: Any, cleanup: object) -> None:  # noqa: ANN401 - whatever was given
     if not isinstance(name, str) or not name.strip():
         msg = f"name={name!r} must be the name of a tool that is not blank."
         raise KitaruUsageError(msg)
     if isinstance(max_chars, bool) or not isinstance(max_chars, int) or max_chars < 0:
         msg = f"max_chars={max_chars!r} must be a whole number from 0 up."
         raise KitaruUsageError(msg)
-    usable = timeout is None or (isinstance(timeout, (int, float)) and not isinstance(timeout, bool))
-    if not usable or (timeout is not None and not (math.isfinite(timeout) and timeout > 0)):  # type: ignore[arg-type]  # a number here
+    number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
+    if timeout is not None and not (number and math.isfinite(timeout) and timeout > 0):
         msg = f"timeout_seconds={timeout!r} must be a finite number above 0, or None."
         raise KitaruUsageError(msg)
     if cleanup not in ("destroy", "close"):

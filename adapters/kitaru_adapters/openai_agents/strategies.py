@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agents import Agent, RunConfig
-    from agents.result import RunResultBase
     from agents.stream_events import StreamEvent
 
     from kitaru.seam import Call
+    from kitaru_adapters.openai_agents.results import FrameworkResult
     from kitaru_adapters.openai_agents.settings import RunnerSettings
     from kitaru_adapters.openai_agents.state import ContextCodec
     from kitaru_adapters.openai_agents.types import OpenAIRunRequest, OpenAIRunResult
@@ -67,7 +67,7 @@ class RunnerParts:
         """Return the framework's configuration of one run, as the caller makes it."""
         return self.run_config_factory() if self.run_config_factory is not None else None
 
-    def result(self, result: RunResultBase, recorder: RunRecorder) -> OpenAIRunResult:
+    def result(self, result: FrameworkResult, recorder: RunRecorder) -> OpenAIRunResult:
         """Return the framework's result as ours."""
         return run_result(result, self.settings, recorder, self.codec, strict_sdk_version=self.strict_sdk_version)
 
@@ -142,11 +142,11 @@ async def run_calls(parts: RunnerParts, given: RunInput) -> OpenAIRunResult:
 
 async def _run_to_the_end(
     parts: RunnerParts, given: RunInput, scope: RunScope, options: dict[str, Any]
-) -> RunResultBase:
+) -> FrameworkResult:
     agent = scope.graph.prepared(parts.agent)
     source = await _source(parts, given, agent, scope.recorder)
     while True:
-        result = await _once(agent, source, given, options)
+        result: FrameworkResult = await _once(agent, source, given, options)
         for item in result.interruptions:
             facts = {"tool_name": item.name, "tool_call_id": call_id_of(item)}
             scope.recorder.add(
@@ -207,19 +207,18 @@ async def run_plainly(parts: RunnerParts, given: RunInput) -> OpenAIRunResult:
     Returns:
         The result.
     """
-    result, _ = await _plain(parts, given, RunRecorder(parts.settings.name, parts.agent.name, parts.settings.capture))
-    return result
+    return await _plain(parts, given, RunRecorder(parts.settings.name, parts.agent.name, parts.settings.capture))
 
 
 async def _plain(
     parts: RunnerParts, given: RunInput, recorder: RunRecorder, publisher: RunStreamPublisher | None = None
-) -> tuple[OpenAIRunResult, RunResultBase]:
+) -> OpenAIRunResult:
     config = _traced(parts, recorder.label)
     for name in known_models(parts.agent, getattr(config, "model", None)):
         recorder.saw_model(name)
     source = await _source(parts, given, parts.agent, recorder)
     raw = await _once(parts.agent, source, given, {**given.framework_options(), "run_config": config}, publisher)
-    return parts.result(raw, recorder), raw
+    return parts.result(raw, recorder)
 
 
 async def run_runner_call(parts: RunnerParts, given: RunInput) -> OpenAIRunResult:
@@ -242,13 +241,12 @@ async def run_runner_call(parts: RunnerParts, given: RunInput) -> OpenAIRunResul
         if publisher is not None:
             publisher.start()
         try:
-            result, raw = await _plain(parts, given, recorder, publisher)
+            result = await _plain(parts, given, recorder, publisher)
         except BaseException as error:
             if publisher is not None:
                 publisher.fail(error)
             raise
         result = _tracked(call, parts, recorder, result, started)
-        del raw
         if publisher is not None:
             publisher.complete()
         return result

@@ -62,7 +62,7 @@ class _CopiedInvoker(_Invoker):  # type: ignore[misc]  # the framework does not 
         if getattr(inner, _SYNC_MARK, False):
             setattr(self, _SYNC_MARK, True)
 
-    def __agents_bind_function_tool__(self, function_tool: FunctionTool) -> _CopiedInvoker:  # noqa: PLW3201 - theirs
+    def __agents_bind_function_tool__(self, function_tool: FunctionTool) -> _CopiedInvoker:
         """Return the invoker for one tool; the framework asks whenever a tool is made or copied."""
         if self._function_tool is function_tool:
             return self

@@ -170,9 +170,9 @@ class OpenAIRunRequest(_Model):
     @classmethod
     def start(
         cls,
-        input: str | Sequence[Mapping[str, Any]],
+        input: str | Sequence[Mapping[str, Any]],  # noqa: A002 - the framework's word
         /,
-        **options: Any,  # noqa: A002, ANN401 - the framework's word
+        **options: Any,  # noqa: ANN401 - forwarded to the model, which checks them
     ) -> OpenAIRunRequest:
         """Return the request that starts a run.
 
