@@ -85,6 +85,7 @@ class RunScope:
         acting_agent: Name of the agent that acts now.
         context: The caller's live context; only its identity is ever used.
         completed_model_calls: How many model calls of this run have completed.
+        failed_attempts: How many attempts of the present model call the framework has seen fail.
     """
 
     settings: RunnerSettings
@@ -95,6 +96,7 @@ class RunScope:
     acting_agent: str
     context: object = None
     completed_model_calls: int = 0
+    failed_attempts: int = 0
     _seen: Counter[str] = field(default_factory=Counter)
 
     def nested(self, agent_name: str) -> RunScope:

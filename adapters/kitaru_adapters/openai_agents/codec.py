@@ -12,11 +12,12 @@ import enum
 import sys
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import msgspec
 from agents.items import ModelResponse
+from agents.run_internal.model_retry import apply_retry_attempt_usage
 from agents.usage import (
     Usage,
     _attach_normalized_usage,
@@ -31,7 +32,7 @@ from agents.usage import (
 from openai.types.responses import Response, ResponseCompletedEvent, ResponseUsage
 from pydantic import BaseModel, TypeAdapter
 
-from kitaru.errors import KitaruEncodingError
+from kitaru.errors import KitaruEncodingError, KitaruUsageError
 from kitaru_adapters.openai_agents.types import OpenAIRunResult
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ __all__ = [
     "RecordedResponse",
     "RunResultCodec",
     "TypedCodec",
+    "as_recorded_response",
+    "as_run_result",
     "item_bytes",
     "item_json",
     "storable",
@@ -96,6 +99,7 @@ class RecordedResponse:
         response_id: The provider's id.
         request_id: Id of the transport's request.
         raw_usage: The provider's own usage, where the framework kept it.
+        failed_attempts: Attempts of the framework's own retries that failed before; they count as requests.
     """
 
     output: list[Any]
@@ -104,6 +108,7 @@ class RecordedResponse:
     response_id: str | None = None
     request_id: str | None = None
     raw_usage: dict[str, Any] | None = None
+    failed_attempts: int = 0
 
     @classmethod
     def of(cls, response: ModelResponse) -> RecordedResponse:
@@ -141,6 +146,13 @@ class RecordedResponse:
         """Return the output items as the client library builds them for a live response."""
         built = Response.construct(output=self.output).output if self.output else []
         return [self.output[index] if index in self.plain else item for index, item in enumerate(built)]
+
+    def with_failed_attempts(self) -> RecordedResponse:
+        """Return a reused response with its failed attempts counted, as the framework counted them when it ran."""
+        if not self.failed_attempts:
+            return self
+        usage = serialize_usage(apply_retry_attempt_usage(deserialize_usage(self.usage), self.failed_attempts))
+        return replace(self, usage={**usage, "reported": self.usage.get("reported", True)})
 
     def model_response(self) -> ModelResponse:
         """Return the response as a model hands it out that was not streamed."""
@@ -198,9 +210,10 @@ class ModelResponseCodec:
             JSON bytes.
 
         Raises:
-            KitaruEncodingError: It is none of these, or holds something without a JSON form.
+            KitaruUsageError: It is none of these.
+            KitaruEncodingError: It holds something without a JSON form.
         """
-        recorded = value if isinstance(value, RecordedResponse) else _as_recorded(value)
+        recorded = as_recorded_response(value)
         try:
             return msgspec.json.encode(recorded)
         except TypeError as error:
@@ -212,7 +225,20 @@ class ModelResponseCodec:
         return msgspec.json.decode(data, type=RecordedResponse)
 
 
-def _as_recorded(value: object) -> RecordedResponse:
+def as_recorded_response(value: object) -> RecordedResponse:
+    """Return a model response in its stored form, from any form in which a person or the framework writes it.
+
+    Args:
+        value: The text of an answer, a response of the framework, the mapping that is stored, or the stored form.
+
+    Returns:
+        The stored form.
+
+    Raises:
+        KitaruUsageError: It is none of these.
+    """
+    if isinstance(value, RecordedResponse):
+        return value
     if isinstance(value, ModelResponse):
         return RecordedResponse.of(value)
     if isinstance(value, str):
@@ -225,7 +251,23 @@ def _as_recorded(value: object) -> RecordedResponse:
         f"A {type(value).__qualname__} cannot stand in for a model's response; give the text of the answer, a "
         "ModelResponse, or a mapping with the key 'output'."
     )
-    raise KitaruEncodingError(msg, type_name=type(value).__qualname__)
+    raise KitaruUsageError(msg)
+
+
+def as_run_result(value: object) -> OpenAIRunResult:
+    """Return a run's result, from any form in which a person writes it.
+
+    Args:
+        value: A result, a mapping with its fields, or the answer alone.
+
+    Returns:
+        The result.
+    """
+    if isinstance(value, OpenAIRunResult):
+        return value
+    if isinstance(value, Mapping) and "status" in value:
+        return OpenAIRunResult.model_validate(dict(value))
+    return OpenAIRunResult(status="completed", final_output=value)
 
 
 class RunResultCodec:
@@ -237,17 +279,16 @@ class RunResultCodec:
         """Return the stored form of a result.
 
         Args:
-            value: A result, or a mapping with its fields.
+            value: A result, a mapping with its fields, or the answer alone.
 
         Returns:
             JSON bytes.
 
         Raises:
-            KitaruEncodingError: It is neither, or the answer has no JSON form.
+            KitaruEncodingError: The fields do not fit, or the answer has no JSON form.
         """
         try:
-            result = value if isinstance(value, OpenAIRunResult) else OpenAIRunResult.model_validate(value)
-            return result.model_dump_json(warnings=False).encode()
+            return as_run_result(value).model_dump_json(warnings=False).encode()
         except ValueError as error:
             msg = f"The run's result cannot be stored: {error}"
             raise KitaruEncodingError(msg, path="result", type_name=type(value).__qualname__) from error

@@ -48,6 +48,16 @@ _TOOLS: Final[TypedCodec[Any]] = TypedCodec("openai_agents.mcp_tools/1", _tools_
 _RESULT: Final[TypedCodec[Any]] = TypedCodec("openai_agents.mcp_result/1", _result_type)
 
 
+def _as_result(value: object) -> object:
+    from mcp.types import CallToolResult
+
+    if isinstance(value, CallToolResult):
+        return value
+    if isinstance(value, dict) and "content" in value:
+        return CallToolResult.model_validate(value)
+    return CallToolResult.model_validate({"content": [{"type": "text", "text": str(value)}]})
+
+
 class Connections:
     """Connects servers that a body needs and the user has not connected, and closes those at the end of the run."""
 
@@ -164,6 +174,7 @@ class _McpCall:
             inputs={"tool_args": shown} if scope.settings.capture.save_input else {},
             identity={"server": self._server, "tool": self._tool, "arguments": self._arguments},
             codec=_RESULT,
+            validate=_as_result,
             cache_key=scope.cache_key("mcp", self._server, self._tool, self._arguments)
             if config.get("cache")
             else None,

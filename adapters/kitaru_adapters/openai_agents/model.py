@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import time
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -16,7 +16,7 @@ from openai.types.responses import ResponseCompletedEvent, ResponseOutputItemDon
 from kitaru.errors import KitaruRuntimeError
 from kitaru.seam import run_unit_async, stream_unit
 from kitaru_adapters.openai_agents.boundary import durable_run
-from kitaru_adapters.openai_agents.codec import MODEL_CODEC, RecordedResponse, item_bytes, item_json
+from kitaru_adapters.openai_agents.codec import MODEL_CODEC, RecordedResponse, as_recorded_response, item_bytes, item_json
 from kitaru_adapters.openai_agents.stream import ModelStreamPublisher
 from kitaru_adapters.openai_agents.usage import model_call_record
 
@@ -78,11 +78,13 @@ class DurableModel(Model):
             started = time.monotonic()
             response = await self.inner.get_response(*args, **kwargs)
             recorded = RecordedResponse.of(response)
+            recorded.failed_attempts = scope.failed_attempts
             request.record_usage(call, recorded, started)
             return recorded
 
-        async with scope.activity.working():
-            outcome = await run_unit_async(request.unit(streamed=False), body)
+        with request.counting_failures():
+            async with scope.activity.working():
+                outcome = await run_unit_async(request.unit(streamed=False), body)
         return request.completed(outcome).model_response()
 
     async def stream_response(self, *args: Any, **kwargs: Any) -> AsyncIterator[TResponseStreamEvent]:  # noqa: ANN401 - as above
@@ -112,10 +114,16 @@ class DurableModel(Model):
                     request.record_usage(call, RecordedResponse.of_stream(event.response), started)
                 yield event
 
-        async with scope.activity.working(), stream_unit(unit, source, assemble=_assemble, replay=_replay) as stream:
-            async for event in stream:
-                yield event
-            request.completed(await stream.outcome())
+        def assemble(events: list[TResponseStreamEvent]) -> RecordedResponse:
+            recorded = _assemble(events)
+            recorded.failed_attempts = scope.failed_attempts
+            return recorded
+
+        with request.counting_failures():
+            async with scope.activity.working(), stream_unit(unit, source, assemble=assemble, replay=_replay) as stream:
+                async for event in stream:
+                    yield event
+                request.completed(await stream.outcome())
 
     def get_retry_advice(self, request: ModelRetryAdviceRequest) -> ModelRetryAdvice | None:
         """Forward the question whether a failed request may be sent again."""
@@ -205,8 +213,18 @@ class ModelRequest:
             identity={key: value for key, value in identity.items() if key != "streamed"},
             history=history,
             codec=MODEL_CODEC,
+            validate=as_recorded_response,
             cache_key=scope.cache_key("model", msgspec.json.encode(identity)) if config.get("cache") else None,
         )
+
+    @contextmanager
+    def counting_failures(self) -> Iterator[None]:
+        """Count an attempt that fails, for the framework may make another one of the same call."""
+        try:
+            yield
+        except Exception:
+            self._scope.failed_attempts += 1
+            raise
 
     def record_usage(self, call: Call, response: RecordedResponse, started: float) -> None:
         """Record what the call cost, in the body that paid for it."""
@@ -231,8 +249,10 @@ class ModelRequest:
         Returns:
             The response.
         """
-        scope, response = self._scope, outcome.value
+        scope = self._scope
+        response = outcome.value if outcome.executed else outcome.value.with_failed_attempts()
         scope.completed_model_calls += 1
+        scope.failed_attempts = 0
         scope.recorder.saw_model(self._model)
         metadata: dict[str, Any] = {"model": self._model, "response_id": response.response_id}
         if scope.settings.capture.save_response_items:
@@ -326,4 +346,4 @@ def _assemble(events: list[TResponseStreamEvent]) -> RecordedResponse:
 
 
 def _replay(response: RecordedResponse) -> list[TResponseStreamEvent]:
-    return [response.completed_event()]
+    return [response.with_failed_attempts().completed_event()]

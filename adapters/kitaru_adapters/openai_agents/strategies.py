@@ -16,7 +16,7 @@ from kitaru_adapters.kit.configs import with_config
 from kitaru_adapters.kit.names import slug
 from kitaru_adapters.openai_agents.boundary import Activity, RunScope, context_identity, entered, is_retryable
 from kitaru_adapters.openai_agents.capture import RunRecorder
-from kitaru_adapters.openai_agents.codec import RESULT_CODEC, item_bytes
+from kitaru_adapters.openai_agents.codec import RESULT_CODEC, as_run_result, item_bytes
 from kitaru_adapters.openai_agents.graph import AgentGraph
 from kitaru_adapters.openai_agents.mcp import Connections
 from kitaru_adapters.openai_agents.model import durable_run_config
@@ -280,6 +280,7 @@ def _runner_unit(parts: RunnerParts, given: RunInput, path: str) -> Unit:
         identity=_digest(item_bytes(identity)),
         history=history,
         codec=RESULT_CODEC,
+        validate=as_run_result,
         retry_if=is_retryable,
         cache_key=cache_key,
     )
