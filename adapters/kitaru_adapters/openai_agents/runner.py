@@ -55,6 +55,7 @@ class KitaruRunner:
             `runner_call` records one boundary around the whole run.
         approvals: `request` returns an interrupted result; `wait` asks in place (strategy `calls` only).
         denial_message: What the model reads when a call was denied in place.
+        approval_timeout: Seconds to poll for an answer in place before the flow pauses; the default window if absent.
         run_config_factory: Called once per run; `None` from it means the framework's defaults.
         capture: What may be seen; replay does not depend on it.
         run_checkpoint_config: Settings of the boundary of `runner_call`.
@@ -83,6 +84,7 @@ class KitaruRunner:
         checkpoint_strategy: CheckpointStrategy = "calls",
         approvals: Approvals = "request",
         denial_message: str = DENIAL_MESSAGE,
+        approval_timeout: float | None = None,
         run_config_factory: Callable[[], RunConfig | dict[str, Any] | None] | None = None,
         capture: OpenAICapturePolicy | None = None,
         run_checkpoint_config: CheckpointConfig | None = None,
@@ -112,6 +114,7 @@ class KitaruRunner:
             checkpoint_strategy=checkpoint_strategy,
             approvals=approvals,
             denial_message=denial_message,
+            approval_timeout=approval_timeout,
             capture=capture,
             configs={
                 "run_checkpoint_config": run_checkpoint_config,

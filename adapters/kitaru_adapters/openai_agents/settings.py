@@ -42,6 +42,7 @@ class RunnerSettings:
         strategy: Where the durable boundaries lie.
         approvals: Whether pending approvals come back as a result or are waited for in place.
         denial_message: What the model reads when a call was denied in place.
+        approval_timeout: Seconds to poll for an answer in place before the flow pauses.
         capture: What may be seen; replay does not depend on it.
         run: Configuration of the one boundary of `runner_call`.
         model: Configuration of model calls.
@@ -58,6 +59,7 @@ class RunnerSettings:
     strategy: CheckpointStrategy
     approvals: Approvals
     denial_message: str
+    approval_timeout: float | None
     capture: OpenAICapturePolicy
     run: CheckpointConfig
     model: CheckpointConfig
@@ -98,6 +100,7 @@ def check_settings(  # noqa: PLR0913 - one argument per setting of the runner
     checkpoint_strategy: object,
     approvals: object,
     denial_message: str,
+    approval_timeout: float | None,
     capture: OpenAICapturePolicy | None,
     configs: Mapping[str, object],
     tool_checkpoint_config_by_name: object,
@@ -112,6 +115,7 @@ def check_settings(  # noqa: PLR0913 - one argument per setting of the runner
         checkpoint_strategy: Where the boundaries lie.
         approvals: How approvals are handled.
         denial_message: Text for a denied call.
+        approval_timeout: Seconds to poll in place.
         capture: What may be seen.
         configs: Boundary configurations by the name of the argument that gave them.
         tool_checkpoint_config_by_name: Configurations by tool.
@@ -139,6 +143,7 @@ def check_settings(  # noqa: PLR0913 - one argument per setting of the runner
         strategy=strategy,
         approvals=_check_approvals(approvals, strategy),
         denial_message=denial_message,
+        approval_timeout=approval_timeout,
         capture=capture or OpenAICapturePolicy(),
         run=checked["run_checkpoint_config"],
         model=checked["model_checkpoint_config"],

@@ -130,7 +130,8 @@ async def ask_in_place(state: RunState[Any, Any], settings: RunnerSettings) -> N
     pending: Sequence[ToolApprovalItem] = state.get_interruptions()
     shown = summarise_interruptions(pending, payloads=settings.capture.save_interruption_payloads)
     bound = [{"tool": one.tool_name, "arguments": item.arguments} for one, item in zip(shown, pending, strict=True)]
-    questions = [_question(one, bound_to=facts) for one, facts in zip(shown, bound, strict=True)]
+    window = settings.approval_timeout
+    questions = [_question(one, timeout=window, bound_to=facts) for one, facts in zip(shown, bound, strict=True)]
     answers = await ask_async(questions)
     for item, approved in zip(pending, answers, strict=True):
         decision = OpenAIApprovalDecision(
