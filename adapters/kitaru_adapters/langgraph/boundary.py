@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_core.messages import AIMessage, ToolMessage
 from langgraph.errors import GraphBubbleUp
 from langgraph.types import Command
 
-from kitaru.seam import ControlSignal, Unit, in_checkpoint, in_flow
+from kitaru.seam import ControlSignal, Unit, in_flow
 from kitaru_adapters.kit.configs import with_config
 from kitaru_adapters.kit.names import slug
 from kitaru_adapters.langgraph.capture import fingerprint, history_of, redacted, tool_names
@@ -50,8 +50,8 @@ class SuspendedInGraph(GraphBubbleUp):
 class _LeavesUnit(ControlSignal):
     """Carries LangGraph's control flow out of a unit, so that it is neither recorded as a failure nor retried."""
 
-    def __init__(self, signal: GraphBubbleUp) -> None:
-        super().__init__("The graph was interrupted inside this call.")
+    def __init__(self, signal: GraphBubbleUp, *, execution_id: str) -> None:
+        super().__init__("The graph was interrupted inside this call.", execution_id=execution_id)
         self.signal = signal
 
 
@@ -64,7 +64,7 @@ def model_name(model: object) -> str:
     return slug(type(model).__name__, fallback="model")
 
 
-def _opens_unit(inv: Invocation, config: CheckpointConfig | bool) -> bool:
+def _opens_unit(inv: Invocation, config: CheckpointConfig | Literal[False]) -> bool:
     return inv.granular and config is not False and in_flow()
 
 
@@ -133,7 +133,7 @@ def _digest(value: object) -> str:
 def _model_in_unit(inv: Invocation, unit: Unit, handler: Callable[[], Step]) -> Procedure[tuple[Any, Outcome[Any]]]:
     def body(call: Call) -> Procedure[object]:
         with inv.usage.unit() as used:
-            result = yield from _leaving_whole(handler)
+            result = yield from _leaving_whole(call, handler)
         call.carry({"usage": list(used)})
         if inv.capture.save_usage:
             record_tokens(call, used, surface="model_call")
@@ -144,11 +144,11 @@ def _model_in_unit(inv: Invocation, unit: Unit, handler: Callable[[], Step]) -> 
     return _as_model_result(unpack(outcome.value)), outcome
 
 
-def _leaving_whole(handler: Callable[[], Step]) -> Procedure[Any]:
+def _leaving_whole(call: Call, handler: Callable[[], Step]) -> Procedure[Any]:
     try:
         return (yield handler())
     except GraphBubbleUp as signal:
-        raise _LeavesUnit(signal) from signal
+        raise _LeavesUnit(signal, execution_id=call.execution_id) from signal
 
 
 def _outcome(unit: Unit, body: Callable[[Call], Procedure[object]]) -> Procedure[Outcome[Any]]:
@@ -179,7 +179,7 @@ def _observed_model(
         _event(inv, "model_call", **facts, **watch.fields(_ending(error), error))
         raise
     event = _event(
-        inv, "model_call", **facts, **watch.fields(), **_boundary_facts(inv, outcome, inv.capture.save_model_response)
+        inv, "model_call", **facts, **watch.fields(), **_boundary_facts(outcome, refer=inv.capture.save_model_response)
     )
     inv.events.reserve(
         event, [call["id"] for message in _messages(result) for call in message.tool_calls if call["id"]]
@@ -200,9 +200,9 @@ def _node(place: str) -> str | None:
     return place.rpartition("/")[2].partition("@")[0] or None
 
 
-def _boundary_facts(inv: Invocation, outcome: Outcome[Any] | None, refer: bool) -> dict[str, Any]:  # noqa: FBT001
+def _boundary_facts(outcome: Outcome[Any] | None, *, refer: bool) -> dict[str, Any]:
     if outcome is None:
-        return {"checkpoint_mode": "metadata_only" if inv.granular or in_checkpoint() else None}
+        return {"checkpoint_mode": "metadata_only"}
     facts: dict[str, Any] = {
         "checkpoint_mode": "true",
         "checkpoint_id": outcome.call_id,
@@ -273,7 +273,7 @@ def _tool_in_unit(
 ) -> Procedure[tuple[Any, Outcome[Any]]]:
     def body(call: Call) -> Procedure[object]:
         with inv.usage.unit() as used, recorded_sends(request.runtime.config) as sends:
-            result = yield from _leaving_whole(handler)
+            result = yield from _leaving_whole(call, handler)
         call.carry({"usage": list(used)})
         if inv.capture.save_usage:
             record_tokens(call, used, surface="model_call")
@@ -316,5 +316,5 @@ def _observed_tool(
     except BaseException as error:
         _event(inv, "tool_call", **facts, **watch.fields(_ending(error), error))
         raise
-    _event(inv, "tool_call", **facts, **watch.fields(), **_boundary_facts(inv, outcome, inv.capture.save_tool_result))
+    _event(inv, "tool_call", **facts, **watch.fields(), **_boundary_facts(outcome, refer=inv.capture.save_tool_result))
     return result

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from langchain_core.callbacks import BaseCallbackHandler
 
-    from kitaru_adapters.langgraph.streams import StreamPublisher
     from kitaru_adapters.langgraph.types import LangGraphRunRequest
 
 __all__ = ["Driver", "GraphResult", "merge_config", "saver_in_effect", "with_invocation"]
@@ -145,7 +144,7 @@ class Driver:
             raise KitaruUsageError(msg)
         needed = ("stream_mode", "version", *(("subgraphs",) if self.subgraphs else ())) if self.streams else ()
         if missing := [name for name in needed if not self._takes(name)]:
-            msg = f"{type(self.graph).__qualname__}.{self.method} takes no {', '.join(missing)}, so it cannot be streamed."
+            msg = f"{type(self.graph).__qualname__}.{self.method} cannot be streamed: it takes no {', '.join(missing)}."
             raise KitaruUsageError(msg)
 
     def _takes(self, name: str) -> bool:
@@ -153,7 +152,7 @@ class Driver:
         return name in parameters or any(each.kind is each.VAR_KEYWORD for each in parameters.values())
 
     def call(
-        self, value: object, config: Mapping[str, Any], options: Mapping[str, Any], publisher: StreamPublisher | None
+        self, value: object, config: Mapping[str, Any], options: Mapping[str, Any], publish: Callable[[object], None]
     ) -> Procedure[GraphResult]:
         """Drive the graph once.
 
@@ -161,7 +160,7 @@ class Driver:
             value: Input, command, or `None` to go on.
             config: Configuration of the drive.
             options: Further keywords; those the method does not take are left out.
-            publisher: Where the parts of a stream go.
+            publish: Takes the parts of a stream.
 
         Returns:
             What the graph handed back.
@@ -176,16 +175,12 @@ class Driver:
         known["stream_mode"] = [*dict.fromkeys([*self.modes, "values"])]
         if self.subgraphs:
             known["subgraphs"] = True
-        drained = _Drained(self.modes, publisher.part if publisher else _ignore)
+        drained = _Drained(self.modes, publish)
         yield Step(
             lambda: drained.drain(method(value, config, **known)),
             lambda: drained.drain_async(method(value, config, **known)),
         )
         return drained.result()
-
-
-def _ignore(part: object) -> None:
-    """Take a part of a stream nobody listens to."""
 
 
 def _result(value: Any) -> GraphResult:  # noqa: ANN401 - whatever the graph returns

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from langgraph.errors import is_invalid_resume
 from langgraph.types import Command
 
 from kitaru.errors import KitaruStateError, KitaruUsageError
@@ -33,9 +34,26 @@ if TYPE_CHECKING:
 __all__ = ["Run"]
 
 Factories = tuple[
-    Callable[[LangGraphRunRequest], dict[str, Any]] | None,
-    Callable[[LangGraphRunRequest], Any] | None,
+    Callable[[LangGraphRunRequest], object] | None,
+    Callable[[LangGraphRunRequest], object] | None,
 ]
+
+
+@dataclass(frozen=True)
+class Leg:
+    """What one drive of the graph belongs to.
+
+    Attributes:
+        inv: The invocation.
+        base: Where the thread stood before it.
+        identity: Id of the invocation, which LangGraph writes into every checkpoint.
+        call: The checkpoint around it, if there is one.
+    """
+
+    inv: Invocation
+    base: Base
+    identity: str = ""
+    call: Call | None = None
 
 
 @dataclass
@@ -104,7 +122,7 @@ class Run:
         policy = self.runner.call_checkpoint_policy.nested_checkpoint_policy
         if nested and self.runner.checkpoint_strategy == "calls" and policy == "error":
             msg = (
-                f"{self.runner.name!r} makes a checkpoint of each call and cannot do so inside another checkpoint. Call "
+                f"{self.runner.name!r} makes a checkpoint of each call and cannot do so inside another one. Call "
                 "it in the flow's body, use checkpoint_strategy='graph_call', or allow it to run without checkpoints "
                 "with nested_checkpoint_policy='metadata_only'."
             )
@@ -113,7 +131,7 @@ class Run:
         head = yield from self.thread.head(self.request.thread_id)
         base = Base.of(head, execution="", thread_id=self.request.thread_id)
         call = current_call()
-        result = yield from self._finished(inv, base, "", call, self._input(), pinned=True)
+        result = yield from self._finished(Leg(inv, base, call=call), self._input(), pinned=True)
         if call is not None:
             self._report(inv, call, result)
         return result
@@ -145,7 +163,7 @@ class Run:
         inv = self._invocation(_label_of(call.invocation_id), granular=False)
         base = yield from self._noted(call)
         identity = f"{call.execution_id}/{call.invocation_id}"
-        result = yield from self._entered(inv, base, identity, call)
+        result = yield from self._entered(Leg(inv, base, identity, call))
         if self.runner.capture.save_usage:
             cost = cost_of(summarize(inv.usage.total), self.calculator)
             record_tokens(call, inv.usage.total, surface="graph_call", cost=cost, status=_usage_status(result))
@@ -171,7 +189,7 @@ class Run:
         base = yield from self._base(label, execution)
         identity = f"{execution}/{self.runner.name}/{label}"
         if old is None:
-            result = yield from self._entered(inv, base, identity, None)
+            result = yield from self._entered(Leg(inv, base, identity))
         else:
             result = yield from self._resumed_on_rebuilt(inv, identity, old)
         outcome = yield unit_step(unit, lambda call: self._summary_body(call, inv, result))
@@ -234,77 +252,74 @@ class Run:
 
     # Entering the thread: begin, go on, or stop.
 
-    def _entered(self, inv: Invocation, base: Base, identity: str, call: Call | None) -> Procedure[LangGraphRunResult]:
+    def _entered(self, leg: Leg) -> Procedure[LangGraphRunResult]:
+        base = leg.base
         head = yield from self.thread.head(base.thread_id)
-        entry = entry_of(base, head, identity)
+        entry = entry_of(base, head, leg.identity)
         if entry == "lost":
             raise _lost(self.request.thread_id)
         if entry == "foreign":
             msg = (
                 f"Thread {self.request.thread_id!r} has moved on since this invocation began: its head is "
-                f"{head.checkpoint['id']}, noted was {base.checkpoint_id}. Somebody else used the thread meanwhile. Give "
+                f"{head.checkpoint['id']}, noted was {base.checkpoint_id}. Somebody else used the thread. Give "
                 "each flow its own thread, or replay this execution on a copy."
             )
             raise KitaruStateError(msg)
         if entry == "input":
-            return (yield from self._finished(inv, base, identity, call, self._input(), pinned=True))
+            return (yield from self._finished(leg, self._input(), pinned=True))
         snapshot = yield snapshot_step(self.driver.graph, self.thread.config(base.thread_id))
         if waiting := list(snapshot.interrupts):
-            return self._result(inv, GraphResult(None, waiting), snapshot)
-        return (yield from self._finished(inv, base, identity, call, None, pinned=False))
+            return self._result(leg.inv, GraphResult(None, waiting), snapshot)
+        return (yield from self._finished(leg, None, pinned=False))
 
-    def _finished(
-        self, inv: Invocation, base: Base, identity: str, call: Call | None, value: object, *, pinned: bool
-    ) -> Procedure[LangGraphRunResult]:
+    def _finished(self, leg: Leg, value: object, *, pinned: bool) -> Procedure[LangGraphRunResult]:
         """Drive the graph once and read what its thread holds afterwards."""
-        driven = yield from self._driven(inv, base, identity, call, value, pinned=pinned)
+        driven = yield from self._driven(leg, value, pinned=pinned)
         snapshot = None
         if self.thread.saver is not None and self.runner.durability.inspect_state_after_run:
-            snapshot = yield snapshot_step(self.driver.graph, self.thread.config(base.thread_id))
-        return self._result(inv, driven, snapshot)
+            snapshot = yield snapshot_step(self.driver.graph, self.thread.config(leg.base.thread_id))
+        return self._result(leg.inv, driven, snapshot)
 
-    def _driven(
-        self, inv: Invocation, base: Base, identity: str, call: Call | None, value: object, *, pinned: bool
-    ) -> Procedure[GraphResult]:
-        inv.tracker.base_step = base.step
+    def _driven(self, leg: Leg, value: object, *, pinned: bool) -> Procedure[GraphResult]:
+        inv = leg.inv
+        inv.tracker.base_step = leg.base.step
         config = with_invocation(
             self.config,
-            thread_id=base.thread_id,
-            invocation=identity,
+            thread_id=leg.base.thread_id,
+            invocation=leg.identity,
             handlers=(inv.tracker, inv.usage),
             pinned=pinned,
         )
-        publisher = self._publisher(call) if self.driver.streams else None
+        publisher = self._publisher(leg.call)
         watch = Watch()
         inv.events.add("graph_call_started", source="runner")
-        if publisher:
-            publisher.started()
+        publisher.started()
         try:
             with inv.active():
-                result = yield from self.driver.call(value, config, self._options(), publisher)
+                result = yield from self.driver.call(value, config, self._options(), publisher.part)
         except BaseException as error:
             inv.events.add("graph_call_failed", source="runner", **watch.fields("failed", error))
-            if publisher:
-                publisher.failed(error)
-            self._raise_outside(error, inv, call)
-        kind = "graph_interrupted" if result.interrupts else "graph_call_completed"
-        status = "interrupted" if result.interrupts else "completed"
-        inv.events.add(kind, source="runner", **watch.fields(status))
-        if publisher:
-            publisher.completed(status)
+            publisher.failed(error)
+            outside = self._outside(error, leg)
+            if outside is error:
+                raise
+            raise outside from error
+        interrupted = bool(result.interrupts)
+        kind = "graph_interrupted" if interrupted else "graph_call_completed"
+        inv.events.add(kind, source="runner", **watch.fields("interrupted" if interrupted else "completed"))
+        publisher.completed("interrupted" if interrupted else "completed")
         return result
 
-    def _raise_outside(self, error: BaseException, inv: Invocation, call: Call | None) -> None:
-        from langgraph.errors import is_invalid_resume
-
+    def _outside(self, error: BaseException, leg: Leg) -> BaseException:
+        """Return what leaves the runner for an exception that left the graph."""
         if isinstance(error, SuspendedInGraph):
-            raise error.signal
+            return error.signal
         if isinstance(error, Exception) and is_invalid_resume(error):
             msg = f"The graph refuses this answer; the thread stays interrupted and can be answered again: {error}"
-            raise KitaruUsageError(msg) from error
-        if call is not None and self.runner.capture.save_usage:
-            record_tokens(call, inv.usage.total, surface="graph_call", status="failed")
-        raise error
+            return KitaruUsageError(msg)
+        if leg.call is not None and self.runner.capture.save_usage:
+            record_tokens(leg.call, leg.inv.usage.total, surface="graph_call", status="failed")
+        return error
 
     def _result(self, inv: Invocation, driven: GraphResult, snapshot: Any) -> LangGraphRunResult:  # noqa: ANN401
         self._warn(inv)
@@ -329,7 +344,7 @@ class Run:
             inv.warn("The graph's checkpointer keeps threads in memory only: they do not outlive this process.")
         if inv.granular and inv.usage.outside:
             inv.warn(
-                f"{len(inv.usage.outside)} model calls were made outside every checkpoint and are made again on a rerun; "
+                f"{len(inv.usage.outside)} model calls were made outside checkpoints and are made again on a rerun; "
                 "pass durable_model(...) to what makes them."
             )
 
@@ -362,7 +377,8 @@ class Run:
         base = Base.of(head, execution=execution, thread_id=self.request.thread_id)
         pending = (yield from self._pending()) if head is not None else []
         value = _translated(again._input(), pending, pending)  # noqa: SLF001
-        yield from again._driven(inv, base, f"{execution}/{self.runner.name}/{run.label}", None, value, pinned=True)  # noqa: SLF001
+        leg = Leg(inv, base, f"{execution}/{self.runner.name}/{run.label}")
+        yield from again._driven(leg, value, pinned=True)  # noqa: SLF001
 
     def _pending(self) -> Procedure[list[LangGraphInterruptSummary]]:
         snapshot = yield snapshot_step(self.driver.graph, self.thread.config(self.request.thread_id))
@@ -375,7 +391,7 @@ class Run:
         base = Base.of(head, execution="", thread_id=self.request.thread_id)
         pending = yield from self._pending()
         value = _translated(self._input(), old.interrupts, pending)
-        return (yield from self._finished(inv, base, identity, None, value, pinned=False))
+        return (yield from self._finished(Leg(inv, base, identity), value, pinned=False))
 
     # Small parts.
 
@@ -393,9 +409,11 @@ class Run:
         return Invocation(self.runner.name, label, granular=granular, policy=policy, capture=self.runner.capture)
 
     def _publisher(self, call: Call | None) -> StreamPublisher:
+        """Return where live events go; plain runs publish none."""
+
         def publish(kind: str, payload: dict[str, object], line: str) -> None:
             target = call or current_call()
-            if target is not None:
+            if target is not None and self.driver.streams:
                 target.publish(kind, payload, message=line)
 
         return StreamPublisher(publish, self.runner.name, self.request.thread_id, self.runner.stream_policy)

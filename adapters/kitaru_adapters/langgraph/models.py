@@ -130,7 +130,7 @@ def _result(message: BaseMessage) -> ChatResult:
 def _chunk(result: ChatResult) -> ChatGenerationChunk:
     message = result.generations[0].message
     parts = {name: getattr(message, name) for name in ("content", "additional_kwargs", "response_metadata", "id")}
-    calls = [
+    calls: list[Any] = [
         {
             "name": call["name"],
             "args": json.dumps(call["args"]),

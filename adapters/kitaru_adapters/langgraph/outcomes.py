@@ -106,7 +106,11 @@ def run_result(
     interrupts = interrupts_of(snapshot, graph.interrupts)
     head = snapshot.config["configurable"].get("checkpoint_id") if snapshot is not None else None
     following = list(snapshot.next) if snapshot is not None else []
-    named = {"checkpoint_ns": request.checkpoint_ns, "next_nodes": following, "interrupts": interrupts}
+    named: dict[str, Any] = {
+        "checkpoint_ns": request.checkpoint_ns,
+        "next_nodes": following,
+        "interrupts": interrupts,
+    }
     common: dict[str, Any] = {
         "thread_id": request.thread_id,
         "latest_checkpoint_id": head,

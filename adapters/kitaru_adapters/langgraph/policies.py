@@ -241,6 +241,6 @@ def check_stream_modes(value: object, *, allow_debug: bool) -> tuple[LangGraphSt
         msg = f"stream_mode={value!r} must name one or more of: {', '.join(known)}."
         raise KitaruUsageError(msg)
     if "debug" in asked and not allow_debug:
-        msg = "stream_mode 'debug' publishes internals of the graph; allow it with LangGraphStreamPolicy(allow_debug=True)."
+        msg = "stream_mode 'debug' publishes internals; allow it with LangGraphStreamPolicy(allow_debug=True)."
         raise KitaruUsageError(msg)
     return tuple(known[mode] for mode in dict.fromkeys(asked))

@@ -77,8 +77,12 @@ class PositionTracker(BaseCallbackHandler):
 def _push_index(path: object) -> str:
     """Return the place in a fan-out; a task called by a task holds its caller's path, which has a place of its own."""
     if isinstance(path, (list, tuple)):
-        return ".".join(_push_index(part) for part in path[1:] if isinstance(part, (int, list, tuple)))
+        return ".".join(_push_index(part) for part in path[1:] if _counts(part))
     return str(path)
+
+
+def _counts(part: object) -> bool:
+    return isinstance(part, (int, list, tuple)) and not isinstance(part, bool)
 
 
 class Ordinals:

@@ -46,7 +46,7 @@ class SandboxCommandToolArgs(BaseModel):
     cwd: str | None = Field(default=None, description="Directory to run it in.")
 
 
-def create_sandbox_command_tool(
+def create_sandbox_command_tool(  # noqa: PLR0913 - the published signature
     *,
     name: str = DEFAULT_SANDBOX_COMMAND_TOOL_NAME,
     description: str | None = None,
@@ -108,7 +108,7 @@ def _run(command: str, cwd: str | None, env: dict[str, str], max_chars: int, cle
         result = runner(command, cwd=cwd, env=env or None, max_chars=max_chars, cleanup=cleanup)
     except KitaruError:
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - a provider's text may hold the command or its environment
         msg = f"The sandbox could not run the command ({type(error).__name__}). See the logs of the sandbox."
         raise KitaruRuntimeError(msg) from None
     return json.dumps({field: getattr(result, field, None) for field in _SHOWN})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["KitaruCheckpointSaver"]
 
+_PLAIN = (dict, list, str, int, float, bool, type(None))
 _SELECT = "SELECT thread, ns, id, parent, type, body, meta_type, meta FROM checkpoints"
-_DELTA = "counters_since_delta_snapshot"
 
 
 class KitaruCheckpointSaver(BaseCheckpointSaver[str]):
@@ -107,8 +107,8 @@ class KitaruCheckpointSaver(BaseCheckpointSaver[str]):
             for channel, version in new_versions.items():
                 row = (thread, ns, channel, str(version), *self._stored(encoded[channel]))
                 db.execute("INSERT OR REPLACE INTO versions VALUES (?, ?, ?, ?, ?, ?)", row)
-            row = (thread, ns, checkpoint["id"], parent, full.get("run_id"), *body, *meta)
-            db.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+            whole = (thread, ns, checkpoint["id"], parent, full.get("run_id"), *body, *meta)
+            db.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", whole)
         return _config(thread, ns, checkpoint["id"])
 
     def _encoded(self, channel: str, values: Mapping[str, Any]) -> Encoded | list[Encoded] | None:
@@ -178,11 +178,11 @@ class KitaruCheckpointSaver(BaseCheckpointSaver[str]):
 
     def _tuple(self, row: tuple[Any, ...]) -> CheckpointTuple:
         thread, ns, identity, parent, kind, body, meta_type, meta = row
-        rest = self.serde.loads_typed((kind, body))
-        values = self._values(thread, ns, rest["channel_versions"])
+        checkpoint: Any = self.serde.loads_typed((kind, body))
+        checkpoint["channel_values"] = self._values(thread, ns, checkpoint["channel_versions"])
         return CheckpointTuple(
             config=_config(thread, ns, identity),
-            checkpoint={**rest, "channel_values": values},
+            checkpoint=checkpoint,
             metadata=self.serde.loads_typed((meta_type, meta)),
             parent_config=_config(thread, ns, parent) if parent else None,
             pending_writes=self._writes(thread, ns, identity),
@@ -200,8 +200,8 @@ class KitaruCheckpointSaver(BaseCheckpointSaver[str]):
         return found
 
     def _writes(self, thread: str, ns: str, checkpoint: str) -> list[tuple[str, str, Any]]:
-        sql = "SELECT task, channel, part FROM writes WHERE thread = ? AND ns = ? AND checkpoint = ? ORDER BY path, task, idx"
-        rows = self._store.rows(sql, (thread, ns, checkpoint))
+        sql = "SELECT task, channel, part FROM writes WHERE thread = ? AND ns = ? AND checkpoint = ?"
+        rows = self._store.rows(f"{sql} ORDER BY path, task, idx", (thread, ns, checkpoint))
         return [
             (str(task), str(channel), self.serde.loads_typed(self._store.part(part))) for task, channel, part in rows
         ]
@@ -239,7 +239,7 @@ class KitaruCheckpointSaver(BaseCheckpointSaver[str]):
         for row in rows:
             if left <= 0:
                 return
-            metadata = self.serde.loads_typed((str(row[6]), row[7]))
+            metadata = self.serde.loads_typed((row[6], row[7]))
             if all(metadata.get(key) == value for key, value in (filter or {}).items()):
                 left -= 1
                 yield self._tuple(row)
@@ -320,7 +320,7 @@ class KitaruCheckpointSaver(BaseCheckpointSaver[str]):
         while found is not None:
             yield ns, found.checkpoint["id"]
             if open_channels is None:
-                open_channels = set(found.metadata.get(_DELTA) or ())
+                open_channels = set(found.metadata.get("counters_since_delta_snapshot", ()))
             open_channels -= found.checkpoint["channel_values"].keys()
             if not open_channels or found.parent_config is None:
                 return
@@ -340,7 +340,7 @@ class KitaruCheckpointSaver(BaseCheckpointSaver[str]):
         for kind, body in self._store.rows(
             "SELECT type, body FROM checkpoints WHERE thread = ? AND ns = ?", (thread, ns)
         ):
-            versions = self.serde.loads_typed((str(kind), body))["channel_versions"]
+            versions = self.serde.loads_typed((kind, body))["channel_versions"]
             used.update((channel, str(version)) for channel, version in versions.items())
         every = self._store.rows("SELECT channel, version FROM versions WHERE thread = ? AND ns = ?", (thread, ns))
         for channel, version in every:
@@ -412,15 +412,13 @@ def _config(thread: str, ns: str, checkpoint: str | None) -> RunnableConfig:
 
 def _lost_type(value: Any, copy: Any) -> str | None:  # noqa: ANN401 - walks any value
     """Return the name of a class whose object came back as plain data, or `None`."""
-    if isinstance(value, dict):
-        pairs = [(item, copy.get(key)) for key, item in value.items()] if isinstance(copy, dict) else []
-        return next((lost for item, other in pairs if (lost := _lost_type(item, other))), None)
+    if isinstance(value, dict) and isinstance(copy, dict):
+        return _first_lost((item, copy.get(key)) for key, item in value.items())
     if isinstance(value, (list, tuple)) and isinstance(copy, (list, tuple)):
-        pairs = zip(value, copy, strict=False)
-        return next((lost for item, other in pairs if (lost := _lost_type(item, other))), None)
-    plain = (dict, list, str, int, float, bool, type(None))
-    return (
-        f"{type(value).__module__}.{type(value).__qualname__}"
-        if type(copy) in plain and type(copy) is not type(value)
-        else None
-    )
+        return _first_lost(zip(value, copy, strict=False))
+    lost = type(copy) in _PLAIN and type(copy) is not type(value)
+    return f"{type(value).__module__}.{type(value).__qualname__}" if lost else None
+
+
+def _first_lost(pairs: Iterable[tuple[Any, Any]]) -> str | None:
+    return next((lost for value, copy in pairs if (lost := _lost_type(value, copy))), None)

@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from kitaru.errors import KitaruJournalError
 
@@ -116,7 +117,7 @@ class ThreadStore:
                 raise
             self._db.execute("COMMIT")
 
-    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[object, ...]]:
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""
         with self._lock:
             return self._db.execute(sql, parameters).fetchall()
@@ -183,6 +184,5 @@ class ThreadStore:
                 self._db.execute(statement)
 
 
-def _unpacked(kind: object, packed: object, data: object) -> Encoded:
-    raw = bytes(data) if isinstance(data, (bytes, memoryview)) else b""
-    return str(kind), zlib.decompress(raw) if packed else raw
+def _unpacked(kind: str, packed: int, data: bytes) -> Encoded:
+    return kind, zlib.decompress(data) if packed else data

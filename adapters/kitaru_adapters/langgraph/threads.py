@@ -179,7 +179,7 @@ class Thread:
     def _check_interrupted(self, head: Any, base: Base) -> None:  # noqa: ANN401 - LangGraph's checkpoint tuple
         if head is not None and not any(channel == _INTERRUPT for _, channel in base.writes):
             msg = (
-                f"Thread {self.thread_id!r} waits for no answer at checkpoint {base.checkpoint_id}, so there is nothing "
+                f"Thread {self.thread_id!r} waits for no answer at checkpoint {base.checkpoint_id}: there is nothing "
                 "to resume. Start a new run on it, or resume the thread that was interrupted."
             )
             raise KitaruStateError(msg)
@@ -191,7 +191,7 @@ class Thread:
         snapshot = yield snapshot_step(self.graph, self.config(base.thread_id))
         if snapshot.next and not snapshot.interrupts:
             msg = (
-                f"Thread {self.thread_id!r} belongs to invocation {owner!r}, which has not finished. Let it finish, use "
+                f"Thread {self.thread_id!r} belongs to invocation {owner!r}, which is unfinished. Let it finish, use "
                 "another thread, or allow this with LangGraphDurabilityPolicy(on_existing_run='continue')."
             )
             raise KitaruStateError(msg)

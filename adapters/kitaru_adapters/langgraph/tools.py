@@ -46,7 +46,7 @@ async def _awrap(request: ToolCallRequest, execute: Callable[..., Awaitable[Any]
 
 
 def deep_agent_policy(**settings: Any) -> LangGraphCallCheckpointPolicy:  # noqa: ANN401 - fields of the policy
-    """Return the call policy for Deep Agents: the delegating tool gets no checkpoint, so the subagent's calls get theirs.
+    """Return the call policy for Deep Agents, where the delegating tool leaves checkpoints to the subagent's calls.
 
     Args:
         **settings: Further fields of `LangGraphCallCheckpointPolicy`.
@@ -69,7 +69,7 @@ def durable_subagents(
     Args:
         subagents: Subagent specifications as `create_deep_agent` takes them.
         middleware: A `KitaruLangGraphMiddleware`.
-        general_purpose: Whether to add the general-purpose subagent, which Deep Agents would add without the middleware.
+        general_purpose: Whether to add the general-purpose subagent; Deep Agents adds one without the middleware.
 
     Returns:
         New specifications; those of ready-made runnables are handed on as they are.

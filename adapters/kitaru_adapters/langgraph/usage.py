@@ -117,7 +117,7 @@ def summarize(entries: Sequence[Tokens]) -> LangGraphUsageSummary:
 
 
 def cost_of(summary: LangGraphUsageSummary, calculator: Callable[[LangGraphUsageSummary], object] | None) -> Cost:
-    """Return what the tokens cost: by the caller's calculator, else by the price table where one model used them all."""
+    """Return what the tokens cost: by the caller's calculator, else by the price table if it was one model."""
     if calculator is not None:
         return calculated_cost(calculator, summary)
     return estimated_cost(model=summary.model_name, provider=summary.provider_name, usage=_token_usage(summary))

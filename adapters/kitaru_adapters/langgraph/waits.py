@@ -54,7 +54,7 @@ def build_resume_request(
     return _resume(result, [_chosen(result, interrupt_index)], [resume], fields)
 
 
-def wait_for_interrupt(
+def wait_for_interrupt(  # noqa: PLR0913 - the published signature
     result: LangGraphRunResult,
     *,
     schema: object = _UNSET,
@@ -88,7 +88,7 @@ def wait_for_interrupt(
     return _resume(result, [chosen], answers, fields)
 
 
-async def wait_for_interrupt_async(
+async def wait_for_interrupt_async(  # noqa: PLR0913 - the published signature
     result: LangGraphRunResult,
     *,
     schema: object = _UNSET,
