@@ -109,7 +109,7 @@ def ask(*calls: tuple[str, int]) -> AIMessage:
 
 def texts(messages: list[BaseMessage]) -> list[str]:
     """Return what was said, by whom."""
-    return [f"{message.type}: {message.text}" for message in messages]
+    return [f"{message.type}: {message.content}" for message in messages]
 
 
 class Driver:
@@ -132,7 +132,18 @@ class Driver:
         return self.result(exec_id)
 
     def result(self, exec_id: str) -> Any:
-        return self.client.executions.get(exec_id).result
+        return self.client.executions.result(exec_id)
+
+    def waiting(self, exec_id: str) -> list[Any]:
+        """Return the open waits once the runner has left."""
+        self.client.executions.wait(exec_id, timeout=20)
+        return self.client.executions.pending_waits(exec_id)
+
+    def answer(self, exec_id: str, **answers: Any) -> Any:
+        for name, value in answers.items():
+            self.client.executions.input(exec_id, wait=name, value=value)
+        self.client.executions.resume(exec_id, block=True)
+        return self.client.executions.get(exec_id)
 
     def calls(self, exec_id: str) -> list[Any]:
         return self.client.executions.get(exec_id).checkpoints

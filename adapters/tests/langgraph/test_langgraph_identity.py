@@ -18,7 +18,7 @@ from kitaru.adapters.langgraph import KitaruGraphRunner, durable_model
 
 
 def _results(result):
-    return {message.tool_call_id: message.text for message in result.output["messages"] if message.type == "tool"}
+    return {message.tool_call_id: message.content for message in result.output["messages"] if message.type == "tool"}
 
 
 def test_parallel_calls_that_finish_in_reverse_get_their_own_results_back(world, driver, wish, hello):
@@ -60,11 +60,11 @@ class _Topics(TypedDict):
 
 
 def _fan_out(world, order):
-    model = durable_model(world.model(lambda messages: f"about {messages[-1].text}"))
+    model = durable_model(world.model(lambda messages: f"about {messages[-1].content}"))
 
     def tell(state):
         time.sleep(0.05 * order.index(state["topic"]))
-        return {"told": [model.invoke([HumanMessage(state["topic"])]).text]}
+        return {"told": [model.invoke([HumanMessage(state["topic"])]).content]}
 
     def finish(state):
         world.note("finish")
@@ -110,7 +110,7 @@ def test_nested_graphs_keep_their_calls_apart(world, driver, hello):
 
     @flow
     def story():
-        return sorted({message.text for message in runner.invoke(hello, thread_id="t").output["messages"]})
+        return sorted({message.content for message in runner.invoke(hello, thread_id="t").output["messages"]})
 
     assert driver.retry(driver.fail(story)) == ["hello", "left", "right"]
     assert world.calls.count("scripted:0") == 2

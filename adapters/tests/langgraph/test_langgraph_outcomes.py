@@ -159,7 +159,7 @@ def test_error_handled_by_the_framework_stays_handled(world, driver, hello, said
 
     @flow
     def story():
-        return runner.invoke(hello, thread_id="t").output["messages"][-1].text
+        return runner.invoke(hello, thread_id="t").output["messages"][-1].content
 
     assert driver.run(story) == "sorry"
 
@@ -196,7 +196,7 @@ def test_interrupt_inside_a_tool_records_nothing_and_is_not_retried(world, drive
     def story():
         result = runner.invoke(hello, thread_id="t")
         before = len(entered)
-        return before, runner.invoke(build_resume_request(result, "yes")).output["messages"][2].text
+        return before, runner.invoke(build_resume_request(result, "yes")).output["messages"][2].content
 
     handle = story.run()
     assert tuple(handle.wait()) == (1, "approved yes")
@@ -217,7 +217,7 @@ def test_raw_tool_node_is_durable_with_the_wrappers(world, driver, wish, hello):
 
     @flow
     def story():
-        return runner.invoke(hello, thread_id="t").output["messages"][-1].text
+        return runner.invoke(hello, thread_id="t").output["messages"][-1].content
 
     assert driver.retry(driver.fail(story)) == "a of 1"
     assert world.calls == ["a:1", "finish"]

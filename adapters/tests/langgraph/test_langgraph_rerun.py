@@ -121,24 +121,14 @@ def test_invocation_before_a_wait_is_not_driven_again_after_resume(world, driver
 
     @flow
     def story():
-        first = runner.invoke(hello, thread_id="t").output["messages"][-1].text
+        first = runner.invoke(hello, thread_id="t").output["messages"][-1].content
         return first if wait(name="ok", schema=bool) else "no"
 
     handle = story.run()
-    _until_waiting(driver, handle.exec_id)
+    driver.waiting(handle.exec_id)
     before = list(world.calls)
-    driver.client.executions.input(handle.exec_id, wait="ok", value=True)
-    driver.client.executions.resume(handle.exec_id, block=True)
+    driver.answer(handle.exec_id, ok=True)
     assert (driver.result(handle.exec_id), world.calls) == ("done", before)
-
-
-def _until_waiting(driver, exec_id):
-    import time
-
-    end = time.monotonic() + 10
-    while driver.client.executions.get(exec_id).status != "waiting":
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def _asking_graph(world, saver):
@@ -166,9 +156,8 @@ def test_lost_thread_is_rebuilt_from_the_journal_without_live_calls(world, drive
         return said(runner.invoke(wait_for_interrupt(result, schema=str, name="which")).output["messages"])
 
     handle = story.run()
-    _until_waiting(driver, handle.exec_id)
-    driver.client.executions.input(handle.exec_id, wait="which", value="blue")
-    driver.client.executions.resume(handle.exec_id, block=True)
+    driver.waiting(handle.exec_id)
+    driver.answer(handle.exec_id, which="blue")
     assert driver.result(handle.exec_id) == ["human: hello", "ai: worked", "ai: you said blue"]
     assert world.calls == ["scripted:0"]
 
@@ -194,9 +183,8 @@ def test_lost_thread_in_coarse_mode_fails_with_advice(world, driver, hello):
         return runner.invoke(wait_for_interrupt(runner.invoke(hello, thread_id="t"), schema=str, name="which")).status
 
     handle = story.run()
-    _until_waiting(driver, handle.exec_id)
-    driver.client.executions.input(handle.exec_id, wait="which", value="blue")
-    driver.client.executions.resume(handle.exec_id, block=True)
+    driver.waiting(handle.exec_id)
+    driver.answer(handle.exec_id, which="blue")
     with pytest.raises(KitaruExecutionError, match="KitaruCheckpointSaver"):
         handle.wait()
 

@@ -145,7 +145,7 @@ def test_configurable_that_is_no_mapping_is_refused(hello):
 @pytest.mark.parametrize("strategy", ["graph_call", "calls"])
 def test_outside_a_flow_the_graph_runs_and_nothing_is_stored(world, driver, wish, hello, strategy):
     result = world.graph_runner(world.agent(wish(("a", 1)), "done"), strategy).invoke(hello, thread_id="t")
-    assert result.output["messages"][-1].text == "done"
+    assert result.output["messages"][-1].content == "done"
     assert driver.client.executions.list() == []
 
 
@@ -175,7 +175,7 @@ def test_graph_call_inside_a_checkpoint_runs_directly(world, driver, wish, hello
 
     @checkpoint
     def inside():
-        return runner.invoke(hello, thread_id="t").output["messages"][-1].text
+        return runner.invoke(hello, thread_id="t").output["messages"][-1].content
 
     @flow
     def nested():

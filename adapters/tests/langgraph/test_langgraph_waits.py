@@ -45,20 +45,6 @@ def _asking(saver, *nodes, entered=None, **options):
     return builder.compile(checkpointer=saver, name="asking")
 
 
-def _waiting(driver, exec_id):
-    end = time.monotonic() + 10
-    while driver.client.executions.get(exec_id).status != "waiting":
-        assert time.monotonic() < end, driver.client.executions.get(exec_id)
-        time.sleep(0.01)
-    return driver.client.executions.pending_waits(exec_id)
-
-
-def _answer(driver, exec_id, **answers):
-    for name, value in answers.items():
-        driver.client.executions.input(exec_id, wait=name, value=value)
-    driver.client.executions.resume(exec_id, block=True)
-
-
 def test_interrupt_gives_an_interrupted_result_numbered_by_position(world):
     runner = KitaruGraphRunner(_asking(world.saver("memory"), "b", "a"))
     result = runner.invoke({"got": []}, thread_id="t")
@@ -90,11 +76,11 @@ def test_flow_waits_for_the_answer_and_resumes_the_graph(world, driver, strategy
         return runner.invoke(wait_for_interrupt(result, schema=str, name="which", metadata={"who": "me"})).output["got"]
 
     handle = story.run()
-    (pending,) = _waiting(driver, handle.exec_id)
+    (pending,) = driver.waiting(handle.exec_id)
     assert pending.metadata["source"] == "interrupt_bridge"
     assert pending.metadata["user_metadata"] == {"who": "me"}
     assert "value" not in pending.metadata
-    _answer(driver, handle.exec_id, which="blue")
+    driver.answer(handle.exec_id, which="blue")
     assert handle.wait() == ["blue"]
 
 
@@ -137,9 +123,9 @@ def test_two_parallel_interrupts_are_asked_at_once_and_resumed_once(world, drive
         return sorted(runner.invoke(wait_for_interrupts(result, schemas=[str, str])).output["got"])
 
     handle = story.run()
-    waits = {each.question: each.name for each in _waiting(driver, handle.exec_id)}
+    waits = {each.question: each.name for each in driver.waiting(handle.exec_id)}
     assert sorted(waits) == ["a?", "b?"]
-    _answer(driver, handle.exec_id, **{waits[f"{node}?"]: node.upper() for node in order})
+    driver.answer(handle.exec_id, **{waits[f"{node}?"]: node.upper() for node in order})
     assert handle.wait() == ["A", "B", "quiet"]
     assert entered.count("quiet") == 1
 
@@ -166,9 +152,9 @@ def test_schema_of_the_interrupt_is_the_schema_of_the_wait(world, driver):
         return runner.invoke(wait_for_interrupt(result, name="n")).output["got"]
 
     handle = story.run()
-    (pending,) = _waiting(driver, handle.exec_id)
+    (pending,) = driver.waiting(handle.exec_id)
     assert pending.schema["type"] == "integer"
-    _answer(driver, handle.exec_id, n=4)
+    driver.answer(handle.exec_id, n=4)
     assert handle.wait() == [4]
 
 
@@ -195,11 +181,11 @@ def test_approval_middleware_of_the_framework(world, driver, wish, hello, mode, 
     def story():
         result = runner.invoke(hello, thread_id="t")
         final = runner.invoke(wait_for_interrupt(result, name="ok"))
-        return next(message.text for message in final.output["messages"] if message.type == "tool")
+        return next(message.content for message in final.output["messages"] if message.type == "tool")
 
     handle = story.run()
-    _waiting(driver, handle.exec_id)
-    _answer(driver, handle.exec_id, ok={"decisions": [decision]} if mode == "batched" else decision)
+    driver.waiting(handle.exec_id)
+    driver.answer(handle.exec_id, ok={"decisions": [decision]} if mode == "batched" else decision)
     assert told in handle.wait()
     assert [call for call in world.calls if call.startswith("a:")] == ran
 
@@ -214,7 +200,7 @@ def test_invalid_decision_is_refused_at_the_wait_and_runs_nothing(world, driver,
         return runner.invoke(wait_for_interrupt(runner.invoke(hello, thread_id="t"), name="ok")).status
 
     handle = story.run()
-    _waiting(driver, handle.exec_id)
+    driver.waiting(handle.exec_id)
     with pytest.raises(KitaruWaitValidationError):
         driver.client.executions.input(handle.exec_id, wait="ok", value={"decisions": [{"type": "maybe"}]})
     assert world.calls == ["scripted:0"]
@@ -234,7 +220,7 @@ def test_wait_inside_a_tool_lets_siblings_finish(world, driver, wish, hello, sai
         return said(runner.invoke(hello, thread_id="t").output["messages"])
 
     handle = story.run()
-    _waiting(driver, handle.exec_id)
-    _answer(driver, handle.exec_id, inside="secret")
+    driver.waiting(handle.exec_id)
+    driver.answer(handle.exec_id, inside="secret")
     assert handle.wait() == ["human: hello", "ai: ", "tool: told secret", "tool: slow", "ai: done"]
     assert world.calls.count("b:2") == 1
