@@ -21,7 +21,7 @@ def _results(result):
     return {message.tool_call_id: message.content for message in result.output["messages"] if message.type == "tool"}
 
 
-def test_parallel_calls_that_finish_in_reverse_get_their_own_results_back(world, driver, wish, hello):
+def test_parallel_calls_that_finish_in_reverse_get_their_own_results_back(world):
     count = iter(range(100))
     gates = {0: 0.15, 1: 0.08, 2: 0.0}
 
@@ -30,24 +30,24 @@ def test_parallel_calls_that_finish_in_reverse_get_their_own_results_back(world,
         time.sleep(gates.get(n, 0))
         return f"{x} as {threading.get_ident()}-{n}"
 
-    runner = world.graph_runner(world.agent(wish(("a", 1), ("a", 1), ("a", 2)), "done", tools=[world.tool("a", slow)]))
+    runner = world.graph_runner(world.agent(world.wish(("a", 1), ("a", 1), ("a", 2)), "done", tools=[world.tool("a", slow)]))
     world.crash["scripted:1"] = 1
     seen = []
 
     @flow
     def story():
-        seen.append(_results(runner.invoke(hello, thread_id="t")))
+        seen.append(_results(runner.invoke(world.hello, thread_id="t")))
         return None
 
-    exec_id = driver.fail(story)
-    first = dict(_tool_outputs(driver, exec_id))
-    driver.retry(exec_id)
+    exec_id = world.fail(story)
+    first = dict(_tool_outputs(world, exec_id))
+    world.retry(exec_id)
     assert seen[0] == first
     assert len(set(first.values())) == 3
 
 
-def _tool_outputs(driver, exec_id):
-    for call in driver.calls(exec_id):
+def _tool_outputs(world, exec_id):
+    for call in world.checkpoints(exec_id):
         if call.checkpoint_type == "tool_call":
             stored = next(ref for ref in call.artifacts if ref.direction == "output").load().fields["result"]
             yield stored.fields["tool_call_id"], stored.fields["content"]
@@ -78,7 +78,7 @@ def _fan_out(world, order):
     return builder.compile(name="fan")
 
 
-def test_fan_out_keeps_branches_apart_when_they_start_in_another_order(world, driver):
+def test_fan_out_keeps_branches_apart_when_they_start_in_another_order(world):
     orders = iter([["x", "y", "z"], ["z", "y", "x"]])
     world.crash["finish"] = 1
 
@@ -87,11 +87,11 @@ def test_fan_out_keeps_branches_apart_when_they_start_in_another_order(world, dr
         runner = world.graph_runner(_fan_out(world, next(orders)))
         return runner.invoke({"topics": ["x", "y", "z"]}, thread_id="t").output["told"]
 
-    assert driver.retry(driver.fail(story)) == ["about x", "about y", "about z"]
+    assert world.retry(world.fail(story)) == ["about x", "about y", "about z"]
     assert world.calls.count("scripted:0") == 3
 
 
-def test_nested_graphs_keep_their_calls_apart(world, driver, hello):
+def test_nested_graphs_keep_their_calls_apart(world):
     def part(name):
         model = durable_model(world.model(name, name, name))
         builder = StateGraph(MessagesState)
@@ -110,9 +110,9 @@ def test_nested_graphs_keep_their_calls_apart(world, driver, hello):
 
     @flow
     def story():
-        return sorted({message.content for message in runner.invoke(hello, thread_id="t").output["messages"]})
+        return sorted({message.content for message in runner.invoke(world.hello, thread_id="t").output["messages"]})
 
-    assert driver.retry(driver.fail(story)) == ["hello", "left", "right"]
+    assert world.retry(world.fail(story)) == ["hello", "left", "right"]
     assert world.calls.count("scripted:0") == 2
 
 
@@ -124,47 +124,47 @@ def _asks_again(request, handler):
         return handler(request)
 
 
-def test_failed_attempt_outside_the_middleware_shifts_nothing(world, driver, wish, hello):
-    runner = world.graph_runner(world.agent(wish(("a", 1)), "done", middleware=[_asks_again]))
+def test_failed_attempt_outside_the_middleware_shifts_nothing(world):
+    runner = world.graph_runner(world.agent(world.wish(("a", 1)), "done", middleware=[_asks_again]))
     world.crash.update({"scripted:0": 1, "a:1": 1})
 
     @flow
     def story():
-        return runner.invoke(hello, thread_id="t").status
+        return runner.invoke(world.hello, thread_id="t").status
 
-    assert driver.retry(driver.fail(story)) == "completed"
+    assert world.retry(world.fail(story)) == "completed"
     assert world.calls == ["scripted:0", "a:1", "scripted:1"]
 
 
-def test_durable_retry_inside_the_unit_shifts_nothing(world, driver, wish, hello):
+def test_durable_retry_inside_the_unit_shifts_nothing(world):
     from kitaru.adapters.langgraph import LangGraphCallCheckpointPolicy
 
     policy = LangGraphCallCheckpointPolicy(model_checkpoint_config={"retries": 2})
-    runner = world.graph_runner(world.agent(wish(("a", 1)), "done"), call_checkpoint_policy=policy)
+    runner = world.graph_runner(world.agent(world.wish(("a", 1)), "done"), call_checkpoint_policy=policy)
     world.crash["scripted:0"] = 2
 
     @flow
     def story():
-        return runner.invoke(hello, thread_id="t").status
+        return runner.invoke(world.hello, thread_id="t").status
 
-    assert driver.run(story) == "completed"
+    assert world.run(story) == "completed"
     assert world.calls == ["scripted:0", "a:1", "scripted:1"]
 
 
-def test_two_runners_and_two_invocations_share_no_units(world, driver, hello):
+def test_two_runners_and_two_invocations_share_no_units(world):
     graph = world.agent("one")
     runners = [world.graph_runner(graph), world.graph_runner(graph), world.graph_runner(graph, name="other")]
 
     @flow
     def story():
-        return [runner.invoke(hello, thread_id=f"t{n}").invocation for n, runner in enumerate([*runners, runners[0]])]
+        return [runner.invoke(world.hello, thread_id=f"t{n}").invocation for n, runner in enumerate([*runners, runners[0]])]
 
-    assert driver.run(story) == ["r1", "r2", "r1", "r3"]
+    assert world.run(story) == ["r1", "r2", "r1", "r3"]
     assert world.calls == ["scripted:0"] * 4
 
 
-def test_changed_prompt_on_a_rerun_is_drift(world, driver, wish, monkeypatch):
-    runner = world.graph_runner(world.agent(wish(("a", 1)), "done"))
+def test_changed_prompt_on_a_rerun_is_drift(world, monkeypatch):
+    runner = world.graph_runner(world.agent(world.wish(("a", 1)), "done"))
     prompts = iter(["first", "second"])
     world.crash["a:1"] = 1
 
@@ -172,24 +172,24 @@ def test_changed_prompt_on_a_rerun_is_drift(world, driver, wish, monkeypatch):
     def story():
         return runner.invoke({"messages": [HumanMessage(next(prompts))]}, thread_id="t").status
 
-    exec_id = driver.fail(story)
+    exec_id = world.fail(story)
     monkeypatch.setenv("KITARU_STRICT_REPLAY", "1")
-    driver.client.executions.retry(exec_id, block=True)
-    failure = driver.client.executions.get(exec_id).failure
+    world.client.executions.retry(exec_id, block=True)
+    failure = world.client.executions.get(exec_id).failure
     assert failure.origin == "divergence"
 
 
 @pytest.mark.parametrize("strategy", ["graph_call", "calls"])
-def test_names_of_units_are_stable_words(world, driver, wish, hello, strategy):
-    runner = world.graph_runner(world.agent(wish(("a", 1)), "done", saver=world.saver("memory")), strategy)
+def test_names_of_units_are_stable_words(world, strategy):
+    runner = world.graph_runner(world.agent(world.wish(("a", 1)), "done", saver=world.saver("memory")), strategy)
 
     @flow
     def story():
-        return runner.invoke(hello, thread_id="t").status
+        return runner.invoke(world.hello, thread_id="t").status
 
     handle = story.run()
     handle.wait()
-    names = [call.invocation_id for call in driver.calls(handle.exec_id)]
+    names = [call.invocation_id for call in world.checkpoints(handle.exec_id)]
     granular = ["langgraph_thread__agent", "model_call__scripted__agent", "tool_call__a__agent"]
     granular += ["model_call__scripted__agent_2", "langgraph_summary__agent"]
     assert names == (granular if strategy == "calls" else ["agent_langgraph_call"])

@@ -76,7 +76,7 @@ def test_message_of_a_class_that_is_not_loaded_is_an_error_with_the_data():
     assert caught.value.raw == {"content": "kept"}
 
 
-def _first_and_rerun(driver, world, runner, request, seen):
+def _first_and_rerun(world, runner, request, seen):
     """Run until a call after the tools breaks, then rerun; both runs see the tools' results."""
     world.crash["scripted:1"] = 1
 
@@ -84,24 +84,24 @@ def _first_and_rerun(driver, world, runner, request, seen):
     def story():
         seen.append(runner.invoke(request, thread_id="t"))
 
-    driver.retry(driver.fail(story))
+    world.retry(world.fail(story))
     return seen[-1].output
 
 
-def test_artifact_of_a_tool_comes_back_with_its_types(world, driver, wish, hello):
+def test_artifact_of_a_tool_comes_back_with_its_types(world):
     @tool(response_format="content_and_artifact")
     def a(x: int):
         """Draw."""
         world.note(f"a:{x}")
         return "drawn", Chart((x, 2), b"\xff")
 
-    runner = world.graph_runner(world.agent(wish(("a", 1)), "done", tools=[a]))
-    output = _first_and_rerun(driver, world, runner, hello, [])
+    runner = world.graph_runner(world.agent(world.wish(("a", 1)), "done", tools=[a]))
+    output = _first_and_rerun(world, world, runner, world.hello, [])
     assert output["messages"][2].artifact == Chart((1, 2), b"\xff")
     assert world.calls.count("a:1") == 1
 
 
-def test_command_of_a_tool_is_reused_with_update_and_list(world, driver, wish, hello):
+def test_command_of_a_tool_is_reused_with_update_and_list(world):
     @tool
     def a(x: int, call_id: Annotated[str, InjectedToolCallId]):
         """Update."""
@@ -109,13 +109,13 @@ def test_command_of_a_tool_is_reused_with_update_and_list(world, driver, wish, h
         note = HumanMessage("by the way")
         return [ToolMessage("ok", tool_call_id=call_id), Command(update={"messages": [note]})]
 
-    runner = world.graph_runner(world.agent(wish(("a", 1)), "done", tools=[a]))
-    output = _first_and_rerun(driver, world, runner, hello, [])
+    runner = world.graph_runner(world.agent(world.wish(("a", 1)), "done", tools=[a]))
+    output = _first_and_rerun(world, world, runner, world.hello, [])
     assert [message.type for message in output["messages"]] == ["human", "ai", "tool", "human", "ai"]
     assert world.calls.count("a:1") == 1
 
 
-def test_structured_response_comes_back_as_its_model(world, driver, hello):
+def test_structured_response_comes_back_as_its_model(world):
     from langchain.agents.structured_output import ToolStrategy
 
     answer = AIMessage("", tool_calls=[{"name": "Verdict", "args": {"good": True}, "id": "v"}])
@@ -124,64 +124,64 @@ def test_structured_response_comes_back_as_its_model(world, driver, hello):
 
     @flow
     def story():
-        seen.append(runner.invoke(hello, thread_id="t"))
+        seen.append(runner.invoke(world.hello, thread_id="t"))
         if len(seen) == 1:
             msg = "again"
             raise ValueError(msg)
 
-    driver.retry(driver.fail(story))
+    world.retry(world.fail(story))
     assert seen[1].structured_response == Verdict(good=True)
     assert type(seen[1].structured_response) is Verdict
     assert world.calls == ["scripted:0"]
 
 
-def test_result_that_cannot_be_stored_fails_at_the_first_run(world, driver, wish, hello):
+def test_result_that_cannot_be_stored_fails_at_the_first_run(world):
     @tool(response_format="content_and_artifact")
     def a(x: int):
         """Lock."""
         return "locked", __import__("threading").Lock()
 
-    runner = world.graph_runner(world.agent(wish(("a", 1)), "done", tools=[a]))
+    runner = world.graph_runner(world.agent(world.wish(("a", 1)), "done", tools=[a]))
 
     @flow
     def story():
-        return runner.invoke(hello, thread_id="t").status
+        return runner.invoke(world.hello, thread_id="t").status
 
-    exec_id = driver.fail(story)
-    message = driver.client.executions.get(exec_id).failure.message
+    exec_id = world.fail(story)
+    message = world.client.executions.get(exec_id).failure.message
     assert "artifact" in message
     assert "lock" in message
 
 
-def test_error_handled_by_the_framework_stays_handled(world, driver, hello, said):
+def test_error_handled_by_the_framework_stays_handled(world):
     answer = AIMessage("", tool_calls=[{"name": "a", "args": {"x": "no number"}, "id": "1"}])
     runner = world.graph_runner(world.agent(answer, "sorry"))
 
     @flow
     def story():
-        return runner.invoke(hello, thread_id="t").output["messages"][-1].content
+        return runner.invoke(world.hello, thread_id="t").output["messages"][-1].content
 
-    assert driver.run(story) == "sorry"
+    assert world.run(story) == "sorry"
 
 
-def test_unhandled_error_surfaces_with_its_own_type_after_durable_retries(world, driver, wish, hello):
+def test_unhandled_error_surfaces_with_its_own_type_after_durable_retries(world):
     policy = LangGraphCallCheckpointPolicy(tool_checkpoint_config={"retries": 1})
-    runner = world.graph_runner(world.agent(wish(("a", 1)), "done"), call_checkpoint_policy=policy)
+    runner = world.graph_runner(world.agent(world.wish(("a", 1)), "done"), call_checkpoint_policy=policy)
     world.crash["a:1"] = 2
     caught = []
 
     @flow
     def story():
         try:
-            runner.invoke(hello, thread_id="t")
+            runner.invoke(world.hello, thread_id="t")
         except Exception as error:
             caught.append(type(error).__name__)
 
-    driver.run(story)
+    world.run(story)
     assert (caught, world.crash["a:1"]) == (["Boom"], 0)
 
 
-def test_interrupt_inside_a_tool_records_nothing_and_is_not_retried(world, driver, wish, hello):
+def test_interrupt_inside_a_tool_records_nothing_and_is_not_retried(world):
     entered = []
 
     def careful(x):
@@ -189,24 +189,24 @@ def test_interrupt_inside_a_tool_records_nothing_and_is_not_retried(world, drive
         return f"approved {interrupt('sure?')}"
 
     policy = LangGraphCallCheckpointPolicy(tool_checkpoint_config={"retries": 3})
-    agent = world.agent(wish(("a", 1)), "done", tools=[world.tool("a", careful)], saver=world.saver("memory"))
+    agent = world.agent(world.wish(("a", 1)), "done", tools=[world.tool("a", careful)], saver=world.saver("memory"))
     runner = world.graph_runner(agent, call_checkpoint_policy=policy)
 
     @flow
     def story():
-        result = runner.invoke(hello, thread_id="t")
+        result = runner.invoke(world.hello, thread_id="t")
         before = len(entered)
         return before, runner.invoke(build_resume_request(result, "yes")).output["messages"][2].content
 
     handle = story.run()
     assert tuple(handle.wait()) == (1, "approved yes")
-    tools = [call for call in driver.calls(handle.exec_id) if call.checkpoint_type == "tool_call"]
+    tools = [call for call in world.checkpoints(handle.exec_id) if call.checkpoint_type == "tool_call"]
     assert [call.status for call in tools] == ["completed"]
 
 
-def test_raw_tool_node_is_durable_with_the_wrappers(world, driver, wish, hello):
+def test_raw_tool_node_is_durable_with_the_wrappers(world):
     builder = StateGraph(MessagesState)
-    builder.add_node("ask", lambda state: {"messages": [wish(("a", 1))]})
+    builder.add_node("ask", lambda state: {"messages": [world.wish(("a", 1))]})
     builder.add_node("tools", ToolNode([world.tool("a")], **durable_tool_wrappers()))
     builder.add_node("finish", lambda state: world.note("finish") or {})
     builder.add_edge(START, "ask")
@@ -217,9 +217,9 @@ def test_raw_tool_node_is_durable_with_the_wrappers(world, driver, wish, hello):
 
     @flow
     def story():
-        return runner.invoke(hello, thread_id="t").output["messages"][-1].content
+        return runner.invoke(world.hello, thread_id="t").output["messages"][-1].content
 
-    assert driver.retry(driver.fail(story)) == "a of 1"
+    assert world.retry(world.fail(story)) == "a of 1"
     assert world.calls == ["a:1", "finish"]
 
 
@@ -230,12 +230,12 @@ def test_raw_tool_node_is_durable_with_the_wrappers(world, driver, wish, hello):
         ("model_call__scripted__agent#2", "in my own words", "ai: in my own words"),
     ],
 )
-def test_override_takes_the_plain_value_a_person_would_write(world, driver, wish, said, hello, selector, value, expected):
-    runner = world.graph_runner(world.agent(wish(("a", 1)), "done"))
+def test_override_takes_the_plain_value_a_person_would_write(world, selector, value, expected):
+    runner = world.graph_runner(world.agent(world.wish(("a", 1)), "done"))
 
     @flow
     def story():
-        return said(runner.invoke(hello, thread_id="t").output["messages"])
+        return world.said(runner.invoke(world.hello, thread_id="t").output["messages"])
 
     source = story.run()
     source.wait()

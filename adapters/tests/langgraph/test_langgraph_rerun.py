@@ -27,18 +27,18 @@ def _fails_once():
 
 
 @pytest.mark.parametrize("strategy", ["graph_call", "calls"])
-def test_finished_invocation_is_not_driven_again(world, driver, wish, hello, strategy):
-    runner = world.graph_runner(world.agent(wish(("a", 1)), "done", saver=world.saver("memory")), strategy)
+def test_finished_invocation_is_not_driven_again(world, strategy):
+    runner = world.graph_runner(world.agent(world.wish(("a", 1)), "done", saver=world.saver("memory")), strategy)
     shaky, seen = _fails_once(), []
 
     @flow
     def story():
-        seen.append(runner.invoke(hello, thread_id="t"))
+        seen.append(runner.invoke(world.hello, thread_id="t"))
         return shaky()
 
-    exec_id = driver.fail(story)
+    exec_id = world.fail(story)
     before = list(world.calls)
-    assert driver.retry(exec_id) == "ok"
+    assert world.retry(exec_id) == "ok"
     assert world.calls == before
     assert seen[0] == seen[1]
     assert type(seen[1].output["messages"][-1]) is AIMessage
@@ -46,16 +46,16 @@ def test_finished_invocation_is_not_driven_again(world, driver, wish, hello, str
 
 @pytest.mark.parametrize("kind", SAVERS)
 @pytest.mark.parametrize("broken", ["scripted:0", "a:1", "scripted:1", "b:2", "scripted:2"])
-def test_rerun_makes_exactly_the_calls_after_the_crash(world, driver, wish, said, hello, kind, broken):
-    turns = [wish(("a", 1)), wish(("b", 2)), "done"]
+def test_rerun_makes_exactly_the_calls_after_the_crash(world, kind, broken):
+    turns = [world.wish(("a", 1)), world.wish(("b", 2)), "done"]
     runner = world.graph_runner(world.agent(*turns, saver=world.saver(kind)))
     world.crash[broken] = 1
 
     @flow
     def story():
-        return said(runner.invoke(hello, thread_id="t").output["messages"])
+        return world.said(runner.invoke(world.hello, thread_id="t").output["messages"])
 
-    conversation = driver.retry(driver.fail(story))
+    conversation = world.retry(world.fail(story))
     assert world.calls == ["scripted:0", "a:1", "scripted:1", "b:2", "scripted:2"]
     assert conversation == ["human: hello", "ai: ", "tool: a of 1", "ai: ", "tool: b of 2", "ai: done"]
 
@@ -63,24 +63,24 @@ def test_rerun_makes_exactly_the_calls_after_the_crash(world, driver, wish, said
 @pytest.mark.parametrize("point", ["boundary.after_body", "boundary.after_commit"])
 @pytest.mark.parametrize("kind", ["memory", "sqlite", "ours"])
 @pytest.mark.parametrize("n", [2, 3, 5])
-def test_crash_between_thread_and_journal_changes_nothing(world, driver, wish, said, hello, kind, point, n):
+def test_crash_between_thread_and_journal_changes_nothing(world, kind, point, n):
     from kitaru import crash_points
 
     def crash():
         raise _Killed
 
-    runner = world.graph_runner(world.agent(wish(("a", 1)), "done", saver=world.saver(kind)))
+    runner = world.graph_runner(world.agent(world.wish(("a", 1)), "done", saver=world.saver(kind)))
 
     @flow
     def story():
-        return said(runner.invoke(hello, thread_id="t").output["messages"])
+        return world.said(runner.invoke(world.hello, thread_id="t").output["messages"])
 
     crash_points.arm(point, n, crash)
     try:
-        exec_id = driver.fail(story)
+        exec_id = world.fail(story)
     finally:
         crash_points.disarm()
-    assert driver.retry(exec_id) == ["human: hello", "ai: ", "tool: a of 1", "ai: done"]
+    assert world.retry(exec_id) == ["human: hello", "ai: ", "tool: a of 1", "ai: done"]
 
 
 class _Killed(Exception):
@@ -89,46 +89,46 @@ class _Killed(Exception):
 
 @pytest.mark.parametrize("strategy", ["graph_call", "calls"])
 @pytest.mark.parametrize("kind", ["memory", "sqlite", "ours"])
-def test_persistent_thread_holds_no_doubled_message_after_a_crash(world, driver, wish, said, strategy, kind):
+def test_persistent_thread_holds_no_doubled_message_after_a_crash(world, strategy, kind):
     saver = world.saver(kind)
-    runner = world.graph_runner(world.agent("first", wish(("a", 1)), "second", saver=saver), strategy)
+    runner = world.graph_runner(world.agent("first", world.wish(("a", 1)), "second", saver=saver), strategy)
     world.crash["a:1"] = 1
 
     @flow
     def story():
         runner.invoke({"messages": [HumanMessage("one")]}, thread_id="t")
-        return said(runner.invoke({"messages": [HumanMessage("two")]}, thread_id="t").output["messages"])
+        return world.said(runner.invoke({"messages": [HumanMessage("two")]}, thread_id="t").output["messages"])
 
-    told = driver.retry(driver.fail(story))
+    told = world.retry(world.fail(story))
     assert told == ["human: one", "ai: first", "human: two", "ai: ", "tool: a of 1", "ai: second"]
 
 
-def test_retry_of_the_coarse_unit_goes_on_with_the_thread(world, driver, wish, said, hello):
-    agent = world.agent(wish(("a", 1)), "done", saver=world.saver("memory"))
+def test_retry_of_the_coarse_unit_goes_on_with_the_thread(world):
+    agent = world.agent(world.wish(("a", 1)), "done", saver=world.saver("memory"))
     runner = KitaruGraphRunner(agent, run_checkpoint_config={"retries": 1})
     world.crash["a:1"] = 1
 
     @flow
     def story():
-        return said(runner.invoke(hello, thread_id="t").output["messages"])
+        return world.said(runner.invoke(world.hello, thread_id="t").output["messages"])
 
-    assert driver.run(story) == ["human: hello", "ai: ", "tool: a of 1", "ai: done"]
+    assert world.run(story) == ["human: hello", "ai: ", "tool: a of 1", "ai: done"]
     assert world.calls == ["scripted:0", "a:1", "scripted:1"]
 
 
-def test_invocation_before_a_wait_is_not_driven_again_after_resume(world, driver, wish, hello):
-    runner = world.graph_runner(world.agent(wish(("a", 1)), "done", saver=world.saver("sqlite")))
+def test_invocation_before_a_wait_is_not_driven_again_after_resume(world):
+    runner = world.graph_runner(world.agent(world.wish(("a", 1)), "done", saver=world.saver("sqlite")))
 
     @flow
     def story():
-        first = runner.invoke(hello, thread_id="t").output["messages"][-1].content
+        first = runner.invoke(world.hello, thread_id="t").output["messages"][-1].content
         return first if wait(name="ok", schema=bool) else "no"
 
     handle = story.run()
-    driver.waiting(handle.exec_id)
+    world.waiting(handle.exec_id)
     before = list(world.calls)
-    driver.answer(handle.exec_id, ok=True)
-    assert (driver.result(handle.exec_id), world.calls) == ("done", before)
+    world.answer(handle.exec_id, ok=True)
+    assert (world.result(handle.exec_id), world.calls) == ("done", before)
 
 
 def _asking_graph(world, saver):
@@ -146,19 +146,19 @@ def _asking_graph(world, saver):
     return builder.compile(checkpointer=saver, name="asking")
 
 
-def test_lost_thread_is_rebuilt_from_the_journal_without_live_calls(world, driver, wish, hello, said):
+def test_lost_thread_is_rebuilt_from_the_journal_without_live_calls(world):
     agents = iter([_durable_asking(world) for _ in range(2)])
 
     @flow
     def story():
         runner = world.graph_runner(next(agents))
-        result = runner.invoke(hello, thread_id="t")
-        return said(runner.invoke(wait_for_interrupt(result, schema=str, name="which")).output["messages"])
+        result = runner.invoke(world.hello, thread_id="t")
+        return world.said(runner.invoke(wait_for_interrupt(result, schema=str, name="which")).output["messages"])
 
     handle = story.run()
-    driver.waiting(handle.exec_id)
-    driver.answer(handle.exec_id, which="blue")
-    assert driver.result(handle.exec_id) == ["human: hello", "ai: worked", "ai: you said blue"]
+    world.waiting(handle.exec_id)
+    world.answer(handle.exec_id, which="blue")
+    assert world.result(handle.exec_id) == ["human: hello", "ai: worked", "ai: you said blue"]
     assert world.calls == ["scripted:0"]
 
 
@@ -174,30 +174,30 @@ def _durable_asking(world):
     return _asking_graph(Wrapped(), world.saver("memory"))
 
 
-def test_lost_thread_in_coarse_mode_fails_with_advice(world, driver, hello):
+def test_lost_thread_in_coarse_mode_fails_with_advice(world):
     agents = iter([_asking_graph(world, world.saver("memory")) for _ in range(2)])
 
     @flow
     def story():
         runner = KitaruGraphRunner(next(agents))
-        return runner.invoke(wait_for_interrupt(runner.invoke(hello, thread_id="t"), schema=str, name="which")).status
+        return runner.invoke(wait_for_interrupt(runner.invoke(world.hello, thread_id="t"), schema=str, name="which")).status
 
     handle = story.run()
-    driver.waiting(handle.exec_id)
-    driver.answer(handle.exec_id, which="blue")
+    world.waiting(handle.exec_id)
+    world.answer(handle.exec_id, which="blue")
     with pytest.raises(KitaruExecutionError, match="KitaruCheckpointSaver"):
         handle.wait()
 
 
 @pytest.mark.parametrize("kind", ["memory", "sqlite", "ours"])
-def test_replay_works_on_a_copy_of_the_thread(world, driver, wish, said, hello, kind):
+def test_replay_works_on_a_copy_of_the_thread(world, kind):
     saver = world.saver(kind)
-    graph = world.agent(wish(("a", 1)), "done", "again", saver=saver)
+    graph = world.agent(world.wish(("a", 1)), "done", "again", saver=saver)
     runner = world.graph_runner(graph)
 
     @flow
     def story():
-        return said(runner.invoke(hello, thread_id="t").output["messages"])
+        return world.said(runner.invoke(world.hello, thread_id="t").output["messages"])
 
     source = story.run()
     first = source.wait()
@@ -208,12 +208,12 @@ def test_replay_works_on_a_copy_of_the_thread(world, driver, wish, said, hello, 
     assert graph.get_state(config).config == head
 
 
-def test_replay_from_a_tool_call_reuses_what_came_before(world, driver, wish, hello):
-    runner = world.graph_runner(world.agent(wish(("a", 1)), wish(("b", 2)), "done", saver=world.saver("sqlite")))
+def test_replay_from_a_tool_call_reuses_what_came_before(world):
+    runner = world.graph_runner(world.agent(world.wish(("a", 1)), world.wish(("b", 2)), "done", saver=world.saver("sqlite")))
 
     @flow
     def story():
-        return runner.invoke(hello, thread_id="t").status
+        return runner.invoke(world.hello, thread_id="t").status
 
     source = story.run()
     source.wait()
@@ -222,32 +222,30 @@ def test_replay_from_a_tool_call_reuses_what_came_before(world, driver, wish, he
     assert world.calls == ["b:2", "scripted:2"]
 
 
-def test_replay_of_a_coarse_call_starts_from_the_thread_as_it_was(world, driver, said):
+def test_replay_of_a_coarse_call_starts_from_the_thread_as_it_was(world):
     saver = world.saver("sqlite")
     runner = KitaruGraphRunner(world.agent("first", "second", "third", saver=saver))
 
     @flow
     def story():
         runner.invoke({"messages": [HumanMessage("one")]}, thread_id="t")
-        return said(runner.invoke({"messages": [HumanMessage("two")]}, thread_id="t").output["messages"])
+        return world.said(runner.invoke({"messages": [HumanMessage("two")]}, thread_id="t").output["messages"])
 
     source = story.run()
     first = source.wait()
     assert story.replay(source.exec_id, from_="agent_langgraph_call_2").wait() == first
 
 
-def test_thread_moved_by_somebody_else_is_not_touched(world, driver, wish, hello):
-    graph = world.agent(wish(("a", 1)), "done", "x", "y", saver=world.saver("sqlite"))
+def test_thread_moved_by_somebody_else_is_not_touched(world):
+    graph = world.agent(world.wish(("a", 1)), "done", "x", "y", saver=world.saver("sqlite"))
     runner = world.graph_runner(graph)
     world.crash["a:1"] = 1
 
     @flow
     def story():
-        return runner.invoke(hello, thread_id="t").status
+        return runner.invoke(world.hello, thread_id="t").status
 
-    exec_id = driver.fail(story)
+    exec_id = world.fail(story)
     graph.update_state({"configurable": {"thread_id": "t"}}, {"messages": [HumanMessage("me too")]}, as_node="model")
-    driver.client.executions.retry(exec_id, block=True)
-    assert "moved on" in driver.client.executions.get(exec_id).failure.message
-
-
+    world.client.executions.retry(exec_id, block=True)
+    assert "moved on" in world.client.executions.get(exec_id).failure.message
