@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import operator
 import threading
 import time
@@ -30,14 +31,15 @@ def test_parallel_calls_that_finish_in_reverse_get_their_own_results_back(world)
         time.sleep(gates.get(n, 0))
         return f"{x} as {threading.get_ident()}-{n}"
 
-    runner = world.graph_runner(world.agent(world.wish(("a", 1), ("a", 1), ("a", 2)), "done", tools=[world.tool("a", slow)]))
+    runner = world.graph_runner(
+        world.agent(world.wish(("a", 1), ("a", 1), ("a", 2)), "done", tools=[world.tool("a", slow)])
+    )
     world.crash["scripted:1"] = 1
     seen = []
 
     @flow
     def story():
         seen.append(_results(runner.invoke(world.hello, thread_id="t")))
-        return None
 
     exec_id = world.fail(story)
     first = dict(_tool_outputs(world, exec_id))
@@ -118,10 +120,9 @@ def test_nested_graphs_keep_their_calls_apart(world):
 
 @wrap_model_call
 def _asks_again(request, handler):
-    try:
+    with contextlib.suppress(Exception):
         return handler(request)
-    except Exception:
-        return handler(request)
+    return handler(request)
 
 
 def test_failed_attempt_outside_the_middleware_shifts_nothing(world):
@@ -157,7 +158,9 @@ def test_two_runners_and_two_invocations_share_no_units(world):
 
     @flow
     def story():
-        return [runner.invoke(world.hello, thread_id=f"t{n}").invocation for n, runner in enumerate([*runners, runners[0]])]
+        return [
+            runner.invoke(world.hello, thread_id=f"t{n}").invocation for n, runner in enumerate([*runners, runners[0]])
+        ]
 
     assert world.run(story) == ["r1", "r2", "r1", "r3"]
     assert world.calls == ["scripted:0"] * 4

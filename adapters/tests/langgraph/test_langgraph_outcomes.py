@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
@@ -11,7 +12,6 @@ from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
 from langgraph.types import Command, Send, interrupt
 from pydantic import BaseModel
-from typing_extensions import Annotated
 
 from kitaru import flow
 from kitaru.adapters.langgraph import (
@@ -96,7 +96,7 @@ def test_artifact_of_a_tool_comes_back_with_its_types(world):
         return "drawn", Chart((x, 2), b"\xff")
 
     runner = world.graph_runner(world.agent(world.wish(("a", 1)), "done", tools=[a]))
-    output = _first_and_rerun(world, world, runner, world.hello, [])
+    output = _first_and_rerun(world, runner, world.hello, [])
     assert output["messages"][2].artifact == Chart((1, 2), b"\xff")
     assert world.calls.count("a:1") == 1
 
@@ -110,7 +110,7 @@ def test_command_of_a_tool_is_reused_with_update_and_list(world):
         return [ToolMessage("ok", tool_call_id=call_id), Command(update={"messages": [note]})]
 
     runner = world.graph_runner(world.agent(world.wish(("a", 1)), "done", tools=[a]))
-    output = _first_and_rerun(world, world, runner, world.hello, [])
+    output = _first_and_rerun(world, runner, world.hello, [])
     assert [message.type for message in output["messages"]] == ["human", "ai", "tool", "human", "ai"]
     assert world.calls.count("a:1") == 1
 
@@ -172,13 +172,12 @@ def test_unhandled_error_surfaces_with_its_own_type_after_durable_retries(world)
 
     @flow
     def story():
-        try:
+        with pytest.raises(Exception, match="a:1") as error:
             runner.invoke(world.hello, thread_id="t")
-        except Exception as error:
-            caught.append(type(error).__name__)
+        caught.append(error.type.__name__)
 
     world.run(story)
-    assert (caught, world.crash["a:1"]) == (["Boom"], 0)
+    assert (caught, world.crash["a:1"]) == (["BoomError"], 0)
 
 
 def test_interrupt_inside_a_tool_records_nothing_and_is_not_retried(world):

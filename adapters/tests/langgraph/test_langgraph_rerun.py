@@ -67,7 +67,7 @@ def test_crash_between_thread_and_journal_changes_nothing(world, kind, point, n)
     from kitaru import crash_points
 
     def crash():
-        raise _Killed
+        raise KilledError
 
     runner = world.graph_runner(world.agent(world.wish(("a", 1)), "done", saver=world.saver(kind)))
 
@@ -83,7 +83,7 @@ def test_crash_between_thread_and_journal_changes_nothing(world, kind, point, n)
     assert world.retry(exec_id) == ["human: hello", "ai: ", "tool: a of 1", "ai: done"]
 
 
-class _Killed(Exception):
+class KilledError(Exception):
     pass
 
 
@@ -180,7 +180,9 @@ def test_lost_thread_in_coarse_mode_fails_with_advice(world):
     @flow
     def story():
         runner = KitaruGraphRunner(next(agents))
-        return runner.invoke(wait_for_interrupt(runner.invoke(world.hello, thread_id="t"), schema=str, name="which")).status
+        return runner.invoke(
+            wait_for_interrupt(runner.invoke(world.hello, thread_id="t"), schema=str, name="which")
+        ).status
 
     handle = story.run()
     world.waiting(handle.exec_id)
@@ -209,7 +211,9 @@ def test_replay_works_on_a_copy_of_the_thread(world, kind):
 
 
 def test_replay_from_a_tool_call_reuses_what_came_before(world):
-    runner = world.graph_runner(world.agent(world.wish(("a", 1)), world.wish(("b", 2)), "done", saver=world.saver("sqlite")))
+    runner = world.graph_runner(
+        world.agent(world.wish(("a", 1)), world.wish(("b", 2)), "done", saver=world.saver("sqlite"))
+    )
 
     @flow
     def story():

@@ -140,7 +140,7 @@ DECISIONS = [
 ]
 
 
-def _guarded(world, world.wish, mode, tools=(("a", 1),)):
+def _guarded(world, mode, tools=(("a", 1),)):
     allowed = ["approve", "edit", "reject", "respond"]
     guard = HumanInTheLoopMiddleware(interrupt_on={"a": {"allowed_decisions": allowed}}, interrupt_mode=mode)
     return world.agent(world.wish(*tools), "done", saver=world.saver("sqlite"), middleware=[guard])
@@ -149,7 +149,7 @@ def _guarded(world, world.wish, mode, tools=(("a", 1),)):
 @pytest.mark.parametrize(("decision", "told", "ran"), DECISIONS, ids=lambda value: str(value)[:22])
 @pytest.mark.parametrize("mode", ["batched", "per_call"])
 def test_approval_middleware_of_the_framework(world, mode, decision, told, ran):
-    runner = world.graph_runner(_guarded(world, world.wish, mode))
+    runner = world.graph_runner(_guarded(world, mode))
 
     @flow
     def story():
@@ -167,7 +167,7 @@ def test_approval_middleware_of_the_framework(world, mode, decision, told, ran):
 def test_invalid_decision_is_refused_at_the_wait_and_runs_nothing(world):
     from kitaru.errors import KitaruWaitValidationError
 
-    runner = world.graph_runner(_guarded(world, world.wish, "batched"))
+    runner = world.graph_runner(_guarded(world, "batched"))
 
     @flow
     def story():
