@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
-import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
 
     from kitaru.seam import Call
     from kitaru_adapters.claude_agent_sdk.notes import AttemptNotes
-    from kitaru_adapters.claude_agent_sdk.plan import Plan
     from kitaru_adapters.claude_agent_sdk.request import ClaudeRunRequest
     from kitaru_adapters.claude_agent_sdk.settings import Place, RunnerSettings
     from kitaru_adapters.claude_agent_sdk.types import ClaudeRunResult
@@ -156,7 +153,7 @@ class Attempt:
             host = attempt.intent.get("host")
             if attempt.interrupted and host not in {None, socket.gethostname()}:
                 self._warnings.append(
-                    f"Attempt {attempt.attempt} ran on {host}; whether its program still runs there cannot be seen here."
+                    f"Attempt {attempt.attempt} ran on {host}; whether its program still runs cannot be seen from here."
                 )
 
     def _publisher(self, stream: LiveStream | None) -> Callable[[object], None] | None:

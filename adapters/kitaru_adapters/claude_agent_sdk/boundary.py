@@ -117,8 +117,8 @@ def _overridden(value: object) -> ClaudeRunResult:
         return as_result(value)
     except ValidationError as error:
         msg = (
-            f"This value cannot stand for what Claude returned: {error.error_count()} fields do not fit. Give the final "
-            "text, or the fields of a ClaudeRunResult."
+            f"This value cannot stand for what Claude returned: {error.error_count()} fields do not fit. Give the "
+            "final text, or the fields of a ClaudeRunResult."
         )
         raise KitaruUsageError(msg) from error
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from types import TracebackType
+    from typing import Self
 
     from kitaru.seam import Call
 
@@ -44,7 +45,7 @@ class RunGuard:
         if self._task is not None and not self._closed:
             self._task.cancel()
 
-    def __enter__(self) -> RunGuard:
+    def __enter__(self) -> Self:
         """Watch for a cancellation from outside."""
         self._call.on_cancel(self._stop)
         return self

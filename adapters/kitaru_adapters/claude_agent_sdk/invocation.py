@@ -51,7 +51,7 @@ class Conversation:
     seconds: float = 0.0
 
 
-async def converse(
+async def converse(  # noqa: PLR0913 - what one run of the program depends on
     plan: Plan,
     *,
     book: NoteBook,
@@ -159,8 +159,9 @@ def _init_session(message: object) -> str | None:
 async def _held_open(ended: asyncio.Event) -> AsyncIterator[dict[str, Any]]:
     """Say nothing until the run is over: the program then goes on with what the session left open."""
     await ended.wait()
-    for nothing in ():
-        yield nothing
+    nothing: tuple[dict[str, Any], ...] = ()
+    for message in nothing:
+        yield message
 
 
 def _with_stderr(options: ClaudeAgentOptions, lines: deque[str]) -> ClaudeAgentOptions:

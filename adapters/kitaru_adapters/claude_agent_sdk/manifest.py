@@ -110,7 +110,7 @@ def _fields(options: ClaudeAgentOptions, *, redact: bool) -> Iterator[tuple[str,
             yield item.name, _shape(value, item.name, redact=redact)
 
 
-def _shape(value: Any, name: str, *, redact: bool) -> Any:  # noqa: ANN401 - any option
+def _shape(value: Any, name: str, *, redact: bool) -> Any:  # noqa: ANN401, PLR0911 - one kind of option a line
     if redact and _sounds_secret(name):
         return _REDACTED
     if redact and name == "settings":
@@ -119,14 +119,22 @@ def _shape(value: Any, name: str, *, redact: bool) -> Any:  # noqa: ANN401 - any
         return value
     if isinstance(value, Path):
         return str(value)
-    if isinstance(value, dict):
-        if name in {"env", "headers"}:
-            return dict.fromkeys(sorted(map(str, value)), _REDACTED)
-        return {str(key): _shape(item, str(key), redact=redact) for key, item in value.items()}
+    if isinstance(value, dict) or (dataclasses.is_dataclass(value) and not isinstance(value, type)):
+        return _shape_of_fields(value, name, redact=redact)
     if isinstance(value, (list, tuple)):
         return [_shape(item, "", redact=redact) for item in value]
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _shape(getattr(value, f.name), f.name, redact=redact) for f in dataclasses.fields(value)}
+    return _name_of(value)
+
+
+def _shape_of_fields(value: Any, name: str, *, redact: bool) -> dict[str, Any]:  # noqa: ANN401 - any option
+    if not isinstance(value, dict):
+        value = {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
+    if name in {"env", "headers"}:
+        return dict.fromkeys(sorted(map(str, value)), _REDACTED)
+    return {str(key): _shape(item, str(key), redact=redact) for key, item in value.items()}
+
+
+def _name_of(value: object) -> str:
     if callable(value):
         return f"{getattr(value, '__module__', '?')}.{getattr(value, '__qualname__', type(value).__qualname__)}"
     return f"<{type(value).__module__}.{type(value).__qualname__}>"

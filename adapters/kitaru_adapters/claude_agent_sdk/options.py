@@ -40,7 +40,7 @@ def request_options(
             returned something else.
     """
     if factory is not None:
-        made = factory(request)
+        made: object = factory(request)
         if made is None:
             made = ClaudeAgentOptions()
         if not isinstance(made, ClaudeAgentOptions):

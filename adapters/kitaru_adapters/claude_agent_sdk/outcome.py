@@ -89,7 +89,10 @@ class Keeper:
         self._conversation, self._watch, self.options = conversation, watch, plan.options
         message = self.message
         self._spent = spent(
-            message.usage, message.model_usage, message.total_cost_usd, before=self.place.before  # type: ignore[arg-type]  # typed dictionaries
+            message.usage,
+            message.model_usage,
+            message.total_cost_usd,
+            before=self.place.before,
         )
         cost = price(self._spent, self.settings.cost_calculator)
         self._cost_usd = cost.estimated_cost_usd
@@ -204,9 +207,7 @@ class Keeper:
                 await self._artifacts.save("event_log", lambda: [event])
                 await self._artifacts.save("run_summary", lambda: summary)
             label = self.place.label
-            self.call.log(
-                claude_agent_sdk_events={label: event}, claude_agent_sdk_run_summaries={label: summary}
-            )
+            self.call.log(claude_agent_sdk_events={label: event}, claude_agent_sdk_run_summaries={label: summary})
         except Exception as trouble:  # noqa: BLE001 - an event that cannot be kept is a warning unless told otherwise
             self._event_failures.append(type(trouble).__name__)
             self._artifacts.note_failure(
@@ -236,7 +237,9 @@ class Keeper:
     def _result(self, earlier: Sequence[ClaudeEarlierAttempt], transcript: str | None) -> ClaudeRunResult:
         message, saved = self.message, self._artifacts.saved
         deferred = message.deferred_tool_use
-        waiting = None if deferred is None else ClaudeDeferredTool(id=deferred.id, name=deferred.name, input=deferred.input)
+        waiting = (
+            None if deferred is None else ClaudeDeferredTool(id=deferred.id, name=deferred.name, input=deferred.input)
+        )
         return ClaudeRunResult(
             status="completed" if waiting is None else "requires_approval",
             session_id=message.session_id,
@@ -259,7 +262,7 @@ class Keeper:
             earlier_attempts=list(earlier),
             warnings=[*self.warnings, *(f"Not kept: {failure}" for failure in self._artifacts.failures)],
             metadata=self._metadata(waiting),
-            **{f"{kind}_artifact_name": name for kind, name in saved.items()},
+            **cast("Any", {f"{kind}_artifact_name": name for kind, name in saved.items()}),
         )
 
     def _metadata(self, waiting: ClaudeDeferredTool | None) -> dict[str, Any]:
@@ -279,5 +282,3 @@ class Keeper:
         if waiting is not None and self.settings.approval is not None:
             facts["approval_question"] = self.settings.approval.question(waiting)
         return facts
-
-

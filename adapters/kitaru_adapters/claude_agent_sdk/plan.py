@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
 from claude_agent_sdk import ClaudeAgentOptions, project_key_for_directory
 
@@ -22,7 +22,7 @@ from kitaru_adapters.claude_agent_sdk.transcript import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from claude_agent_sdk import SessionKey, SessionStoreEntry
 

@@ -217,14 +217,14 @@ class KitaruClaudeRunner:
         call = current_call()
         if call is None and not in_flow():
             msg = (
-                f"Runner {self.name!r} was called outside a flow, where nothing can be recorded. Call it in the body of "
-                "a function decorated with @flow."
+                f"Runner {self.name!r} was called outside a flow, where nothing can be recorded. Call it in the body "
+                "of a function decorated with @flow."
             )
             raise KitaruUsageError(msg)
         if call is not None and not self._settings.allow_direct:
             msg = (
-                f"Runner {self.name!r} was called inside checkpoint {call.name!r}, and checkpoints do not nest. Call it "
-                "in the flow body; or set allow_direct_execution_inside_checkpoint=True and accept that Claude runs "
+                f"Runner {self.name!r} was called inside checkpoint {call.name!r}, and checkpoints do not nest. Call "
+                "it in the flow body; or set allow_direct_execution_inside_checkpoint=True and accept that Claude runs "
                 "again, with its cost and its effects, whenever that checkpoint is attempted again."
             )
             raise KitaruUsageError(msg)

@@ -8,8 +8,9 @@ import re
 from dataclasses import asdict, dataclass, is_dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-import kitaru
 from claude_agent_sdk import ToolAnnotations, tool
+
+import kitaru
 from kitaru.errors import (
     KitaruBackendError,
     KitaruFeatureNotAvailableError,
@@ -72,7 +73,9 @@ def allowed_tool_name(server: str, tool_name: str) -> str:
     """
     for part in (server, tool_name):
         if not _NAME.fullmatch(part):
-            msg = f"{part!r} cannot be part of a tool name: letters, digits, '_' and '-' only, and no double underscore."
+            msg = (
+                f"{part!r} cannot be part of a tool name: letters, digits, '_' and '-' only, and no double underscore."
+            )
             raise KitaruUsageError(msg)
     return f"mcp__{server}__{tool_name}"
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from claude_agent_sdk import SessionStore, fold_session_summary
 
-from kitaru import load
+import kitaru
 from kitaru.errors import KitaruRuntimeError
 
 if TYPE_CHECKING:
@@ -183,9 +183,7 @@ def session_artifact(session_id: str, part: int) -> str:
     return f"session__{session_id}_{part}"
 
 
-def saved_session(
-    execution_ids: Sequence[str], parts: int
-) -> Callable[[SessionKey], list[SessionStoreEntry] | None]:
+def saved_session(execution_ids: Sequence[str], parts: int) -> Callable[[SessionKey], list[SessionStoreEntry] | None]:
     """Return a function that puts a session together from what earlier invocations saved.
 
     Args:
@@ -213,5 +211,5 @@ def saved_session(
 def _load_first(execution_ids: Sequence[str], name: str) -> list[SessionStoreEntry] | None:
     for execution_id in execution_ids:
         with contextlib.suppress(KitaruRuntimeError):
-            return cast("list[SessionStoreEntry]", load(execution_id, name))
+            return cast("list[SessionStoreEntry]", kitaru.load(execution_id, name))
     return None

@@ -15,6 +15,7 @@ from kitaru_adapters.kit.strategies import check_strategy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import UnionType
 
     from kitaru_adapters.claude_agent_sdk.request import ClaudeRunRequest
     from kitaru_adapters.claude_agent_sdk.types import ClaudeUsageSummary
@@ -93,12 +94,8 @@ class RunnerSettings:
         if self.options is not None and self.options_factory is not None:
             msg = "options and options_factory exclude each other: give static options, or a function that makes them."
             raise KitaruUsageError(msg)
-        if not isinstance(self.options, ClaudeAgentOptions | None):
-            msg = f"options must be ClaudeAgentOptions, not {type(self.options).__name__}."
-            raise KitaruUsageError(msg)
-        if not isinstance(self.allow_direct, bool):
-            msg = f"allow_direct_execution_inside_checkpoint must be True or False, not {self.allow_direct!r}."
-            raise KitaruUsageError(msg)
+        _check_class("options", self.options, ClaudeAgentOptions | None)
+        _check_class("allow_direct_execution_inside_checkpoint", self.allow_direct, bool)
         _check_word("on_interrupted", self.on_interrupted, get_args(OnInterrupted))
         _check_word("session_ids", self.session_ids, get_args(SessionIds))
         if not self.resume_timeout > 0:
@@ -132,6 +129,13 @@ class Place:
     before: SessionTotals | None = None
     parts: int = 0
     original_execution_id: str | None = None
+
+
+def _check_class(argument: str, value: object, kind: type | UnionType) -> None:
+    if not isinstance(value, kind):
+        name = kind.__name__ if isinstance(kind, type) else str(kind)
+        msg = f"{argument}={value!r} is no {name}."
+        raise KitaruUsageError(msg)
 
 
 def _check_word(argument: str, value: object, known: tuple[str, ...]) -> None:

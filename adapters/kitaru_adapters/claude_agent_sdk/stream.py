@@ -47,7 +47,14 @@ _BASE_CATEGORIES: tuple[tuple[type, str], ...] = (
 )
 _DELTAS = {"text_delta": "text_delta", "input_json_delta": "tool_input_delta"}
 _EVENTS = frozenset(
-    {"message_start", "message_delta", "message_stop", "content_block_start", "content_block_delta", "content_block_stop"}
+    {
+        "message_start",
+        "message_delta",
+        "message_stop",
+        "content_block_start",
+        "content_block_delta",
+        "content_block_stop",
+    }
 )
 _BOUNDARY = re.compile(r"(?<=[a-z])(?=[A-Z])")
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TypeAlias, cast
+from typing import Self, TypeAlias, cast
 
 __all__ = ["ApiError", "LoopbackAnthropic", "Reply", "Script", "Text", "ToolUse", "Turn", "replies"]
 
@@ -134,7 +134,7 @@ class LoopbackAnthropic:
         """Where the server listens."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
-    def __enter__(self) -> LoopbackAnthropic:
+    def __enter__(self) -> Self:
         """Start to listen."""
         self._thread.start()
         return self

@@ -192,9 +192,7 @@ class _Durable:
             return {"content": [{"type": "text", "text": _UNKNOWN}], "is_error": True}
         return await self._run(memory, identity, number, arguments)
 
-    async def _run(
-        self, memory: ToolMemory, identity: str, number: int, arguments: dict[str, Any]
-    ) -> dict[str, Any]:
+    async def _run(self, memory: ToolMemory, identity: str, number: int, arguments: dict[str, Any]) -> dict[str, Any]:
         if self.irreversible:
             await memory.keep("tool_begun", identity=identity, number=number)
         result = await self.tool.handler(arguments)

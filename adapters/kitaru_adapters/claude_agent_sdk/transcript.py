@@ -58,18 +58,13 @@ def is_finished(entries: Sequence[SessionStoreEntry]) -> bool:
 def answered_tools(entries: Iterable[SessionStoreEntry]) -> set[str]:
     """Return the ids of tool calls whose result the session holds."""
     return {
-        str(block["tool_use_id"])
-        for entry in entries
-        for block in _blocks(entry)
-        if block.get("type") == "tool_result"
+        str(block["tool_use_id"]) for entry in entries for block in _blocks(entry) if block.get("type") == "tool_result"
     }
 
 
 def said(entries: Iterable[SessionStoreEntry], prompt: str) -> bool:
     """Return whether the session holds the prompt, so that a run that broke off had come to something."""
-    return any(
-        entry.get("type") == "user" and prompt in _texts(cast("dict[str, Any]", entry)) for entry in entries
-    )
+    return any(entry.get("type") == "user" and prompt in _texts(cast("dict[str, Any]", entry)) for entry in entries)
 
 
 def missing_entries(
@@ -92,7 +87,9 @@ def missing_entries(
     entries = [*stored, *later]
     answered = answered_tools(entries)
     open_calls = [(entry, key) for entry in entries for key in _tool_uses(entry) if key not in answered]
-    found = [_result_entry(cast("dict[str, Any]", entry), key, results[key]) for entry, key in open_calls if key in results]
+    found = [
+        _result_entry(cast("dict[str, Any]", entry), key, results[key]) for entry, key in open_calls if key in results
+    ]
     return [*later, *found]
 
 

@@ -134,7 +134,9 @@ def _ask_about(  # noqa: PLR0913, PLR0917 - one step of the two above
 ) -> Question:
     call = result.deferred_tool
     if call is None or result.session_id is None:
-        msg = f"This result has status {result.status!r}: no tool call waits for a decision, so there is nothing to ask."
+        msg = (
+            f"This result has status {result.status!r}: no tool call waits for a decision, so there is nothing to ask."
+        )
         raise KitaruUsageError(msg)
     if not (schema is bool or (isinstance(schema, type) and issubclass(schema, ClaudeToolDecision))):
         msg = f"schema={schema!r} is no decision about a tool call; use bool or ClaudeToolDecision."
@@ -160,10 +162,10 @@ def _request(result: ClaudeRunResult, answer: object) -> ClaudeRunRequest:
     call = result.deferred_tool
     assert call is not None  # noqa: S101 - checked before the question was put
     given = answer if isinstance(answer, ClaudeToolDecision) else ClaudeToolDecision(approved=bool(answer))
-    decision = ClaudeToolDecision(**{**given.model_dump(include=set(ClaudeToolDecision.model_fields)), "tool_use_id": call.id})
-    return ClaudeRunRequest.resume(
-        "", str(result.session_id), cwd=result.metadata.get("cwd"), decision=decision
+    decision = ClaudeToolDecision(
+        **{**given.model_dump(include=set(ClaudeToolDecision.model_fields)), "tool_use_id": call.id}
     )
+    return ClaudeRunRequest.resume("", str(result.session_id), cwd=result.metadata.get("cwd"), decision=decision)
 
 
 def _question(call: ClaudeDeferredTool) -> str:

@@ -70,7 +70,7 @@ class ToolWatch:
             options: Options of the run; they are not changed.
         """
         if self._book is None and self._approval is None and self._decision is None:
-            return options.hooks  # type: ignore[return-value]  # event names are literals, the dictionary is the same
+            return options.hooks
         ours = {"PreToolUse": self._before}
         if self._book is not None:
             ours |= {"PostToolUse": self._after, "PostToolUseFailure": self._after}
