@@ -31,6 +31,7 @@ __all__ = [
     "StoredRecord",
     "Transaction",
     "WaitRow",
+    "effective_status",
 ]
 
 Durability = Literal["power", "process"]
@@ -309,3 +310,8 @@ class Journal(Protocol):
 
     def close(self) -> None:
         """Write what is queued and close the journal."""
+
+
+def effective_status(row: ExecutionRow) -> str:
+    """Return the status a reader is told: a `running` execution whose runner is gone has failed."""
+    return "failed" if row.status == "running" and row.runner_lost else row.status
