@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import time
 from collections import deque
 from contextlib import aclosing
@@ -30,6 +31,7 @@ __all__ = ["Conversation", "converse"]
 
 _log = logging.getLogger(__name__)
 _STDERR_LINES = 20
+_GRACE = 3.0
 
 
 @dataclass
@@ -121,20 +123,41 @@ class _Listener:
     publish: Callable[[object], None] | None
 
     async def run(self, watch: ToolWatch, resume_timeout: float) -> None:
-        ended = asyncio.Event()
-        prompt = self.plan.prompt if self.plan.prompt is not None else _held_open(ended)
+        """Listen to the end; when this is cancelled, the program is ended at once instead of being waited for."""
         resumed = self.plan.options.resume is not None
         async with asyncio.timeout(resume_timeout if resumed else None) as deadline:
             watch.on_activity = lambda: deadline.reschedule(None)
-            # The SDK declares an iterator; it is a generator, and closing it is what ends the program.
-            messages = cast("AsyncGenerator[Any, None]", query(prompt=prompt, options=self.launcher.options))
-            async with aclosing(messages):
-                async for message in messages:
-                    deadline.reschedule(None)
-                    await self._take(message)
-                    if isinstance(message, ResultMessage):
-                        self.found.result = message
-                        ended.set()
+            listening = asyncio.create_task(self._listen(watch))
+            try:
+                await asyncio.shield(listening)
+            except asyncio.CancelledError:
+                watch.on_activity = lambda: None
+                await self._stop(listening)
+                raise
+
+    async def _listen(self, watch: ToolWatch) -> None:
+        ended = asyncio.Event()
+        prompt = self.plan.prompt if self.plan.prompt is not None else _held_open(ended)
+        # The SDK declares an iterator; it is a generator, and closing it is what ends the program.
+        messages = cast("AsyncGenerator[Any, None]", query(prompt=prompt, options=self.launcher.options))
+        async with aclosing(messages):
+            async for message in messages:
+                watch.on_activity()
+                await self._take(message)
+                if isinstance(message, ResultMessage):
+                    self.found.result = message
+                    ended.set()
+
+    async def _stop(self, listening: asyncio.Task[None]) -> None:
+        # A dead program lets the SDK clean up by itself; a cancellation would reach into the middle of that.
+        for sign in (signal.SIGTERM, signal.SIGKILL):
+            if end_survivor(self.launcher.lease(), sign=sign):
+                await asyncio.wait({listening}, timeout=_GRACE)
+        if not listening.done():
+            listening.cancel()
+            await asyncio.wait({listening}, timeout=_GRACE)
+        if listening.done() and not listening.cancelled() and (error := listening.exception()) is not None:
+            _log.debug("Claude's program was ended: %s", type(error).__name__)
 
     async def _take(self, message: object) -> None:
         found = self.found

@@ -96,15 +96,18 @@ def launched(options: ClaudeAgentOptions) -> Iterator[Launcher]:
         yield Launcher(replace(options, cli_path=script, env={**options.env, **settings}), lease_file)
 
 
-def end_survivor(lease: Mapping[str, Any] | None, *, session_id: str | None = None) -> bool:
+def end_survivor(
+    lease: Mapping[str, Any] | None, *, session_id: str | None = None, sign: signal.Signals = signal.SIGKILL
+) -> bool:
     """End the program of an attempt that is over, if it still runs on this machine.
 
     Args:
         lease: What the attempt wrote down about its process.
         session_id: Its session, if it was given on the command line; then the process must show it there.
+        sign: How to end it.
 
     Returns:
-        Whether a process was ended.
+        Whether the process was there.
     """
     if not lease or lease.get("host") != socket.gethostname() or not lease.get("started"):
         return False
@@ -112,7 +115,7 @@ def end_survivor(lease: Mapping[str, Any] | None, *, session_id: str | None = No
     if launch.started_at(pid) != lease["started"] or not _shows(pid, session_id):
         return False
     with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, sign)
         return True
     return False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from claude_agent_sdk import ClaudeAgentOptions, tool
 
 from kitaru import KitaruClient, flow
 from kitaru.adapters.claude_agent_sdk import KitaruClaudeRunner, durable_mcp_server
+from kitaru.engine.journals import default_journal
 from kitaru_adapters.claude_agent_sdk.testing import LoopbackAnthropic, Text, replies
 
 
@@ -47,7 +49,7 @@ def make_options(api, home):
     def make(*servers, **changes):
         names = [f"mcp__{config['name']}__*" for config in servers]
         given = {
-            "env": api.env(home),
+            "env": {**api.env(home), "CLAUDE_CODE_MAX_RETRIES": "0"},
             "cwd": str(home),
             "setting_sources": [],
             "strict_mcp_config": True,
@@ -149,7 +151,8 @@ def live_events():
     """Reads the adapter's live events of an execution back, as kind and data."""
 
     def read(handle):
-        events = KitaruClient().executions.events(handle.exec_id)
-        return [(e.kind, e.payload["data"]) for e in events if e.kind.startswith("claude_agent_sdk.")]
+        events = default_journal().events(handle.exec_id)
+        found = [(event.kind, json.loads(event.body)["data"]) for event in events]
+        return [(kind, data) for kind, data in found if kind.startswith("claude_agent_sdk.")]
 
     return read

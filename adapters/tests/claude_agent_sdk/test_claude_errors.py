@@ -43,7 +43,7 @@ def test_reaching_the_limit_of_turns_keeps_usage_and_is_not_attempted_again(api,
     assert error.cost_usd > 0
     assert len(api.turns) == 1
     call = KitaruClient().executions.get(handle.exec_id).checkpoints[0]
-    (usage,) = call.metadata["llm_usage_v1"].values()
+    (usage,) = call.llm_usage_records
     assert (usage["status"], usage["usage"]["total_tokens"]) == ("failed", 15)
     assert call.metadata["claude_agent_sdk_events"]["r1"]["error"]["type"] == "ClaudeRunError"
 
@@ -57,7 +57,6 @@ def test_an_overloaded_api_is_attempted_again(api, make_options, make_runner, fl
 
     api.reset(script)
     options = make_options()
-    options.env["CLAUDE_CODE_MAX_RETRIES"] = "0"
     result = flows.run(lambda: make_runner(options=options, checkpoint_config={"retries": 1}).run_sync(GO))
     assert result.final_text == "done"
     assert [(attempt.attempt, attempt.interrupted) for attempt in result.earlier_attempts] == [(1, False)]

@@ -267,7 +267,7 @@ def test_events_and_usage_stand_on_the_checkpoint(make_runner, flows):
         "completed",
         {"ticket": 7},
     )
-    (usage,) = call.metadata["llm_usage_v1"].values()
+    (usage,) = call.llm_usage_records
     assert (usage["surface"], usage["usage"]["total_tokens"]) == ("agent_invocation", 15)
 
 
