@@ -101,7 +101,15 @@ class Attempt:
     ) -> ClaudeRunResult:
         settings = self.settings
         derive = settings.session_ids == "derived"
-        found = Situation(self.request, options, book, earlier, derive=derive, fork=self.place.fork)
+        found = Situation(
+            self.request,
+            options,
+            book,
+            earlier,
+            derive=derive,
+            fork=self.place.fork,
+            observed=settings.observe_tools,
+        )
         plan = await make_plan(found, settings.on_interrupted)
         self._warnings.extend(plan.warnings)
         memory = ToolMemory.of(book, guard, earlier, told=plan.told)

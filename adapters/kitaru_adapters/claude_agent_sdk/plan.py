@@ -38,6 +38,11 @@ _RESUME_SWITCH = {"CLAUDE_CODE_RESUME_INTERRUPTED_TURN": "1"}
 _SEEN_TWICE = (
     "An earlier attempt broke off inside the resumed session, so Claude sees the prompt of that attempt and this one."
 )
+_UNKNOWN = (
+    "The process broke off while this tool ran, so it is not known whether it took effect. Check before you assume "
+    "either, and before you call it again."
+)
+_NOT_RUN = "The process broke off before this tool was run. Call it again if it is still needed."
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,7 @@ class Situation:
         earlier: Its earlier attempts.
         derive: Whether session ids are derived.
         fork: Whether a resumed session belongs to another execution and must stay as it is.
+        observed: Whether started tools are written down.
     """
 
     request: ClaudeRunRequest
@@ -78,6 +84,7 @@ class Situation:
     earlier: Sequence[AttemptNotes]
     derive: bool
     fork: bool
+    observed: bool = True
 
     @property
     def broken(self) -> AttemptNotes | None:
@@ -165,10 +172,22 @@ async def _caught_up(found: Situation, session_id: str) -> list[SessionStoreEntr
         return on_disk
     key: SessionKey = {"project_key": project_key_for_directory(options.cwd), "session_id": session_id}
     entries = await store.load(key) or []
-    results = {result["key"]: result["result"] for attempt in found.earlier for result in attempt.results}
-    added = missing_entries(entries, on_disk, results)
+    added = missing_entries(entries, on_disk, lambda call: _outcome(found, call))
     await store.append(key, added)
     return [*entries, *added]
+
+
+def _outcome(found: Situation, call: str) -> Mapping[str, Any] | None:
+    """Return what Claude is told about a call that its session left open; nothing for one still to be decided on."""
+    results = {result["key"]: result["result"] for attempt in found.earlier for result in attempt.results}
+    if call in results:
+        return dict(results[call])
+    started = any(call in attempt.started for attempt in found.earlier)
+    decision = found.request.decision
+    if not started and decision is not None and decision.tool_use_id == call:
+        return None
+    text = _UNKNOWN if started or not found.observed else _NOT_RUN
+    return {"content": [{"type": "text", "text": text}], "is_error": True}
 
 
 def _on_disk(session_id: str, options: ClaudeAgentOptions) -> list[SessionStoreEntry]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from claude_agent_sdk import project_key_for_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from claude_agent_sdk import ClaudeAgentOptions, SessionStoreEntry
 
@@ -70,14 +70,14 @@ def said(entries: Iterable[SessionStoreEntry], prompt: str) -> bool:
 def missing_entries(
     stored: Sequence[SessionStoreEntry],
     on_disk: Sequence[SessionStoreEntry],
-    results: Mapping[str, Mapping[str, Any]],
+    outcome: Callable[[str], Mapping[str, Any] | None],
 ) -> list[SessionStoreEntry]:
-    """Return what a stored session lacks: lines it was not sent before the crash, and results it never held.
+    """Return what a stored session lacks: lines it was not sent before the crash, and outcomes of open tool calls.
 
     Args:
         stored: The session as it was stored.
         on_disk: The same session in the program's own file, as far as it is on this machine.
-        results: Results of tools, as content and error flag, by the id of the call.
+        outcome: Returns what is known of an open call, as content and error flag; `None` leaves it open.
 
     Returns:
         Entries to append.
@@ -87,16 +87,14 @@ def missing_entries(
     entries = [*stored, *later]
     answered = answered_tools(entries)
     open_calls = [(entry, key) for entry in entries for key in _tool_uses(entry) if key not in answered]
-    found = [
-        _result_entry(cast("dict[str, Any]", entry), key, results[key]) for entry, key in open_calls if key in results
-    ]
-    return [*later, *found]
+    found = [(entry, key, outcome(key)) for entry, key in open_calls]
+    return [*later, *(_result_entry(entry, key, result) for entry, key, result in found if result is not None)]
 
 
-def _result_entry(asked: Mapping[str, Any], key: str, result: Mapping[str, Any]) -> SessionStoreEntry:
+def _result_entry(asked: SessionStoreEntry, key: str, result: Mapping[str, Any]) -> SessionStoreEntry:
     content = result.get("content", [])
     kept = {name: value for name, value in asked.items() if name not in {"message", "requestId"}}
-    block = {"tool_use_id": key, "type": "tool_result", "content": content}
+    block = {"tool_use_id": key, "type": "tool_result", "content": content, "is_error": bool(result.get("is_error"))}
     entry = {
         **kept,
         "parentUuid": asked["uuid"],

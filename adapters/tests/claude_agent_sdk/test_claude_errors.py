@@ -113,7 +113,9 @@ def test_a_resumed_session_that_never_moves_is_ended(home, make_options, make_ru
 
 
 @pytest.mark.parametrize("strict", [False, True])
-def test_an_artifact_that_cannot_be_saved_is_a_warning_or_an_error_by_flag(api, make_runner, flows, monkeypatch, strict):
+def test_an_artifact_that_cannot_be_saved_is_a_warning_or_an_error_by_flag(
+    api, make_runner, flows, monkeypatch, strict
+):
     def refuse(self, name, value, **_):
         raise OSError("disk full")
 

@@ -150,7 +150,9 @@ def test_messages_are_kept_with_their_classes(api, make_runner, till, flows):
     assert not any(entry["type"] == "StreamEvent" for entry in stored["messages"])
 
 
-def test_the_transcript_is_found_in_another_configuration_and_a_folder_with_an_umlaut(home, make_options, make_runner, flows):
+def test_the_transcript_is_found_in_another_configuration_and_a_folder_with_an_umlaut(
+    home, make_options, make_runner, flows
+):
     folder = home / "Prüfung"
     folder.mkdir()
     options = make_options(cwd=folder)
@@ -280,4 +282,3 @@ def test_an_override_may_be_the_plain_text(make_runner, flows):
         overrides={"checkpoint.reviewer_claude_invocation": "as I say"},
     )
     assert replay.wait(timeout=30) == "as I say"
-

@@ -28,7 +28,9 @@ GO = ClaudeRunRequest.start("go")
 
 
 def test_the_only_strategy_is_the_whole_invocation():
-    assert KitaruClaudeRunner(name="r").checkpoint_strategy == validate_checkpoint_strategy("invocation") == "invocation"
+    assert (
+        KitaruClaudeRunner(name="r").checkpoint_strategy == validate_checkpoint_strategy("invocation") == "invocation"
+    )
 
 
 @pytest.mark.parametrize("word", ["calls", "runner_call", "granular", "model_call", "tool_call", "step", "run"])

@@ -96,7 +96,9 @@ def retried_after_a_death(api, make_options, make_runner, flows, server, answers
 
 
 def memory(*results, told=(), begun=None):
-    attempt = AttemptNotes(1, results=[{"key": f"k{n}", "identity": i, "result": r} for n, (i, r) in enumerate(results)])
+    attempt = AttemptNotes(
+        1, results=[{"key": f"k{n}", "identity": i, "result": r} for n, (i, r) in enumerate(results)]
+    )
     attempt.begun = begun or {}
     return ToolMemory.of(None, None, [attempt], told=told)
 
