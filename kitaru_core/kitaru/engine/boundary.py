@@ -231,7 +231,18 @@ class Entry:
         concurrent: Whether its place in the order of calls is not certain.
     """
 
-    __slots__ = ("call_id", "concurrent", "digest", "index", "invocation_id", "parents", "recorded", "run", "shown", "unit")
+    __slots__ = (
+        "call_id",
+        "concurrent",
+        "digest",
+        "index",
+        "invocation_id",
+        "parents",
+        "recorded",
+        "run",
+        "shown",
+        "unit",
+    )
 
     def __init__(self, run: Run, unit: Unit, invocation_id: str, index: int, digest: str | None) -> None:
         self.run = run
@@ -399,19 +410,23 @@ class Attempts:
         """Begin an attempt.
 
         Returns:
-            The call, and what has to be durable before the body may run: the start of an irreversible call. Other starts
-            are written a little later.
+            The call, and what has to be durable before the body may run: the start of an irreversible call. Other
+            starts are written a little later.
         """
         entry, run, call = self.entry, self.entry.run, self.call
         run.check()
         call.attempt += 1
         self._started_at = time.time()
-        started = Draft(CheckpointStarted(at=self._started_at, **entry.identity(entry.call_id, call.attempt)))
         hit("boundary.before_body")
         if entry.unit.effect == "irreversible":
-            return call, (started,)
-        run.lease.starting[entry.call_id] = (time.monotonic(), started)
+            return call, (self.started(),)
+        run.lease.starting[entry.call_id] = (time.monotonic(), self.started)
         return call, ()
+
+    def started(self) -> Draft:
+        """Return the record that the attempt began; made only if it is written before the attempt ends."""
+        entry = self.entry
+        return Draft(CheckpointStarted(at=self._started_at, **entry.identity(entry.call_id, self.call.attempt)))
 
     def completed(self, value: object) -> tuple[Draft, ...]:
         """Encode the value and return the records that make the call complete.

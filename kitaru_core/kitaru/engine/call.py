@@ -72,7 +72,9 @@ class Call:
         "unit",
     )
 
-    def __init__(self, run: Run, unit: Unit, *, invocation_id: str, call_id: str, index: int, digest: str | None) -> None:
+    def __init__(
+        self, run: Run, unit: Unit, *, invocation_id: str, call_id: str, index: int, digest: str | None
+    ) -> None:
         self.run = run
         self.unit = unit
         self.name = unit.name
@@ -289,7 +291,7 @@ class Call:
     def started_now(self) -> tuple[Draft, ...]:
         """Return the start record if it is not on its way yet: what the body records must not precede it."""
         waiting = self.run.lease.starting.pop(self.call_id, None)
-        return () if waiting is None else (waiting[1],)
+        return () if waiting is None else (waiting[1](),)
 
     def metadata_draft(self, values: dict[str, Any]) -> Draft:
         """Return the record that attaches metadata to this attempt."""

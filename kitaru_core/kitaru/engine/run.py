@@ -16,13 +16,14 @@ from kitaru.engine.call import Note
 from kitaru.engine.events import EventPublisher
 from kitaru.engine.ids import child_id
 from kitaru.engine.ledger import Ledger
-from kitaru.engine.summaries import Totals, merge_metadata, totals_of
 from kitaru.engine.signals import ExecutionCancelled, RunnerFenced
+from kitaru.engine.summaries import Totals, merge_metadata, totals_of
 from kitaru.errors import KitaruDivergenceError, KitaruEncodingError, KitaruLeaseLostError, KitaruUsageError
 from kitaru.journal.api import Draft
 from kitaru.records.facts import DriftNoted, MetadataLogged
 
 if TYPE_CHECKING:
+    import asyncio
     from concurrent.futures import Executor
 
     from kitaru.engine.call import Call
@@ -89,6 +90,7 @@ class Run:
         self.wait_counts: dict[str, int] = {}
         self.histories: dict[str, int] = {}
         self.futures: list[CheckpointFuture[Any]] = []
+        self.tasks: set[asyncio.Task[None]] = set()
         self.executor: Executor | None = None
         self.home_thread = threading.get_ident()
         self.home_task: object | None = None
@@ -171,7 +173,8 @@ class Run:
         """
         if self.facts.strict:
             msg = (
-                f"{message} Strict replay is on (KITARU_STRICT_REPLAY), so the execution stops here; nothing recorded is "
+                f"{message} Strict replay is on (KITARU_STRICT_REPLAY), so the execution stops here; nothing "
+                "recorded is "
                 "lost. Put the program back as it was, or switch strict replay off to go on with the recorded values."
             )
             raise KitaruDivergenceError(msg, exec_id=self.execution_id)
