@@ -11,13 +11,21 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from agents.models.interface import Model, ModelProvider
 from agents.run_internal.model_provider_lifecycle import _normalize_run_config_for_runner
+from agents.tool import FunctionTool
 from openai.types.responses import ResponseCompletedEvent, ResponseOutputItemDoneEvent
 
 from kitaru.errors import KitaruRuntimeError
 from kitaru.seam import run_unit_async, stream_unit
 from kitaru_adapters.openai_agents.boundary import durable_run
-from kitaru_adapters.openai_agents.codec import MODEL_CODEC, RecordedResponse, as_recorded_response, item_bytes, item_json
+from kitaru_adapters.openai_agents.codec import (
+    MODEL_CODEC,
+    RecordedResponse,
+    as_recorded_response,
+    item_bytes,
+    item_json,
+)
 from kitaru_adapters.openai_agents.stream import ModelStreamPublisher
+from kitaru_adapters.openai_agents.tools import is_durable
 from kitaru_adapters.openai_agents.usage import model_call_record
 
 if TYPE_CHECKING:
@@ -187,6 +195,12 @@ class ModelRequest:
         self._model = model
         self._arguments = arguments
         self._position = scope.recorder.take()
+        for tool in arguments["tools"]:
+            if isinstance(tool, FunctionTool) and not is_durable(tool):
+                scope.recorder.warn(
+                    f"The tool {tool.name!r} came in while the run was going on, so its calls are not recorded; "
+                    "put it on the agent before the run."
+                )
         self._started = time.monotonic()
 
     def unit(self, *, streamed: bool) -> Unit:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import kitaru
+from kitaru.engine.journals import default_journal
 
 os.environ["OPENAI_AGENTS_DISABLE_TRACING"] = "1"
 
@@ -74,7 +75,9 @@ class FakeProvider:
             handler.connection.shutdown(2)
         elif reply.status != 200:
             headers = {} if reply.retry_after is None else {"retry-after": str(reply.retry_after)}
-            self._send(handler, reply.status, json.dumps({"error": {"message": "slow down"}}), "application/json", headers)
+            self._send(
+                handler, reply.status, json.dumps({"error": {"message": "slow down"}}), "application/json", headers
+            )
         elif handler.path.endswith("/responses"):
             self._responses(handler, body, reply, number)
         else:
@@ -244,6 +247,11 @@ class Story:
     def names(self) -> list[str]:
         """Names of the boundaries, in the order of the body."""
         return [call.name for call in self.execution.checkpoints]
+
+    @property
+    def live_events(self) -> list[tuple[str, dict[str, Any]]]:
+        """Kind and payload of every live event."""
+        return [(event.kind, json.loads(event.body)) for event in default_journal().events(self.exec_id)]
 
 
 @pytest.fixture
