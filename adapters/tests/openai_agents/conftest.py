@@ -38,6 +38,8 @@ class FakeProvider:
         self.requests: list[dict[str, Any]] = []
         self.replies: list[Reply] = []
         self.brain: Callable[[dict[str, Any]], Reply] | None = None
+        self.connections: set[int] = set()
+        self.keep_alive = False
         self._lock = threading.Lock()
         provider = self
 
@@ -67,6 +69,7 @@ class FakeProvider:
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         body = json.loads(handler.rfile.read(int(handler.headers["content-length"])))
         with self._lock:
+            self.connections.add(handler.client_address[1])
             self.requests.append({"path": handler.path, "body": body})
             number = len(self.requests)
             reply = self.brain(body) if self.brain is not None else self.replies.pop(0)
@@ -125,12 +128,14 @@ class FakeProvider:
         text = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
         self._send(handler, 200, text, "text/event-stream")
 
-    @staticmethod
-    def _send(handler, status: int, text: str, kind: str, headers: dict[str, str] | None = None) -> None:
+    def _send(self, handler, status: int, text: str, kind: str, headers: dict[str, str] | None = None) -> None:
         data = text.encode()
         handler.send_response(status)
         for name, value in {"content-type": kind, "content-length": str(len(data)), **(headers or {})}.items():
             handler.send_header(name, value)
+        if not self.keep_alive:
+            handler.send_header("connection", "close")
+            handler.close_connection = True
         handler.end_headers()
         handler.wfile.write(data)
 
