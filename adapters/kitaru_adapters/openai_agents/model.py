@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from agents import RunConfig
     from agents.items import ModelResponse, TResponseStreamEvent
+    from agents.model_settings import ModelSettings
     from agents.retry import ModelRetryAdvice, ModelRetryAdviceRequest
 
     from kitaru.seam import Call, Outcome, Unit
@@ -136,6 +137,10 @@ class DurableModel(Model):
     def get_retry_advice(self, request: ModelRetryAdviceRequest) -> ModelRetryAdvice | None:
         """Forward the question whether a failed request may be sent again."""
         return self.inner.get_retry_advice(request)
+
+    def _supports_default_prompt_cache_key(self) -> bool:
+        supports = getattr(self.inner, "_supports_default_prompt_cache_key", None)
+        return bool(supports()) if callable(supports) else False
 
     async def close(self) -> None:
         """Close the inner model."""
@@ -324,7 +329,7 @@ def _shown_request(arguments: dict[str, Any], model: str | None, agent: str, *, 
         "model": model,
         "streamed": streamed,
         "system_instructions": arguments["system_instructions"],
-        "settings": settings.to_json_dict() if settings is not None else {},
+        "settings": _shown_settings(settings),
         "tools": [_tool_digest(tool) for tool in arguments["tools"]],
         "handoffs": [handoff.tool_name for handoff in arguments["handoffs"]],
         "output_type": schema.name() if schema is not None else None,
@@ -332,6 +337,15 @@ def _shown_request(arguments: dict[str, Any], model: str | None, agent: str, *, 
         "conversation_id": arguments["conversation_id"],
         "prompt": item_json(arguments["prompt"]),
     }
+
+
+def _shown_settings(settings: ModelSettings | None) -> dict[str, Any]:
+    shown = {name: value for name, value in (settings.to_json_dict() if settings else {}).items() if value is not None}
+    extra = shown.get("extra_args")
+    if isinstance(extra, dict) and str(extra.get("prompt_cache_key", "")).startswith("agents-sdk:"):
+        # made up by the framework for each run, so it says nothing about the request
+        shown["extra_args"] = {name: value for name, value in extra.items() if name != "prompt_cache_key"}
+    return shown
 
 
 def _tool_digest(tool: object) -> str:
