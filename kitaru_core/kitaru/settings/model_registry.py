@@ -11,7 +11,7 @@ import msgspec
 
 from kitaru.errors import KitaruUsageError
 from kitaru.settings import values
-from kitaru.settings.user_file import section, user_file
+from kitaru.settings.user_file import section, user_file_path
 
 __all__ = [
     "TRANSPORT_VARIABLE",
@@ -85,7 +85,7 @@ def local_registry() -> ModelRegistry:
     Raises:
         KitaruUsageError: The settings file is malformed.
     """
-    return registry_from(section("model_registry"), f"The section 'model_registry' of {user_file()}")
+    return registry_from(section("model_registry"), f"The section 'model_registry' of {user_file_path()}")
 
 
 def transported_registry() -> ModelRegistry | None:

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
+import msgspec
 from google.genai import Client
-from google.genai.types import GenerateContentResponse, GenerateContentResponseUsageMetadata, HttpOptions
+from google.genai.types import (
+    Content,
+    ContentListUnion,
+    GenerateContentConfig,
+    GenerateContentResponse,
+    GenerateContentResponseUsageMetadata,
+    HttpOptions,
+    Part,
+)
 
 from kitaru.errors import KitaruUsageError
 from kitaru.models.api import Message, ModelReply, ModelRequest
@@ -36,9 +45,9 @@ class Google:
         Raises:
             KitaruUsageError: A message has another role than `system`, `user` or `assistant`, or no text.
         """
-        arguments = _arguments(request)
+        contents, config = _contents(request), _config(request)
         with _client(request.credentials) as client:
-            return _reply(client.models.generate_content(**arguments))
+            return _reply(client.models.generate_content(model=request.model, contents=contents, config=config))
 
     async def complete_async(self, request: ModelRequest) -> ModelReply:
         """Call the model on the caller's event loop.
@@ -49,10 +58,13 @@ class Google:
         Raises:
             KitaruUsageError: A message has another role than `system`, `user` or `assistant`, or no text.
         """
-        arguments = _arguments(request)
+        contents, config = _contents(request), _config(request)
         with _client(request.credentials) as client:
             async with client.aio as asynchronous:
-                return _reply(await asynchronous.models.generate_content(**arguments))
+                answer = await asynchronous.models.generate_content(
+                    model=request.model, contents=contents, config=config
+                )
+        return _reply(answer)
 
 
 def _client(credentials: Mapping[str, str]) -> Client:
@@ -61,21 +73,21 @@ def _client(credentials: Mapping[str, str]) -> Client:
     return Client(api_key=key, http_options=HttpOptions(base_url=base_url) if base_url else None)
 
 
-def _arguments(request: ModelRequest) -> dict[str, Any]:
-    config: dict[str, Any] = {}
-    if request.temperature is not None:
-        config["temperature"] = request.temperature
-    if request.max_tokens is not None:
-        config["max_output_tokens"] = request.max_tokens
-    system = [_text(message) for message in request.messages if message["role"] == "system"]
-    if system:
-        config["system_instruction"] = "\n\n".join(system)
-    contents = [
-        {"role": _role(message), "parts": [{"text": _text(message)}]}
+def _contents(request: ModelRequest) -> ContentListUnion:
+    return [
+        Content(role=_role(message), parts=[Part(text=_text(message))])
         for message in request.messages
         if message["role"] != "system"
     ]
-    return {"model": request.model, "contents": contents, "config": config}
+
+
+def _config(request: ModelRequest) -> GenerateContentConfig:
+    system = [_text(message) for message in request.messages if message["role"] == "system"]
+    return GenerateContentConfig(
+        temperature=request.temperature,
+        max_output_tokens=request.max_tokens,
+        system_instruction="\n\n".join(system) or None,
+    )
 
 
 def _role(message: Message) -> str:
@@ -98,25 +110,23 @@ def _reply(answer: GenerateContentResponse) -> ModelReply:
     candidate = answer.candidates[0] if answer.candidates else None
     parts = (candidate.content.parts or []) if candidate is not None and candidate.content is not None else []
     reason = candidate.finish_reason if candidate is not None else None
-    usage = answer.usage_metadata
-    return ModelReply(
+    reply = ModelReply(
         text="".join(part.text or "" for part in parts if not part.thought),
         model=answer.model_version,
         finish_reason=None if reason is None else reason.value,
-        **({} if usage is None else _figures(usage)),
     )
+    return reply if answer.usage_metadata is None else _counted(reply, answer.usage_metadata)
 
 
-def _figures(usage: GenerateContentResponseUsageMetadata) -> dict[str, Any]:
-    # Here the tokens written leave out those for thinking.
-    written = None
-    if usage.candidates_token_count is not None or usage.thoughts_token_count is not None:
-        written = (usage.candidates_token_count or 0) + (usage.thoughts_token_count or 0)
-    return {
-        "input_tokens": usage.prompt_token_count,
-        "output_tokens": written,
-        "total_tokens": usage.total_token_count,
-        "cached_input_tokens": usage.cached_content_token_count,
-        "reasoning_tokens": usage.thoughts_token_count,
-        "raw_usage": usage.model_dump(mode="json", exclude_none=True),
-    }
+def _counted(reply: ModelReply, usage: GenerateContentResponseUsageMetadata) -> ModelReply:
+    written, thought = usage.candidates_token_count, usage.thoughts_token_count
+    return msgspec.structs.replace(
+        reply,
+        input_tokens=usage.prompt_token_count,
+        # Here the tokens written leave out those for thinking.
+        output_tokens=None if written is None and thought is None else (written or 0) + (thought or 0),
+        total_tokens=usage.total_token_count,
+        cached_input_tokens=usage.cached_content_token_count,
+        reasoning_tokens=thought,
+        raw_usage=usage.model_dump(mode="json", exclude_none=True),
+    )
