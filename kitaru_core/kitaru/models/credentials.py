@@ -78,8 +78,8 @@ def _missing(client: ModelProviderClient, selection: ResolvedModelSelection) -> 
     else:
         trouble = "and only an alias can bring a secret along"
     msg = (
-        f"{selection.resolved_model!r} cannot be called without credentials: {names} is not set in the environment, "
-        f"{trouble}. Set the variable, or register an alias with a secret: kitaru model register ALIAS --model "
+        f"{selection.resolved_model!r} cannot be called without credentials; {names} is not set in the environment, "
+        f"{trouble}. Set the variable, or name a secret in the alias with: kitaru model register ALIAS --model "
         f"{selection.resolved_model} --secret NAME"
     )
     return KitaruRuntimeError(msg)

@@ -140,7 +140,8 @@ def registry_from(found: object, where: str) -> ModelRegistry:
     """
     table = values.mapping(found, where)
     aliases = {}
-    for alias, target in values.mapping(table.get("aliases") or {}, f"`aliases` in {where}").items():
+    given = table.get("aliases")
+    for alias, target in values.mapping({} if given is None else given, f"`aliases` in {where}").items():
         place = f"The alias {alias!r} in {where}"
         fields = {"model": target} if isinstance(target, str) else values.mapping(target, place)
         secret = fields.get("secret")
