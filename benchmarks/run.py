@@ -10,7 +10,7 @@ from pathlib import Path
 from durable_bench.environments import PEERS, ROOT, build_sync_counter
 from durable_bench.profiling import profile_steps
 from durable_bench.report import machine, markdown, write
-from durable_bench.scenarios import SCENARIOS, Session
+from durable_bench.scenarios import SCENARIOS, Section, Session
 
 PAGE = ROOT / "docs" / "performance.md"
 
@@ -41,14 +41,14 @@ def main() -> int:
             profile_steps(Path(base))
             return 0
         session = Session(Path(base), build_sync_counter(), tuple(chosen.peers), chosen.rounds, chosen.scale)
-        sections = []
+        sections: list[Section] = []
         for name in chosen.scenarios:
             sys.stderr.write(f"{name} ...\n")
             sections += SCENARIOS[name](session)
         text = markdown(sections, machine(Path(base)))
     sys.stdout.write(text)
     if chosen.write:
-        write(PAGE, text)
+        write(PAGE, "measured", text)
     return 0 if all(verdict.holds for section in sections for verdict in section.verdicts) else 1
 
 

@@ -6,7 +6,7 @@ import os
 import struct
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -47,7 +47,8 @@ class Meter:
         self._syncs: int | None = None
         self._memory = 0
 
-    def __enter__(self) -> Meter:
+    def __enter__(self) -> Self:
+        """Begin to measure."""
         self._memory = resident_bytes()
         self._syncs = syncs()
         self._cpu = time.process_time()
@@ -55,6 +56,7 @@ class Meter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        """End measuring."""
         self._seconds = time.perf_counter() - self._seconds
         self._cpu = time.process_time() - self._cpu
         after = syncs()

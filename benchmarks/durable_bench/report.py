@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import datetime
 import os
 import platform
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from durable_bench.scenarios import Section
 
 __all__ = ["machine", "markdown", "write"]
-
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
 def machine(base: Path) -> list[str]:
@@ -35,7 +33,7 @@ def machine(base: Path) -> list[str]:
     inside = [found for found in mounts if base.resolve().is_relative_to(found[1])]
     kind = max(inside, key=lambda found: len(found[1]))[2] if inside else "unknown"
     return [
-        f"{datetime.datetime.now(tz=datetime.UTC):%Y-%m-%d}, {os.cpu_count()} cores ({model})",
+        f"{datetime.now(tz=UTC):%Y-%m-%d}, {os.cpu_count()} cores ({model})",
         f"{platform.system()} {platform.release()}, file system {kind}",
         f"CPython {platform.python_version()}, SQLite {sqlite3.sqlite_version}",
     ]
@@ -91,13 +89,14 @@ def _section(section: Section) -> Iterator[str]:
         yield f"- {remark}"
 
 
-def write(path: Path, text: str) -> None:
-    """Replace the measured part of a page.
+def write(path: Path, part: str, text: str) -> None:
+    """Replace one generated part of a page.
 
     Args:
-        path: The page; everything outside its two markers stays as it is.
-        text: What to put between them.
+        path: The page; everything outside the part's two markers stays as it is.
+        part: Name of the part: `measured` or `campaign`.
+        text: What to put between the markers.
     """
-    page = path.read_text()
-    before, rest = page.split(BEGIN, 1)
-    path.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{rest.split(END, 1)[1]}")
+    begin, end = f"<!-- {part}: begin -->", f"<!-- {part}: end -->"
+    before, rest = path.read_text().split(begin, 1)
+    path.write_text(f"{before}{begin}\n\n{text}\n{end}{rest.split(end, 1)[1]}")
