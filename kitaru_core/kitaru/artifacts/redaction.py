@@ -1,0 +1,179 @@
+"""Cutting secrets out of texts and trees before they are kept or shown.
+
+Two things give a secret away: its value, when it was made known here, and the name it stands under. Redaction is for
+stored inputs, logs, events and error texts. What a checkpoint returns is never touched, because replay needs it whole.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from itertools import pairwise
+from threading import Lock
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote, quote_plus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+__all__ = ["REDACTED", "Redactor", "is_secret_name"]
+
+REDACTED: Final = "[redacted]"
+
+_MIN_LENGTH: Final = 4
+_MAX_DEPTH: Final = 200
+_WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_SECRET_WORDS: Final = {
+    *("apikey", "auth", "authorization", "bearer", "cookie", "credential", "credentials", "jwt", "passphrase"),
+    *("passwd", "password", "passwords", "pwd", "secret", "secrets", "token"),
+}
+_HARMLESS_KEYS: Final = {
+    *("a", "business", "by", "cache", "dedup", "dict", "digest", "foreign", "group", "hash", "idempotency", "index"),
+    *("map", "object", "partition", "primary", "public", "sort", "stable", "the"),
+}
+# What such names say is about a secret, not the secret itself.
+_HARMLESS_ENDINGS: Final = {
+    *("budget", "count", "counts", "id", "ids", "length", "limit", "name", "names", "type", "types", "uri", "url"),
+    "usage",
+}
+
+_SHAPES: Final = re.compile(
+    r"""
+    -----BEGIN\ [A-Z ]{0,40}PRIVATE\ KEY-----[^-]*+(?:-----END\ [A-Z ]{0,40}PRIVATE\ KEY-----)?
+    | \bsk-[A-Za-z0-9_-]{16,}+
+    | \b(?:gh[pousr]|xox[abprs]|github_pat|glpat|hf)[_-][A-Za-z0-9_-]{16,}+
+    | \b(?:AKIA|ASIA)[0-9A-Z]{16}\b
+    | \bAIza[0-9A-Za-z_-]{30,}+
+    | \beyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]*+
+    """,
+    re.VERBOSE,
+)
+_HEADER: Final = re.compile(r"(?i)\b(bearer|basic)(\s{1,4})[A-Za-z0-9._~+/=-]{8,}+")
+_URL_LOGIN: Final = re.compile(r"(://[^/\s:@]{0,256}+:)[^/\s@]{1,1024}+(?=@)")
+# A name is tried once, at its start, and never given back: no text makes this slow.
+_ASSIGNMENT: Final = re.compile(
+    r"""(?<![\w.-])([\w.-]{1,64}+)(\\?["']?\s{0,4}[:=]\s{0,4})("[^"]*+"|'[^']*+'|[^\s,;&"'})\]]++)"""
+)
+
+
+def is_secret_name(name: str) -> bool:
+    """Tell whether what stands under a name is probably a secret.
+
+    Args:
+        name: Name of a field, header, argument or environment variable, in any spelling.
+
+    Returns:
+        `True` for names such as `OPENAI_API_KEY`, `x-auth-token` or `dbPassword`; `False` for `max_tokens`,
+        `cache_key` or `token_count`.
+    """
+    words = [word.lower() for word in _WORDS.findall(name)]
+    if not words or words[-1] in _HARMLESS_ENDINGS:
+        return False
+    if not _SECRET_WORDS.isdisjoint(words):
+        return True
+    return any(word == "key" and before not in _HARMLESS_KEYS for before, word in pairwise(words))
+
+
+class Redactor:
+    """Knows secrets and cuts them out.
+
+    Args:
+        secrets: Values that are known to be secret.
+        hook: Called with every text after the built-in rules; returns the text to keep.
+    """
+
+    def __init__(self, secrets: Iterable[str] = (), *, hook: Callable[[str], str] | None = None) -> None:
+        self._lock = Lock()
+        self._known: set[str] = set()
+        self._pattern: re.Pattern[str] | None = None
+        self._hook = hook
+        self.add(*secrets)
+
+    def add(self, *secrets: str) -> None:
+        """Make values known as secret, also in the forms they take inside JSON, URLs and base64.
+
+        Args:
+            *secrets: The values. One shorter than four characters is ignored: cutting it out would shred every text.
+        """
+        forms = {form for secret in secrets if len(secret) >= _MIN_LENGTH for form in _forms(secret)}
+        with self._lock:
+            if forms <= self._known:
+                return
+            self._known |= forms
+            # The longest first, or a secret that begins with another one would leave its tail behind.
+            ordered = sorted(self._known, key=len, reverse=True)
+            self._pattern = re.compile("|".join(map(re.escape, ordered)))
+
+    def add_environment(self, environment: Mapping[str, str]) -> None:
+        """Make the values of all variables known whose names say that they are secret.
+
+        Args:
+            environment: Such as `os.environ`.
+        """
+        self.add(*(value for name, value in environment.items() if is_secret_name(name)))
+
+    def text(self, text: str) -> str:
+        """Return `text` without the secrets in it.
+
+        Args:
+            text: Any text: a log line, an error, a command line.
+
+        Returns:
+            The text, with `[redacted]` in place of each secret.
+        """
+        if self._pattern is not None:
+            text = self._pattern.sub(REDACTED, text)
+        text = _SHAPES.sub(REDACTED, text)
+        text = _HEADER.sub(rf"\1\2{REDACTED}", text)
+        text = _URL_LOGIN.sub(rf"\1{REDACTED}", text)
+        text = _ASSIGNMENT.sub(_redact_assignment, text)
+        return text if self._hook is None else self._hook(text)
+
+    def tree(self, value: object) -> object:
+        """Return a copy of plain data without the secrets in it.
+
+        Args:
+            value: Any value. Dictionaries, lists, tuples and sets are looked into; of other values only texts change.
+
+        Returns:
+            The copy. Texts and bytes under a secret name are gone whole, numbers under it stay.
+        """
+        return self._tree(value, secret=False, depth=_MAX_DEPTH)
+
+    def _tree(self, value: object, *, secret: bool, depth: int) -> object:
+        kind = type(value)
+        if isinstance(value, str):
+            return REDACTED if secret else self.text(value)
+        if isinstance(value, bytes | bytearray) and secret:
+            return REDACTED
+        if depth <= 0:
+            return REDACTED  # too deep to look through, so nothing of it may be shown
+        if isinstance(value, dict):
+            return {
+                key: self._tree(item, secret=secret or (isinstance(key, str) and is_secret_name(key)), depth=depth - 1)
+                for key, item in value.items()
+            }
+        if kind in {list, tuple, set, frozenset}:
+            items = (self._tree(item, secret=secret, depth=depth - 1) for item in value)
+            return kind(items)
+        return value
+
+
+def _forms(secret: str) -> Iterable[str]:
+    yield secret
+    yield json.dumps(secret)[1:-1]
+    yield json.dumps(secret, ensure_ascii=False)[1:-1]
+    data = secret.encode("utf-8", "surrogatepass")
+    yield quote(data, safe="")
+    yield quote_plus(data)
+    yield base64.b64encode(data).decode("ascii").rstrip("=")
+    yield base64.urlsafe_b64encode(data).decode("ascii").rstrip("=")
+
+
+def _redact_assignment(match: re.Match[str]) -> str:
+    name, middle, value = match.groups()
+    if not is_secret_name(name) or REDACTED in value or value == "[redacted":
+        return match.group()
+    quoted = value[0] if value[0] in "\"'" else ""
+    return f"{name}{middle}{quoted}{REDACTED}{quoted}"

@@ -1,0 +1,93 @@
+"""Running the body of an attempt: its scope, its hooks, its time limit."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from contextvars import copy_context
+from typing import TYPE_CHECKING, TypeVar
+
+from kitaru.engine.hooking import boundary_hooks
+from kitaru.engine.scope import current_boundary
+
+if TYPE_CHECKING:
+    from kitaru.engine.call import Call
+
+__all__ = ["boundary_scope", "run_body", "run_body_async"]
+
+T = TypeVar("T")
+
+
+@contextmanager
+def boundary_scope(call: Call) -> Iterator[None]:
+    """Make a call the present boundary, and enter what plugins put around it."""
+    hooks = boundary_hooks()
+    with ExitStack() as stack:
+        if hooks is not None:
+            boundary = call.boundary
+            hooks.checkpoint_admit(boundary)
+            for manager in hooks.checkpoint_scope(boundary):
+                stack.enter_context(manager)
+        token = current_boundary.set(call)
+        try:
+            yield
+        finally:
+            current_boundary.reset(token)
+            call.close()
+
+
+def run_body(call: Call, body: Callable[[Call], T]) -> T:
+    """Run a synchronous body in the scope of its call."""
+    limit = call.unit.timeout
+    if limit is not None:
+        with boundary_scope(call):
+            return _limited(call, body, limit)
+    if boundary_hooks() is not None:
+        with boundary_scope(call):
+            return body(call)
+    token = current_boundary.set(call)
+    try:
+        return body(call)
+    finally:
+        current_boundary.reset(token)
+        call.close()
+
+
+async def run_body_async(call: Call, body: Callable[[Call], Awaitable[T]]) -> T:
+    """Await a coroutine body in the scope of its call, on the running loop and task."""
+    with boundary_scope(call):
+        if call.unit.timeout is None:
+            return await body(call)
+        async with asyncio.timeout(call.unit.timeout):
+            return await body(call)
+
+
+def _limited(call: Call, body: Callable[[Call], T], limit: float) -> T:
+    """Run a body in a thread of its own and give up on it when its time is over.
+
+    A thread cannot be stopped from outside; the abandoned body may still act, which is why the error says so.
+    """
+    results: list[T] = []
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            results.append(body(call))
+        except BaseException as error:  # noqa: BLE001 - handed to the caller's thread below
+            errors.append(error)
+
+    context = copy_context()
+    thread = threading.Thread(target=context.run, args=(work,), name=f"kitaru-{call.invocation_id}", daemon=True)
+    thread.start()
+    thread.join(limit)
+    if thread.is_alive():
+        msg = (
+            f"Checkpoint {call.invocation_id!r} took longer than its timeout of {limit:g} s. Its thread cannot be stopped "
+            "and may still act; make the body asynchronous, or run it isolated, to have it ended."
+        )
+        raise TimeoutError(msg)
+    if errors:
+        raise errors[0]
+    return results[0]

@@ -1,0 +1,345 @@
+"""One call at a boundary, as its body sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from kitaru.crash_points import hit
+from kitaru.engine import payloads
+from kitaru.engine.ids import idempotency_key
+from kitaru.engine.scope import current_boundary
+from kitaru.errors import KitaruUsageError
+from kitaru.journal.api import Draft
+from kitaru.records.boundary import Boundary
+from kitaru.records.facts import ArtifactSaved, MetadataLogged, NoteWritten, UsageRecorded
+
+if TYPE_CHECKING:
+    from kitaru.engine.run import Run
+    from kitaru.engine.unit import Unit
+
+__all__ = ["ARTIFACT_TYPES", "Call", "Note", "current_call"]
+
+ARTIFACT_TYPES = ("prompt", "response", "context", "input", "output", "blob")
+
+
+class Note(msgspec.Struct, frozen=True):
+    """A value that an attempt wrote before its outcome was known.
+
+    Attributes:
+        name: Its name.
+        value: The value.
+        attempt: The attempt that wrote it.
+        at: When, in seconds since 1970.
+    """
+
+    name: str
+    value: Any
+    attempt: int
+    at: float
+
+
+class Call:
+    """A call whose body is running; handed to the body of a unit and returned by `current_call()`.
+
+    Attributes:
+        execution_id: The execution.
+        name: Checkpoint name.
+        invocation_id: Readable id, unique in the execution.
+        call_id: The call's id.
+        attempt: Number of this attempt, from 1.
+        is_replay: Whether the execution is a replay.
+    """
+
+    __slots__ = (
+        "_carried",
+        "_earlier",
+        "_index",
+        "_listeners",
+        "_source",
+        "_versions",
+        "attempt",
+        "call_id",
+        "digest",
+        "invocation_id",
+        "name",
+        "run",
+        "unit",
+    )
+
+    def __init__(self, run: Run, unit: Unit, *, invocation_id: str, call_id: str, index: int, digest: str | None) -> None:
+        self.run = run
+        self.unit = unit
+        self.name = unit.name
+        self.invocation_id = invocation_id
+        self.call_id = call_id
+        self.attempt = 1
+        self.digest = digest
+        self._index = index
+        self._carried: msgspec.Raw | None = None
+        self._earlier: list[Note] = []
+        self._source: list[Note] | None = None
+        self._versions: dict[str, int] = {}
+        self._listeners: list[Callable[[], None]] = []
+
+    @property
+    def execution_id(self) -> str:
+        """The execution."""
+        return self.run.execution_id
+
+    @property
+    def is_replay(self) -> bool:
+        """Whether the execution is a replay of another one."""
+        return self.run.is_replay
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same text on every attempt, resume, retry and replay of this logical call; hand it to the other side."""
+        return idempotency_key(self.run.lineage_id, self.unit.key or self.invocation_id, self.unit.business_key)
+
+    @property
+    def boundary(self) -> Boundary:
+        """The facts about this call, as hooks get them."""
+        unit = self.unit
+        return Boundary(
+            execution_id=self.run.execution_id,
+            flow=self.run.flow,
+            name=self.name,
+            invocation_id=self.invocation_id,
+            call_id=self.call_id,
+            kind=unit.kind,
+            type=unit.type,
+            adapter=unit.adapter,
+            attempt=self.attempt,
+            input_digest=self.digest,
+            target=unit.runtime or "inline",
+            is_replay=self.run.is_replay,
+            effect=unit.effect,
+            idempotency_key=self.idempotency_key,
+        )
+
+    def note(self, name: str, value: object) -> None:
+        """Write something down before the outcome of this attempt is known; durable when this returns.
+
+        Args:
+            name: Name of the note; the same name may be written several times.
+            value: The note.
+
+        Raises:
+            KitaruEncodingError: The value cannot be stored.
+        """
+        stored = payloads.store(value, path=f"note {name!r}")
+        at = time.time()
+        fact = NoteWritten(
+            at=at,
+            call_id=self.call_id,
+            invocation_id=self.invocation_id,
+            name=name,
+            value=stored.ref,
+            attempt=self.attempt,
+        )
+        self.run.write(*self.started_now(), Draft(fact, stored.inline, stored.blobs))
+        self._earlier.append(Note(name, value, self.attempt, at))
+        hit("note.written")
+
+    async def note_async(self, name: str, value: object) -> None:
+        """Write a note as `note` does, without blocking the event loop.
+
+        Args:
+            name: Name of the note.
+            value: The note.
+        """
+        await asyncio.to_thread(self.note, name, value)
+
+    def notes(self, name: str | None = None) -> list[Note]:
+        """Return the notes of all attempts of this call, oldest first.
+
+        Args:
+            name: Only notes of this name.
+        """
+        return [note for note in self._earlier if name is None or note.name == name]
+
+    def source_notes(self, name: str | None = None) -> list[Note]:
+        """In a replay, return the notes of the call in the source execution that has this call's identity.
+
+        Args:
+            name: Only notes of this name.
+        """
+        if self._source is None:
+            self._source = self.run.notes_of_source(self.invocation_id, self.unit.key)
+        return [note for note in self._source if name is None or note.name == name]
+
+    def remember(self, notes: list[Note]) -> None:
+        """Take in the notes of earlier attempts."""
+        self._earlier.extend(notes)
+
+    def carry(self, value: object) -> None:
+        """Attach small JSON-ready data to the outcome; given back as `Outcome.carried` whenever the value is.
+
+        Args:
+            value: The data; the last call counts.
+
+        Raises:
+            KitaruEncodingError: It is not JSON-ready.
+        """
+        self._carried = msgspec.Raw(payloads.to_json(value))
+
+    @property
+    def carried(self) -> msgspec.Raw | None:
+        """What `carry` attached."""
+        return self._carried
+
+    def save(self, name: str, value: object, *, type: str = "output", tags: list[str] | None = None) -> str:  # noqa: A002 - the name users know
+        """Store a named artifact; see `kitaru.save`.
+
+        Args:
+            name: Its name.
+            value: The value.
+            type: One of prompt, response, context, input, output, blob.
+            tags: Labels.
+
+        Returns:
+            The artifact's id.
+
+        Raises:
+            KitaruUsageError: The name is blank or the type unknown.
+            KitaruEncodingError: The value cannot be stored.
+        """
+        kind = type.strip().casefold()
+        if kind not in ARTIFACT_TYPES:
+            msg = f"{type!r} is no artifact type; use one of: {', '.join(ARTIFACT_TYPES)}."
+            raise KitaruUsageError(msg)
+        if not name.strip():
+            msg = "save() needs a name that is not blank; it is what load() and readers look the artifact up by."
+            raise KitaruUsageError(msg)
+        stored = payloads.store(value, path=f"artifact {name!r}")
+        version = self._versions[name] = self._versions.get(name, 0) + 1
+        fact = ArtifactSaved(
+            at=time.time(),
+            artifact_id=self.run.new_id(2),
+            name=name,
+            type=kind,
+            value=stored.ref,
+            call_id=self.call_id,
+            attempt=self.attempt,
+            tags=list(tags or []),
+            version=version,
+        )
+        self.run.write_later(*self.started_now(), Draft(fact, stored.inline, stored.blobs))
+        hit("artifact.written")
+        return fact.artifact_id
+
+    def log(self, **metadata: object) -> None:
+        """Attach metadata to this attempt; see `kitaru.log`.
+
+        Args:
+            **metadata: JSON-ready values by key.
+
+        Raises:
+            KitaruUsageError: A value is not JSON-ready; nothing was written.
+        """
+        self.run.log(metadata, call=self)
+
+    def publish(
+        self,
+        kind: str,
+        payload: Mapping[str, object] | None = None,
+        *,
+        message: str | None = None,
+        correlation_id: str | None = None,
+        index: int | None = None,
+    ) -> None:
+        """Publish a live event; trouble on the way never reaches the caller.
+
+        Args:
+            kind: Kind of the event.
+            payload: Its data.
+            message: A text for people.
+            correlation_id: Groups events; one per attempt by default.
+            index: Place within the group; counted by default.
+        """
+        self.run.events.publish(self, kind, payload, message=message, correlation_id=correlation_id, index=index)
+
+    def record_usage(self, record: Mapping[str, object]) -> None:
+        """Record tokens and cost of a model call.
+
+        Args:
+            record: A record with the field names of `llm_usage_v1`; call, checkpoint and cache status are filled in.
+        """
+        usage = {
+            "schema_version": 1,
+            "call_name": self.invocation_id,
+            "checkpoint_id": self.call_id,
+            "checkpoint_name": self.name,
+            "billing_effect": "incurred",
+            "cache_status": "executed",
+            "status": "completed",
+            **record,
+        }
+        fact = UsageRecorded(at=time.time(), call_id=self.call_id, attempt=self.attempt, usage=usage)
+        self.run.write_later(*self.started_now(), Draft(fact))
+
+    def started_now(self) -> tuple[Draft, ...]:
+        """Return the start record if it is not on its way yet: what the body records must not precede it."""
+        waiting = self.run.lease.starting.pop(self.call_id, None)
+        return () if waiting is None else (waiting[1],)
+
+    def metadata_draft(self, values: dict[str, Any]) -> Draft:
+        """Return the record that attaches metadata to this attempt."""
+        return Draft(MetadataLogged(at=time.time(), values=values, call_id=self.call_id, attempt=self.attempt))
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether somebody asked to cancel the execution."""
+        return self.run.lease.cancelled
+
+    def raise_if_cancelled(self) -> None:
+        """Raise the cancel signal if somebody asked to cancel."""
+        self.run.check()
+
+    def on_cancel(self, callback: Callable[[], None]) -> None:
+        """Have a function called, from another thread, when somebody asks to cancel while this call runs."""
+        fired = threading.Event()
+
+        def listen() -> None:
+            if self.run.lease.cancelled and current_attempt == self.attempt and not fired.is_set():
+                fired.set()
+                callback()
+
+        current_attempt = self.attempt
+        self.run.lease.on_change.append(listen)
+        self._listeners.append(listen)
+
+    def close(self) -> None:
+        """Let go of what this attempt registered; called by the engine when its body has ended."""
+        if self._listeners:
+            for listener in self._listeners:
+                self.run.lease.on_change.remove(listener)
+            self._listeners.clear()
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep; ends early with the cancel signal when the execution is cancelled."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self.run.changed.clear()
+            self.run.check()
+            self.run.changed.wait(min(left, 0.2))
+        self.run.check()
+
+    async def sleep_async(self, seconds: float) -> None:
+        """Sleep on the event loop; ends early with the cancel signal when the execution is cancelled."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self.run.check()
+            await asyncio.sleep(min(left, 0.1))
+        self.run.check()
+
+
+def current_call() -> Call | None:
+    """Return the call whose body the caller stands in, or `None`."""
+    return current_boundary.get()

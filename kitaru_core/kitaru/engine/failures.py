@@ -1,0 +1,95 @@
+"""Exceptions written down, and raised again on a rerun."""
+
+from __future__ import annotations
+
+import builtins
+import sys
+import traceback
+
+from kitaru.artifacts.codecs import decode, encode
+from kitaru.artifacts.redaction import redact
+from kitaru.errors import FailureOrigin, KitaruDecodingError, KitaruEncodingError
+from kitaru.records.failure import Failure
+
+__all__ = ["RecordedFailure", "describe", "rebuild"]
+
+_TRACEBACK_CHARACTERS = 20_000
+_MESSAGE_CHARACTERS = 10_000
+
+
+class RecordedFailure(Exception):  # noqa: N818 - stands for whatever exception was recorded
+    """Stands for a recorded exception whose class is not at hand in this process.
+
+    Attributes:
+        type_name: The recorded class, `module:qualname`.
+        recorded_traceback: The recorded traceback.
+    """
+
+    def __init__(self, message: str, *, type_name: str, recorded_traceback: str = "") -> None:
+        super().__init__(message)
+        self.type_name = type_name
+        self.recorded_traceback = recorded_traceback
+
+
+def describe(error: BaseException, origin: FailureOrigin, *, call_id: str | None = None) -> Failure:
+    """Write an exception down; secrets known to the runtime are removed from its texts.
+
+    Args:
+        error: The exception.
+        origin: Where it came from.
+        call_id: The call that failed.
+    """
+    text = "".join(traceback.format_exception(error))
+    arguments = None
+    try:
+        encoded = encode(list(error.args), path="exception arguments")
+        if len(encoded.data) <= _MESSAGE_CHARACTERS:
+            arguments = [encoded.codec, str(redact(encoded.data.decode()))]
+    except (KitaruEncodingError, UnicodeDecodeError):
+        arguments = None
+    return Failure(
+        message=str(redact(_text(error)))[:_MESSAGE_CHARACTERS],
+        type=f"{type(error).__module__}:{type(error).__qualname__}",
+        traceback=str(redact(text))[-_TRACEBACK_CHARACTERS:],
+        origin=origin,
+        call_id=call_id,
+        arguments=arguments,
+    )
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - a user's __str__ may do anything
+        return f"(no text: {type(error).__qualname__}.__str__ failed)"
+
+
+def rebuild(failure: Failure) -> Exception:
+    """Make a recorded exception again, with its own class if that is loaded, without running any code of it.
+
+    Args:
+        failure: The recorded failure.
+    """
+    found = _find_class(failure.type)
+    if found is not None and failure.arguments is not None:
+        try:
+            arguments = decode(failure.arguments[0], failure.arguments[1].encode())
+        except KitaruDecodingError:
+            arguments = None
+        if isinstance(arguments, list):
+            error = found.__new__(found, *arguments)
+            error.args = tuple(arguments)
+            error.add_note("(Read back from the journal: the call failed in an earlier run, and the flow went on after it.)")
+            return error
+    return RecordedFailure(failure.message, type_name=failure.type, recorded_traceback=failure.traceback)
+
+
+def _find_class(path: str) -> type[Exception] | None:
+    module_name, _, qualname = path.partition(":")
+    here: object = builtins if module_name == "builtins" else sys.modules.get(module_name)
+    for part in qualname.split("."):
+        here = getattr(here, part, None)
+    if not isinstance(here, type) or not issubclass(here, Exception):
+        return None
+    # A class with its own __new__ would run code with data as its arguments.
+    return here if here.__new__ is Exception.__new__ or here.__module__ == "builtins" else None

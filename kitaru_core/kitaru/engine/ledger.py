@@ -1,0 +1,242 @@
+"""Finding a call again: what the journal already holds of an execution, matched with the calls the body makes.
+
+A call is found by its stable key if it has one, else by its explicit id, else by its place: the n-th call of a name.
+Places are handed out in the order in which the body makes its calls. Where that order is not certain (calls made from
+tasks or threads of the user's own), a recorded call with the same input digest goes before the place.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from kitaru.errors import KitaruDivergenceError, KitaruUsageError
+from kitaru.records.facts import (
+    CheckpointCompleted,
+    CheckpointFailed,
+    CheckpointReused,
+    CheckpointStarted,
+    ExecutionFinished,
+    NoteWritten,
+    OutcomeReconciled,
+    WaitOpened,
+)
+from kitaru.records.record import Record
+
+__all__ = ["Ledger", "RecordedCall"]
+
+CallFact = CheckpointStarted | CheckpointCompleted | CheckpointFailed | CheckpointReused
+
+_SUFFIXED = re.compile(r"(.+)_(\d+)\Z", re.DOTALL)
+
+
+@dataclass(slots=True)
+class RecordedCall:
+    """What the journal holds of one call.
+
+    Attributes:
+        fact: The last record of the call.
+        execution_id: Execution in whose journal that record stands.
+        seq: Its place there.
+        attempts: Highest attempt number seen.
+        handled: For a failed call: whether the flow went on after it, so that its failure is an outcome.
+        reconciled: What somebody said became of it, if its outcome was unknown.
+        notes: Its notes, with their places.
+        override: Whether the fact is to be recorded as an override's.
+    """
+
+    fact: CallFact
+    execution_id: str
+    seq: int
+    attempts: int = 1
+    handled: bool = False
+    reconciled: str | None = None
+    notes: list[tuple[int, NoteWritten]] = field(default_factory=list)
+
+    @property
+    def completed(self) -> bool:
+        """Whether the call has a value."""
+        return isinstance(self.fact, CheckpointCompleted | CheckpointReused)
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the call began and nothing says how it ended."""
+        return isinstance(self.fact, CheckpointStarted)
+
+
+class Ledger:
+    """The calls of one execution: recorded ones that wait to be met, and the ids handed out so far."""
+
+    def __init__(self) -> None:
+        self.next_index = 0
+        self._lock = threading.Lock()
+        self._by_id: dict[str, RecordedCall] = {}
+        self._by_key: dict[str, str] = {}
+        self._counts: dict[str, int] = {}
+        self._explicit: set[str] = set()
+
+    @property
+    def pending(self) -> int:
+        """Number of recorded calls that the body has not met again yet."""
+        return len(self._by_id)
+
+    def add(self, call: RecordedCall) -> None:
+        """Take in a recorded call."""
+        fact = call.fact
+        self._by_id[fact.invocation_id] = call
+        if fact.key is not None:
+            self._by_key[fact.key] = fact.invocation_id
+
+    def peek(self, key: str | None) -> RecordedCall | None:
+        """Return what is recorded under a stable key, without using it up.
+
+        Raises:
+            KitaruUsageError: There is no key.
+        """
+        if key is None:
+            msg = "Only a unit with a stable key can be peeked at; give the Unit a key=."
+            raise KitaruUsageError(msg)
+        with self._lock:
+            found = self._by_key.get(key)
+            return None if found is None else self._by_id.get(found)
+
+    def find(
+        self,
+        name: str,
+        *,
+        key: str | None = None,
+        explicit: str | None = None,
+        digest: str | None = None,
+        concurrent: bool = False,
+    ) -> tuple[str, RecordedCall | None]:
+        """Give a call its invocation id and what is recorded of it.
+
+        Args:
+            name: Checkpoint name.
+            key: Stable key.
+            explicit: Explicit invocation id.
+            digest: Digest of the inputs.
+            concurrent: Whether the order of calls is not certain.
+
+        Returns:
+            The invocation id, and the recorded call if there is one.
+
+        Raises:
+            KitaruUsageError: The explicit id was used before in this run.
+            KitaruDivergenceError: The explicit id belongs to a different checkpoint in the journal.
+        """
+        with self._lock:
+            if explicit is not None:
+                return explicit, self._explicitly(name, explicit)
+            if key is not None and key in self._by_key:
+                found = self._by_key.pop(key)
+                return found, self._by_id.pop(found, None)
+            if concurrent and key is None and digest is not None and self._by_id:
+                alike = self._alike(name, digest)
+                if alike is not None:
+                    return alike.fact.invocation_id, self._by_id.pop(alike.fact.invocation_id)
+            return self._by_place(name, keyed=key is not None)
+
+    def _explicitly(self, name: str, explicit: str) -> RecordedCall | None:
+        if explicit in self._explicit:
+            msg = f"The id {explicit!r} is used by two calls of this flow; give each call an id of its own, or none."
+            raise KitaruUsageError(msg)
+        self._explicit.add(explicit)
+        recorded = self._by_id.pop(explicit, None)
+        if recorded is not None and recorded.fact.name != name:
+            msg = (
+                f"The call {explicit!r} was recorded for checkpoint {recorded.fact.name!r}, but the flow now makes it for "
+                f"{name!r}. Give the new call another id, or start a new execution."
+            )
+            raise KitaruDivergenceError(msg)
+        return recorded
+
+    def _alike(self, name: str, digest: str) -> RecordedCall | None:
+        matching = (
+            call for call in self._by_id.values() if call.fact.name == name and call.fact.key is None and call.fact.digest == digest
+        )
+        return min(matching, key=lambda call: call.fact.index, default=None)
+
+    def _by_place(self, name: str, *, keyed: bool) -> tuple[str, RecordedCall | None]:
+        while True:
+            n = self._counts[name] = self._counts.get(name, 0) + 1
+            candidate = name if n == 1 else f"{name}_{n}"
+            if self._clashes(name, candidate):
+                continue
+            recorded = self._by_id.get(candidate)
+            if recorded is None:
+                return candidate, None
+            if keyed or recorded.fact.key is not None:
+                # Recorded for another key, which will ask for it; this call is a new one.
+                continue
+            return candidate, self._by_id.pop(candidate)
+
+    def _clashes(self, name: str, candidate: str) -> bool:
+        """Say whether another checkpoint's numbered calls already use an id, or an explicit id does."""
+        if candidate in self._explicit or (candidate != name and candidate in self._counts):
+            return True
+        if candidate[-1:].isdigit():
+            split = _SUFFIXED.match(candidate)
+            if split is not None and split[1] != name:
+                return self._counts.get(split[1], 0) >= int(split[2]) > 1
+        return False
+
+
+def fold(records: Iterable[Record]) -> tuple[dict[str, RecordedCall], list[WaitOpened]]:
+    """Sum up an execution's records by call.
+
+    Args:
+        records: All records, in order.
+
+    Returns:
+        The calls by call id, in the order in which they were first recorded; and the waits in their order.
+    """
+    calls: dict[str, RecordedCall] = {}
+    waits: list[WaitOpened] = []
+    failed: set[str] = set()
+    for record in records:
+        fact = record.fact
+        if isinstance(fact, CheckpointCompleted | CheckpointStarted | CheckpointReused | CheckpointFailed):
+            _settle_failures(calls, failed, fact)
+            _take(calls, record, fact)
+            if isinstance(fact, CheckpointFailed):
+                failed.add(fact.call_id)
+        elif isinstance(fact, NoteWritten) and fact.call_id in calls:
+            calls[fact.call_id].notes.append((record.seq, fact))
+        elif isinstance(fact, WaitOpened):
+            _settle_failures(calls, failed, None)
+            waits.append(fact)
+        elif isinstance(fact, OutcomeReconciled) and fact.call_id in calls:
+            calls[fact.call_id].reconciled = fact.outcome
+        elif isinstance(fact, ExecutionFinished):
+            _settle_end(calls, failed, fact)
+    return calls, waits
+
+
+def _take(calls: dict[str, RecordedCall], record: Record, fact: CallFact) -> None:
+    known = calls.get(fact.call_id)
+    if known is None:
+        calls[fact.call_id] = RecordedCall(fact, record.execution_id, record.seq, attempts=fact.attempt)
+        return
+    known.fact, known.seq, known.handled = fact, record.seq, False
+    known.attempts = max(known.attempts, fact.attempt)
+
+
+def _settle_failures(calls: dict[str, RecordedCall], failed: set[str], fact: CallFact | None) -> None:
+    """A boundary recorded after a failure shows that the flow went on: the failure is an outcome."""
+    if failed and not (fact is not None and (fact.call_id in failed or fact.concurrent)):
+        for call_id in failed:
+            calls[call_id].handled = True
+        failed.clear()
+    elif fact is not None:
+        failed.discard(fact.call_id)
+
+
+def _settle_end(calls: dict[str, RecordedCall], failed: set[str], fact: ExecutionFinished) -> None:
+    culprits = set(fact.culprits)
+    for call in calls.values():
+        if isinstance(call.fact, CheckpointFailed):
+            call.handled = call.fact.invocation_id not in culprits
+    failed.clear()

@@ -1,0 +1,213 @@
+"""The living state of one execution in this process."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from kitaru.artifacts.redaction import redact
+from kitaru.engine import payloads
+from kitaru.engine.call import Note
+from kitaru.engine.events import EventPublisher
+from kitaru.engine.ids import child_id
+from kitaru.engine.ledger import Ledger
+from kitaru.engine.signals import ExecutionCancelled, RunnerFenced
+from kitaru.errors import KitaruDivergenceError, KitaruEncodingError, KitaruLeaseLostError, KitaruUsageError
+from kitaru.journal.api import Draft
+from kitaru.records.facts import DriftNoted, MetadataLogged
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from kitaru.engine.call import Call
+    from kitaru.engine.fanout import CheckpointFuture
+    from kitaru.engine.ledger import RecordedCall
+    from kitaru.engine.waits import WaitState
+    from kitaru.journal.api import Journal, Lease
+
+__all__ = ["Run", "RunFacts"]
+
+_log = logging.getLogger("kitaru")
+
+
+class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What stays the same for the life of an execution.
+
+    Attributes:
+        flow: Name of the flow.
+        lineage_id: First execution of the line of replays.
+        original_execution_id: Source of a replay.
+        source_notes: In a replay: recorded calls of the source by invocation id and by stable key, for their notes.
+        settings: The frozen settings.
+        strict: Whether drift is an error.
+    """
+
+    flow: str
+    lineage_id: str
+    original_execution_id: str | None = None
+    settings: Mapping[str, Any] = {}
+    strict: bool = False
+
+
+class Run:
+    """One execution while this process drives it.
+
+    Args:
+        journal: Where it is recorded.
+        lease: The right to record.
+        facts: What does not change.
+        ledger: Recorded calls.
+        waits: Recorded waits, by name.
+        source: In a replay: the source's calls.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        lease: Lease,
+        facts: RunFacts,
+        *,
+        ledger: Ledger | None = None,
+        waits: dict[str, WaitState] | None = None,
+        source: list[RecordedCall] | None = None,
+    ) -> None:
+        self.journal = journal
+        self.lease = lease
+        self.facts = facts
+        self.execution_id = lease.execution_id
+        self.flow = facts.flow
+        self.lineage_id = facts.lineage_id
+        self.original_execution_id = facts.original_execution_id
+        self.is_replay = facts.original_execution_id is not None
+        self.ledger = ledger or Ledger()
+        self.waits = waits or {}
+        self.wait_counts: dict[str, int] = {}
+        self.histories: dict[str, int] = {}
+        self.futures: list[CheckpointFuture[Any]] = []
+        self.executor: Executor | None = None
+        self.home_thread = threading.get_ident()
+        self.home_task: object | None = None
+        self.changed = threading.Event()
+        self.last_call_id: str | None = None
+        self.failures: dict[int, str] = {}
+        self.events = EventPublisher(self)
+        self._source = source or []
+        self._lock = threading.Lock()
+        self._numbers = [0, 0, 0]
+        self._counts: dict[str, int] = {}
+        self._warned = False
+        lease.on_change.append(self.changed.set)
+
+    def check(self) -> None:
+        """Raise the signal that ends this run, if there is one: another runner took over, or somebody cancelled."""
+        lease = self.lease
+        if lease.lost:
+            raise RunnerFenced(execution_id=self.execution_id)
+        if lease.cancelled:
+            raise ExecutionCancelled(execution_id=self.execution_id)
+
+    def write(self, *drafts: Draft) -> None:
+        """Record durably."""
+        try:
+            self.journal.append(self.lease, *drafts)
+        except KitaruLeaseLostError as error:
+            raise RunnerFenced(execution_id=self.execution_id) from error
+
+    async def write_async(self, *drafts: Draft) -> None:
+        """Record durably without blocking the event loop."""
+        try:
+            await self.journal.append_async(self.lease, *drafts)
+        except KitaruLeaseLostError as error:
+            raise RunnerFenced(execution_id=self.execution_id) from error
+
+    def write_later(self, *drafts: Draft) -> None:
+        """Record together with the next durable record."""
+        self.journal.append_later(self.lease, *drafts)
+
+    def new_id(self, kind: int) -> str:
+        """Return a fresh id for a call (0), a wait (1) or an artifact (2) of this execution."""
+        with self._lock:
+            self._numbers[kind] += 1
+            return child_id(self.execution_id, kind, self.lease.generation, self._numbers[kind])
+
+    def count(self, label: str) -> int:
+        """Count a label within this run of the body."""
+        with self._lock:
+            self._counts[label] = self._counts.get(label, 0) + 1
+            return self._counts[label]
+
+    def log(self, metadata: Mapping[str, object], *, call: Call | None) -> None:
+        """Attach metadata to a call's attempt, or to the execution."""
+        try:
+            values = msgspec.json.decode(payloads.to_json(redact(dict(metadata))))
+        except KitaruEncodingError as error:
+            msg = f"log() takes JSON-ready values, and nothing was written: {error}"
+            raise KitaruUsageError(msg) from error
+        if call is not None:
+            self.write_later(*call.started_now(), call.metadata_draft(values))
+        else:
+            self.write_later(Draft(MetadataLogged(at=time.time(), values=values)))
+
+    def note_drift(self, message: str, *, call_id: str | None, facts: Mapping[str, object]) -> None:
+        """Note that something differs from what was recorded; an error in strict mode, one warning otherwise.
+
+        Raises:
+            KitaruDivergenceError: Strict replay is on.
+        """
+        if self.facts.strict:
+            msg = (
+                f"{message} Strict replay is on (KITARU_STRICT_REPLAY), so the execution stops here; nothing recorded is "
+                "lost. Put the program back as it was, or switch strict replay off to go on with the recorded values."
+            )
+            raise KitaruDivergenceError(msg, exec_id=self.execution_id)
+        plain = msgspec.json.decode(payloads.to_json(dict(facts)))
+        self.write_later(Draft(DriftNoted(at=time.time(), message=message, call_id=call_id, facts=plain)))
+        if not self._warned:
+            self._warned = True
+            _log.warning("Execution %s: %s The recorded values are used. (Said once.)", self.execution_id, message)
+
+    def notes_of_source(self, invocation_id: str, key: str | None) -> list[Note]:
+        """In a replay, return the notes of the source's call with the same identity."""
+        for call in self._source:
+            if (call.fact.key == key) if key is not None else (call.fact.invocation_id == invocation_id):
+                return self.read_notes(call)
+        return []
+
+    def read_notes(self, call: RecordedCall) -> list[Note]:
+        """Return the notes of a recorded call."""
+        return [
+            Note(
+                fact.name,
+                payloads.load(self.journal, call.execution_id, seq, fact.value),
+                fact.attempt,
+                fact.at,
+            )
+            for seq, fact in call.notes
+        ]
+
+    def blame(self, error: BaseException, invocation_id: str) -> None:
+        """Remember which call an exception came from."""
+        self.failures[id(error)] = invocation_id
+
+    def culprits(self, error: BaseException) -> list[str]:
+        """Return the calls whose failure led to an exception, through its causes and contexts."""
+        found: list[str] = []
+        seen: set[int] = set()
+        pending: list[BaseException | None] = [error]
+        while pending:
+            here = pending.pop()
+            if here is None or id(here) in seen:
+                continue
+            seen.add(id(here))
+            invocation_id = self.failures.get(id(here))
+            if invocation_id is not None:
+                found.append(invocation_id)
+            pending += [here.__cause__, here.__context__]
+            if isinstance(here, BaseExceptionGroup):
+                pending += here.exceptions
+        return found

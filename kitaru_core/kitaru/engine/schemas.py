@@ -1,0 +1,128 @@
+"""The form an answer must have: turning what a flow wrote into a JSON schema, and checking answers against it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import msgspec
+
+from kitaru.errors import KitaruUsageError, KitaruWaitValidationError
+
+__all__ = ["answer_for", "check_answer", "json_schema", "plain"]
+
+_SIMPLE: dict[object, dict[str, Any]] = {
+    bool: {"type": "boolean"},
+    int: {"type": "integer"},
+    float: {"type": "number"},
+    str: {"type": "string"},
+}
+
+
+def json_schema(schema: object) -> dict[str, Any] | None:
+    """Return the JSON schema of what a flow asks for.
+
+    Args:
+        schema: A type or annotation that pydantic takes, a JSON schema as a dict, or `None` for a gate.
+
+    Raises:
+        KitaruUsageError: It is none of these.
+    """
+    if schema is None:
+        return None
+    if isinstance(schema, Mapping):
+        return dict(schema)
+    if isinstance(schema, type) and schema in _SIMPLE:
+        return dict(_SIMPLE[schema])
+    try:
+        return cast("dict[str, Any]", _adapter(schema).json_schema())
+    except Exception as error:
+        msg = (
+            f"wait(schema={schema!r}) cannot be turned into a JSON schema ({type(error).__name__}: {error}). Use a type "
+            "pydantic knows, a JSON schema as a dict, or None for a gate that only asks to continue."
+        )
+        raise KitaruUsageError(msg) from error
+
+
+def _adapter(schema: object) -> Any:  # noqa: ANN401 - pydantic's adapter of a type known only at run time
+    from pydantic import TypeAdapter, with_config
+
+    if getattr(schema, "__total__", None) is not None and isinstance(schema, type):
+        import typing
+
+        import typing_extensions
+
+        # Before Python 3.12 pydantic takes only the TypedDict of typing_extensions.
+        hints = typing_extensions.get_type_hints(schema, include_extras=True)
+        twin = typing_extensions.TypedDict(schema.__name__, hints, total=schema.__total__)  # type: ignore[operator]  # built at run time on purpose
+        return TypeAdapter(twin if typing.is_typeddict(schema) else schema)
+    del with_config
+    return TypeAdapter(schema)
+
+
+def plain(value: object) -> object:
+    """Return an answer as plain JSON data: instances of models, dataclasses and enums become what JSON has for them.
+
+    Raises:
+        KitaruWaitValidationError: It cannot become JSON.
+    """
+    if value is None or isinstance(value, bool | int | float | str) and type(value) in {bool, int, float, str}:
+        return value
+    try:
+        from pydantic_core import to_jsonable_python
+
+        return msgspec.json.decode(msgspec.json.encode(to_jsonable_python(value)))
+    except Exception as error:
+        msg = f"A {type(value).__qualname__} cannot be an answer, because it cannot become JSON ({error})."
+        raise KitaruWaitValidationError(msg) from error
+
+
+def check_answer(name: str, schema: Mapping[str, Any] | None, value: object) -> object:
+    """Check an answer against a wait's JSON schema, strictly: no text for a number, no 1 for true.
+
+    Args:
+        name: The wait's name, for the error.
+        schema: The JSON schema, or `None` for a gate.
+        value: The answer, as plain JSON data.
+
+    Returns:
+        The answer.
+
+    Raises:
+        KitaruWaitValidationError: It does not fit.
+    """
+    if schema is None:
+        if value is None:
+            return None
+        msg = f"The wait {name!r} is a gate: it asks to continue and takes no value but null."
+        raise KitaruWaitValidationError(msg)
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import best_match
+
+    found = best_match(Draft202012Validator(schema).iter_errors(value))
+    if found is not None:
+        where = "".join(f"[{part!r}]" for part in found.absolute_path)
+        msg = (
+            f"The answer to {name!r} does not fit: {found.message}{' at ' + where if where else ''}. The wait stays open. "
+            f"Its schema is {msgspec.json.encode(dict(schema)).decode()}."
+        )
+        raise KitaruWaitValidationError(msg)
+    return value
+
+
+def answer_for(name: str, schema: object, value: object) -> object:
+    """Turn a stored answer into what the flow asked for: a model, an enum member, a number.
+
+    Raises:
+        KitaruWaitValidationError: The stored answer does not fit the schema as the flow has it now.
+    """
+    if schema is None or isinstance(schema, Mapping):
+        check_answer(name, schema, value)
+        return value
+    if schema in (bool, int, str) and type(value) is schema:
+        return value
+    try:
+        return _adapter(schema).validate_json(msgspec.json.encode(value))
+    except ValueError as error:
+        msg = f"The answer to {name!r} does not fit what the flow asks for: {error}"
+        raise KitaruWaitValidationError(msg) from error

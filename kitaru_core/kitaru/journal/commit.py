@@ -1,0 +1,306 @@
+"""Group commit: whoever gets the lock commits everything that is queued, the others find their work done.
+
+A lone caller takes an uncontended lock and pays for its own sync, nothing else. Many callers, threads or coroutines,
+share one sync. A record is written by one statement that is also the fence: it inserts only while the lease's
+generation is the newest, so no look before the write is needed and a runner that was replaced cannot slip in.
+
+The chain of hashes is computed here, under the lock, because only here is the order of the records decided. An operator
+may have appended meanwhile from another process; then the insert meets an existing key, the head of the chain is read
+again and the rows are made anew.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections import deque
+from hashlib import sha256
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+from kitaru.crash_points import hit
+from kitaru.errors import KitaruJournalError, KitaruLeaseLostError
+from kitaru.journal.blobs import store_blob
+from kitaru.journal.faults import journal_error
+from kitaru.journal.projection import project
+from kitaru.journal.schema import SEQUENCE_BITS
+from kitaru.records.facts import CheckpointCompleted, CheckpointFailed, encode_fact
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Sequence
+
+    from kitaru.journal.api import Draft, Lease
+    from kitaru.records.facts import Fact
+
+__all__ = ["INSERT_RECORD", "Committed", "GroupCommit"]
+
+INSERT_RECORD = (
+    "INSERT INTO records (key, body, hash, payload) SELECT ?, ?, ?, ?"
+    " WHERE EXISTS (SELECT 1 FROM executions WHERE no = ? AND generation = ?)"
+)
+LAST_RECORD = "SELECT key, hash FROM records WHERE key BETWEEN ? AND ? ORDER BY key DESC LIMIT 1"
+
+Committed = tuple["Lease", int, "Fact", bytes]
+"""A record that became durable: lease, place, fact, hash."""
+
+_ATTEMPTS = 20
+
+
+class _Ticket:
+    """Drafts of one caller, and what became of them."""
+
+    __slots__ = ("drafts", "error", "future", "lease", "settled")
+
+    def __init__(self, lease: Lease, drafts: Sequence[Draft], future: asyncio.Future[None] | None = None) -> None:
+        self.lease = lease
+        self.drafts = drafts
+        self.future = future
+        self.error: Exception | None = None
+        self.settled = False
+
+
+class GroupCommit:
+    """The one writing connection of a process, and the queue in front of it.
+
+    Args:
+        connection: A connection in autocommit mode that may be used from any thread.
+        url: The journal's address, for errors.
+        on_committed: Called after each commit, in order, with the records that became durable.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        url: str,
+        on_committed: Callable[[list[Committed]], None] | None = None,
+    ) -> None:
+        self.connection = connection
+        self.mutex = threading.RLock()
+        self.commits = 0
+        self._url = url
+        self._on_committed = on_committed
+        self._queue: deque[_Ticket] = deque()
+        self._wake: SimpleQueue[bool] = SimpleQueue()
+        self._flusher: threading.Thread | None = None
+
+    def append(self, lease: Lease, drafts: Sequence[Draft]) -> None:
+        """Write drafts durably, together with whatever else is queued."""
+        ticket = _Ticket(lease, drafts)
+        self._queue.append(ticket)
+        with self.mutex:
+            if not ticket.settled:
+                self._commit_queue()
+        if ticket.error is not None:
+            raise ticket.error
+
+    def append_async(self, lease: Lease, drafts: Sequence[Draft], future: asyncio.Future[None]) -> None:
+        """Queue drafts and have a thread commit them; the future is done when they are durable."""
+        self._queue.append(_Ticket(lease, drafts, future))
+        if self._flusher is None:
+            self._start_flusher()
+        self._wake.put(True)
+
+    def append_later(self, lease: Lease, drafts: Sequence[Draft]) -> None:
+        """Queue drafts for the next commit."""
+        self._queue.append(_Ticket(lease, drafts))
+
+    def flush(self) -> None:
+        """Commit what is queued."""
+        if not self._queue:
+            return
+        with self.mutex:
+            self._commit_queue()
+
+    def queue_overdue(self, leases: Sequence[Lease], started_before: float) -> None:
+        """Queue the `checkpoint.started` records of calls that have been running for a while."""
+        for lease in leases:
+            for call_id, (began, draft) in list(lease.starting.items()):
+                if began <= started_before and lease.starting.pop(call_id, None) is not None:
+                    self._queue.append(_Ticket(lease, (draft,)))
+
+    def close(self) -> None:
+        """Commit what is queued and stop the thread that serves coroutines."""
+        if self._flusher is not None:
+            self._wake.put(False)
+            self._flusher.join()
+            self._flusher = None
+        self.flush()
+
+    def _start_flusher(self) -> None:
+        with self.mutex:
+            if self._flusher is None:
+                self._flusher = threading.Thread(target=self._serve_coroutines, name="kitaru-commit", daemon=True)
+                self._flusher.start()
+
+    def _serve_coroutines(self) -> None:
+        while self._wake.get():
+            if self._queue:
+                with self.mutex:
+                    self._commit_queue()
+
+    def _commit_queue(self) -> None:
+        """Commit all queued tickets in one transaction; if that fails, each alone, so none suffers for another."""
+        tickets: list[_Ticket] = []
+        while self._queue:
+            tickets.append(self._queue.popleft())
+        if not tickets:
+            return
+        try:
+            committed = self._write(tickets)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the callers, not to this thread
+            if len(tickets) == 1:
+                tickets[0].error = error
+                committed = []
+            else:
+                committed = self._write_each(tickets)
+        _settle(tickets)
+        if committed and self._on_committed is not None:
+            self._on_committed(committed)
+
+    def _write_each(self, tickets: Sequence[_Ticket]) -> list[Committed]:
+        committed: list[Committed] = []
+        for ticket in tickets:
+            try:
+                committed += self._write([ticket])
+            except Exception as error:  # noqa: BLE001 - as in _commit_queue
+                ticket.error = error
+        return committed
+
+    def _write(self, tickets: Sequence[_Ticket]) -> list[Committed]:
+        for _ in range(_ATTEMPTS):
+            try:
+                return self._write_once(tickets)
+            except sqlite3.IntegrityError:
+                self._reread_heads(tickets)
+            except sqlite3.Error as error:
+                raise journal_error(error, self._url) from error
+        msg = f"The journal {self._url} could not be written: other writers kept appending to the same executions."
+        raise KitaruJournalError(msg, url=self._url, reason="locked")
+
+    def _write_once(self, tickets: Sequence[_Ticket]) -> list[Committed]:
+        heads: dict[Lease, tuple[int, bytes]] = {}
+        rows = [(ticket, _rows(ticket, heads)) for ticket in tickets]
+        connection = self.connection
+        hit("journal.before_commit")
+        alone = len(rows) == 1 and len(rows[0][1]) == 1 and _is_plain(rows[0][1][0][0])
+        if not alone:
+            connection.execute("BEGIN IMMEDIATE")
+        try:
+            committed: list[Committed] = []
+            for ticket, drafts in rows:
+                self._insert(ticket, drafts, committed)
+            if not alone:
+                hit("journal.in_transaction")
+                connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        hit("journal.after_commit")
+        self.commits += 1
+        for lease, (next_seq, head) in heads.items():
+            if not lease.lost:
+                lease.next_seq, lease.head = next_seq, head
+        return committed
+
+    def _insert(
+        self,
+        ticket: _Ticket,
+        drafts: Sequence[tuple[Draft, tuple[object, ...]]],
+        committed: list[Committed],
+    ) -> None:
+        lease, execute = ticket.lease, self.connection.execute
+        ticket.error = None
+        for draft, row in drafts:
+            if lease.lost or execute(INSERT_RECORD, row).rowcount != 1:
+                lease.lost = True
+                ticket.error = _lost(lease)
+                return
+            for digest, data in draft.blobs:
+                store_blob(self.connection, lease.no, digest, data)
+            for sql, values in project(lease.no, draft.fact):
+                execute(sql, values)
+            committed.append((lease, int(row[0]) & ((1 << SEQUENCE_BITS) - 1), draft.fact, row[2]))  # type: ignore[call-overload, arg-type]  # a row is (key, body, hash, ...)
+
+    def _reread_heads(self, tickets: Sequence[_Ticket]) -> None:
+        for lease in {ticket.lease for ticket in tickets}:
+            first = lease.no << SEQUENCE_BITS
+            found = self.connection.execute(LAST_RECORD, (first, first + (1 << SEQUENCE_BITS) - 1)).fetchone()
+            if found is None:
+                lease.lost = True
+            else:
+                lease.next_seq, lease.head = found[0] - first + 1, found[1]
+
+
+def _is_plain(draft: Draft) -> bool:
+    return not draft.blobs and type(draft.fact) in _UNPROJECTED
+
+
+_UNPROJECTED = frozenset({CheckpointCompleted, CheckpointFailed})
+
+
+def _rows(ticket: _Ticket, heads: dict[Lease, tuple[int, bytes]]) -> list[tuple[Draft, tuple[object, ...]]]:
+    """Give a ticket's drafts their places and hashes; started calls of the same execution ride along."""
+    lease = ticket.lease
+    seq, head = heads.get(lease) or (lease.next_seq, lease.head)
+    if seq + len(ticket.drafts) >= 1 << SEQUENCE_BITS:
+        msg = f"Execution {lease.execution_id} has {seq} records, the most one execution can hold. Split the flow in two."
+        raise KitaruJournalError(msg, reason="full")
+    rows = []
+    for draft in _with_started(lease, ticket):
+        body = encode_fact(draft.fact)
+        head = sha256(head + body).digest()
+        rows.append((draft, ((lease.no << SEQUENCE_BITS) | seq, body, head, draft.payload, lease.no, lease.generation)))
+        seq += 1
+    heads[lease] = (seq, head)
+    return rows
+
+
+def _with_started(lease: Lease, ticket: _Ticket) -> Sequence[Draft]:
+    starting = lease.starting
+    if not starting:
+        return ticket.drafts
+    finishes = False
+    for draft in ticket.drafts:
+        if isinstance(draft.fact, CheckpointCompleted | CheckpointFailed):
+            starting.pop(draft.fact.call_id, None)
+            finishes = True
+    if not finishes or not starting:
+        return ticket.drafts
+    others = [starting.pop(call_id) for call_id in list(starting)]
+    ticket.drafts = [*(draft for _, draft in others), *ticket.drafts]
+    return ticket.drafts
+
+
+def _lost(lease: Lease) -> KitaruLeaseLostError:
+    msg = (
+        f"A record of execution {lease.execution_id} was refused: another runner took the execution over (this one "
+        f"held generation {lease.generation}). This runner stops; the other one goes on."
+    )
+    return KitaruLeaseLostError(msg, exec_id=lease.execution_id, generation=lease.generation)
+
+
+def _settle(tickets: Sequence[_Ticket]) -> None:
+    waiting: dict[asyncio.AbstractEventLoop, list[_Ticket]] = {}
+    for ticket in tickets:
+        ticket.settled = True
+        if ticket.future is not None:
+            waiting.setdefault(ticket.future.get_loop(), []).append(ticket)
+    for loop, served in waiting.items():
+        try:
+            loop.call_soon_threadsafe(_resolve, served)
+        except RuntimeError:
+            # The loop was closed while its record was on the way; the record is durable, and nobody waits for it.
+            continue
+
+
+def _resolve(tickets: Sequence[_Ticket]) -> None:
+    for ticket in tickets:
+        future = ticket.future
+        if future is None or future.done():
+            continue
+        if ticket.error is None:
+            future.set_result(None)
+        else:
+            future.set_exception(ticket.error)

@@ -1,0 +1,131 @@
+"""Opening a journal file: making it private, telling ours from foreign, damaged and newer ones, and migrating it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from typing import TYPE_CHECKING
+
+from kitaru.errors import KitaruJournalError
+from kitaru.journal.faults import journal_error
+from kitaru.journal.schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["connect", "open_database"]
+
+_BUSY_SECONDS = 60.0
+_HEADER = 100
+
+
+def connect(path: str) -> sqlite3.Connection:
+    """Open a connection in autocommit mode that any thread may use, one at a time."""
+    return sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+
+
+def open_database(path: Path, url: str) -> sqlite3.Connection:
+    """Open a journal file for writing, making or migrating it where needed.
+
+    Args:
+        path: The file.
+        url: The journal's address, for errors.
+
+    Returns:
+        The writing connection, in write-ahead mode.
+
+    Raises:
+        KitaruJournalError: The file is foreign, damaged, truncated, read-only or from a newer version. It is left as it
+            was.
+    """
+    try:
+        _make_private(path)
+        _refuse_foreign(path, url)
+    except OSError as error:
+        msg = (
+            f"The journal {url} cannot be opened: {error.strerror or error}. Make its folder exist and be writable, or "
+            "name another store in KITARU_STORE."
+        )
+        raise KitaruJournalError(msg, url=url, reason="io") from error
+    connection = connect(str(path))
+    try:
+        prepare(connection, url)
+    except sqlite3.Error as error:
+        connection.close()
+        raise journal_error(error, url) from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def prepare(connection: sqlite3.Connection, url: str) -> None:
+    """Check the version of an open database and bring it up to date."""
+    version = _version(connection, url)
+    if version == SCHEMA_VERSION:
+        return
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("BEGIN EXCLUSIVE")
+    try:
+        version = _version(connection, url)
+        for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
+            for statement in script.split(";\n"):
+                if statement.strip():
+                    connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {number}")
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _version(connection: sqlite3.Connection, url: str) -> int:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if tables and application != APPLICATION_ID:
+        raise _foreign(url, "a database of another program")
+    if version > SCHEMA_VERSION:
+        msg = (
+            f"The journal {url} was written by a newer kitaru (schema {version}; this one knows up to {SCHEMA_VERSION}). "
+            "Upgrade kitaru here, or name another store in KITARU_STORE. The file was not changed."
+        )
+        raise KitaruJournalError(msg, url=url, reason="newer")
+    return int(version)
+
+
+def _make_private(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        if not path.is_file():
+            raise
+
+
+def _refuse_foreign(path: Path, url: str) -> None:
+    with path.open("rb") as file:
+        header = file.read(_HEADER)
+    if not header:
+        return
+    if not header.startswith(b"SQLite format 3\0"):
+        raise _foreign(url, "no SQLite database")
+    page_size = int.from_bytes(header[16:18], "big") if len(header) == _HEADER else 0
+    pages = int.from_bytes(header[28:32], "big")
+    log = path.with_name(path.name + "-wal")
+    if not page_size or (path.stat().st_size < pages * max(page_size, 512) and not log.exists()):
+        msg = (
+            f"The journal {url} is damaged: the file is shorter than it says. kitaru does not touch it any further. Put a "
+            "backup in its place, or move the file away to begin a new one."
+        )
+        raise KitaruJournalError(msg, url=url, reason="corrupt")
+
+
+def _foreign(url: str, what: str) -> KitaruJournalError:
+    msg = (
+        f"{url} is no kitaru journal but {what}; it was not changed. Name another file in KITARU_STORE, or move this one "
+        "away."
+    )
+    return KitaruJournalError(msg, url=url, reason="foreign")

@@ -1,0 +1,114 @@
+"""The journals this process has open, one per address."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kitaru.errors import KitaruUsageError
+from kitaru.journal.sqlite import SqliteJournal
+
+if TYPE_CHECKING:
+    from kitaru.journal.api import Durability, Journal
+    from kitaru.journal.commit import Committed
+
+__all__ = ["close_all", "open_journal", "register_scheme"]
+
+Opener = Callable[[str, "Durability", "Callable[[list[Committed]], None] | None"], "Journal"]
+
+_lock = threading.Lock()
+_open: dict[str, Journal] = {}
+_inherited: list[Journal] = []
+_schemes: dict[str, Opener] = {}
+
+
+def register_scheme(scheme: str, opener: Opener) -> None:
+    """Offer a journal driver for an address scheme, such as `postgresql`."""
+    _schemes[scheme] = opener
+
+
+def open_journal(
+    address: str,
+    *,
+    durability: Durability = "power",
+    on_committed: Callable[[list[Committed]], None] | None = None,
+) -> Journal:
+    """Return the open journal of an address, opening it if need be.
+
+    Args:
+        address: `sqlite:///path`, a plain path, `memory:` (one per process, gone with it) or `memory:name`.
+        durability: What an append survives; taken from the first opening.
+        on_committed: Observer of durable records; taken from the first opening.
+
+    Returns:
+        The journal.
+
+    Raises:
+        KitaruUsageError: No driver knows the scheme.
+        KitaruJournalError: The journal cannot be opened.
+    """
+    key = _normalise(address)
+    with _lock:
+        journal = _open.get(key)
+        if journal is None:
+            journal = _open[key] = _opener(key)(key, durability, on_committed)
+    return journal
+
+
+def close_all() -> None:
+    """Close every open journal; done by itself when the interpreter exits."""
+    with _lock:
+        journals = list(_open.values())
+        _open.clear()
+    for journal in journals:
+        journal.close()
+
+
+def _normalise(address: str) -> str:
+    if address.startswith("memory:"):
+        return address
+    if "://" not in address:
+        return f"sqlite:///{Path(address).expanduser().absolute()}"
+    if address.startswith("sqlite:///"):
+        return f"sqlite:///{Path(address.removeprefix('sqlite:///')).expanduser().absolute()}"
+    return address
+
+
+def _opener(address: str) -> Opener:
+    scheme = address.partition(":")[0]
+    found = _schemes.get(scheme)
+    if found is None:
+        known = ", ".join(sorted(_schemes))
+        msg = f"No installed journal driver knows {scheme!r} addresses; there are: {known}. Install the plugin or correct KITARU_STORE."
+        raise KitaruUsageError(msg)
+    return found
+
+
+def _open_sqlite(
+    address: str, durability: Durability, on_committed: Callable[[list[Committed]], None] | None
+) -> Journal:
+    return SqliteJournal(Path(address.removeprefix("sqlite:///")), durability=durability, on_committed=on_committed)
+
+
+def _open_memory(
+    _address: str, durability: Durability, on_committed: Callable[[list[Committed]], None] | None
+) -> Journal:
+    return SqliteJournal(None, durability=durability, on_committed=on_committed)
+
+
+def _forget_inherited() -> None:
+    # A forked child must not use, and not close, connections its parent opened.
+    global _lock
+    _lock = threading.Lock()
+    _inherited.extend(_open.values())
+    _open.clear()
+
+
+register_scheme("sqlite", _open_sqlite)
+register_scheme("memory", _open_memory)
+atexit.register(close_all)
+os.register_at_fork(after_in_child=_forget_inherited)

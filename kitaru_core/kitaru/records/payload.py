@@ -1,0 +1,40 @@
+"""Where the bytes of a stored value are, and how to read them."""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = ["HistoryRef", "PayloadRef"]
+
+
+class PayloadRef(msgspec.Struct, frozen=True, kw_only=True):
+    """Names stored bytes by their content.
+
+    The bytes stand in the row of the record, in the journal's blob table or in the artifact store, in this order of
+    looking; the reference is the same in each case, so bytes may move without the record changing.
+
+    Attributes:
+        codec: Name and version of the codec that reads them, such as `json/1`.
+        hash: SHA-256 of the bytes, in hexadecimal.
+        size: Their number.
+    """
+
+    codec: str
+    hash: str
+    size: int
+
+
+class HistoryRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One node of a conversation: the conversation before it, and what was added.
+
+    Attributes:
+        node: Digest of the whole conversation up to here, in hexadecimal.
+        parent: Node of the conversation it extends, or `None` for a first one.
+        added: SHA-256 digests of the messages added, 64 hexadecimal digits each, in order and without a separator.
+        length: Number of messages up to here.
+    """
+
+    node: str
+    added: str
+    length: int
+    parent: str | None = None
