@@ -224,6 +224,19 @@ def memory(session: Session) -> Iterator[Section]:
     yield section
 
 
+def hooks(session: Session) -> Iterator[Section]:
+    """What a plugin that does nothing costs at each boundary."""
+    section = Section("Hooks", "A plugin with an admission, a scope and a record hook that do nothing, against none.")
+    extra = []
+    with closing(session.start("kitaru", KITARU_DURABILITY="process")) as peer:
+        for turn in range(session.rounds + 1):
+            plain, watched = (peer.ask(work, count=1000, size=100) for work in ("steps", "watched_steps"))
+            if turn:
+                extra.append(((watched["cpu"] or 0) - (plain["cpu"] or 0)) * 1e6)
+    section.verdicts.append(Verdict("three hooks, CPU per boundary", statistics.median(extra), 20, "us"))
+    yield section
+
+
 def histories(session: Session) -> Iterator[Section]:
     """Two growing conversations handed to model calls."""
     section = Section("Histories", "Each message stored once, however often the conversation is handed over.")
@@ -309,6 +322,7 @@ SCENARIOS: dict[str, Callable[[Session], Iterator[Section]]] = {
     "concurrent": concurrent,
     "fan-out": fan_out,
     "memory": memory,
+    "hooks": hooks,
     "histories": histories,
     "resume": resume,
     "listing": listing,

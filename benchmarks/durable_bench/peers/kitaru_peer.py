@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
 
 from durable_bench.meter import Meter, resident_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from kitaru.records.boundary import Boundary
+    from kitaru.records.record import Record
+
 import kitaru
+from kitaru.hooks import get_manager, hookimpl
 from kitaru.seam import Unit, run_unit
 
 Costs = dict[str, float | None]
@@ -100,6 +105,23 @@ def _message(size: int, number: int) -> dict[str, str]:
     return {"role": "user" if number % 2 else "assistant", "content": os.urandom(size // 2).hex()}
 
 
+class Watcher:
+    """A plugin that listens at every boundary and does nothing."""
+
+    @hookimpl
+    def kitaru_checkpoint_admit(self, boundary: Boundary) -> None:
+        """Let the boundary run."""
+
+    @hookimpl
+    def kitaru_checkpoint_scope(self, boundary: Boundary) -> AbstractContextManager[None]:
+        """Surround the body with nothing."""
+        return nullcontext()
+
+    @hookimpl
+    def kitaru_record_committed(self, record: Record) -> None:
+        """Look away."""
+
+
 class Peer:
     """One process, one store."""
 
@@ -110,11 +132,11 @@ class Peer:
         os.environ["KITARU_CONFIG_PATH"] = str(folder)
         self._folder = folder
 
-    def _measured(self, flow: kitaru.flow, count: int, **inputs: int) -> Costs:
+    def _measured(self, flow: Any, pieces: int, **inputs: int) -> Costs:  # noqa: ANN401 - flows of several signatures
         global _meter  # noqa: PLW0603 - the flow bodies run on another thread and find their meter here
         _meter = Meter()
         flow.run(**inputs).wait()
-        return _meter.result(count)
+        return _meter.result(pieces)
 
     def steps(self, count: int, size: int) -> Costs:
         """Run one flow of `count` checkpoints whose outputs have `size` characters."""
@@ -123,6 +145,15 @@ class Peer:
     def bytes_steps(self, count: int, size: int) -> Costs:
         """Run one flow of `count` checkpoints whose outputs have `size` bytes."""
         return self._measured(bytes_sequence, count, count=count, size=size)
+
+    def watched_steps(self, count: int, size: int) -> Costs:
+        """Run `steps` with a plugin at every boundary."""
+        manager = get_manager()
+        manager.register(Watcher(), name="bench-watcher")
+        try:
+            return self.steps(count, size)
+        finally:
+            manager.unregister("bench-watcher")
 
     def flows(self, count: int) -> Costs:
         """Run `count` flows of one checkpoint, from `run()` to the result."""
