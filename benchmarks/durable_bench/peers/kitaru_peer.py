@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from kitaru.records.boundary import Boundary
     from kitaru.records.record import Record
 
-import kitaru
 from kitaru.hooks import get_manager, hookimpl
+
+import kitaru
 from kitaru.seam import Unit, run_unit
 
 Costs = dict[str, float | None]
@@ -113,7 +114,7 @@ class Watcher:
         """Let the boundary run."""
 
     @hookimpl
-    def kitaru_checkpoint_scope(self, boundary: Boundary) -> AbstractContextManager[None]:
+    def kitaru_checkpoint_scope(self, boundary: Boundary) -> AbstractContextManager[None]:  # noqa: ARG002 - the hook's
         """Surround the body with nothing."""
         return nullcontext()
 
