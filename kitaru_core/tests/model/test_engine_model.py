@@ -11,13 +11,14 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import tempfile
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -31,9 +32,6 @@ class _Home:
     """Folder of the present example; a fork inherits it."""
 
     path = Path()
-
-
-_COMMITTED = {"boundary.before_body": False, "boundary.after_body": False, "boundary.after_commit": True}
 
 
 def _ran(op: int) -> dict[str, int]:
@@ -54,7 +52,7 @@ def step(op: int) -> dict[str, int]:
 @kitaru.checkpoint(retries=2)
 def flaky(op: int, failures: int) -> dict[str, int]:
     value = _ran(op)
-    if current_call().attempt <= failures:
+    if value["run"] <= failures:
         raise ConnectionError(op)
     return value
 
@@ -82,8 +80,8 @@ def modelled(program: list[list[Any]]) -> list[Any]:
     return [_carry_out(op, kind, failures) for op, (kind, failures) in enumerate(program)]
 
 
-def _in_a_process(action: Any, *arguments: Any, crash: tuple[str, int] | None = None) -> Any:
-    """Run an action in a fork of this process; `None` when the crash killed it."""
+def _in_a_process(action: Any, *arguments: Any, crash: tuple[str, int] | None = None) -> tuple[Any, bool]:
+    """Run an action in a fork of this process; return its answer and whether the crash killed it."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -92,17 +90,16 @@ def _in_a_process(action: Any, *arguments: Any, crash: tuple[str, int] | None = 
             os.close(reading)
             if crash is not None:
                 crash_points.arm(*crash)
-            answer = action(*arguments)
-            os.write(writing, json.dumps(answer).encode())
+            os.write(writing, json.dumps(action(*arguments)).encode())
             code = 0
         finally:
             os._exit(code)
     os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
         answer = pipe.read()
-    _, status = os.waitpid(pid, 0)
-    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, f"{action.__name__} failed in its process"
-    return json.loads(answer) if answer else None
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    assert code in {0, -signal.SIGKILL}, f"{action.__name__} failed in its process"
+    return json.loads(answer) if answer else None, code != 0
 
 
 def _start(program: list[list[Any]]) -> str:
@@ -129,6 +126,10 @@ def _replay(source: str, anchor: str, overrides: dict[str, Any]) -> str:
 def _view() -> dict[str, dict[str, Any]]:
     executions = kitaru.KitaruClient().executions
     return {listed.exec_id: _seen(executions.get(listed.exec_id)) for listed in executions.list()}
+
+
+def _view_now() -> dict[str, dict[str, Any]]:
+    return _in_a_process(_view)[0]
 
 
 def _seen(execution: Any) -> dict[str, Any]:
@@ -163,7 +164,7 @@ class Expected:
             elif op in self.reusable:
                 completed[op] = self.reusable[op]
             elif op not in self.done:
-                times = failures + 1 if kind == "flaky" else 1
+                times = max(failures - count[op], 0) + 1 if kind == "flaky" else 1
                 bodies += [op] * times
                 if kind == "broken" and not repaired:
                     return bodies, completed, "failed"
@@ -182,6 +183,15 @@ _programs = st.lists(
 )
 _crashes = st.none() | st.tuples(st.sampled_from(crash_points.POINTS), st.integers(1, 4))
 _any = st.integers(0, 1_000_000)
+
+
+_DURABLE = {"boundary.before_body": True, "boundary.after_body": False, "boundary.after_commit": True}
+"""Whether a body that ran to its end was recorded, when the process died at this point."""
+
+
+def _run_through(bodies: list[int], completed: dict[int, Any], ran: list[int]) -> list[int]:
+    """Return the operations whose last body ran, in order."""
+    return [op for op in dict.fromkeys(ran) if op in completed and ran.count(op) == bodies.count(op)]
 
 
 class EngineMachine(RuleBasedStateMachine):
@@ -220,37 +230,46 @@ class EngineMachine(RuleBasedStateMachine):
 
     @rule(program=_programs, crash=_crashes)
     def start(self, program: list[list[Any]], crash: tuple[str, int] | None) -> None:
-        started = _in_a_process(_start, program, crash=crash)
-        self._adopt(started, Expected(program), crash)
+        started, killed = _in_a_process(_start, program, crash=crash)
+        self._adopt(started, Expected(program), crash if killed else None)
 
     @precondition(lambda self: self._those("failed"))
-    @rule(number=_any, crash=_crashes, repair=st.booleans(), rivals=st.booleans())
-    def retry(self, number: int, crash: tuple[str, int] | None, repair: bool, rivals: bool) -> None:  # noqa: FBT001
+    @rule(number=_any, crash=_crashes, repair=st.booleans())
+    def retry(self, number: int, crash: tuple[str, int] | None, repair: bool) -> None:  # noqa: FBT001
         execution, expected = self._one(number, "failed")
         if repair:
             (_Home.path / "repaired").touch()
-        if rivals:
-            crash = None
-            _in_a_process(_two_at_once, execution)
-        else:
-            _in_a_process(_proceed, execution, crash=crash)
-        self._advance(execution, expected, crash)
+        _, killed = _in_a_process(_proceed, execution, crash=crash)
+        self._advance(execution, expected, crash if killed else None)
+
+    @precondition(lambda self: self._those("failed"))
+    @rule(number=_any)
+    def retry_by_rivals(self, number: int) -> None:
+        execution, expected = self._one(number, "failed")
+        (_Home.path / "repaired").touch()
+        _in_a_process(_two_at_once, execution)
+        self._advance(execution, expected, None)
 
     @precondition(lambda self: self._those("waiting"))
     @rule(number=_any, crash=_crashes)
-    def answer_and_resume(self, number: int, crash: tuple[str, int] | None) -> None:
+    def answer(self, number: int, crash: tuple[str, int] | None) -> None:
         execution, expected = self._one(number, "waiting")
         waiting = self._pending(expected)
-        if waiting is not None:
-            self.given += 1
-            _in_a_process(_answer, execution, f"op{waiting}", self.given, crash=crash)
-            if _in_a_process(_view)[execution]["pending"] is not None:
-                assert crash is not None, "an acknowledged answer was lost"
-                return
+        if waiting is None:
+            return
+        self.given += 1
+        _, killed = _in_a_process(_answer, execution, f"op{waiting}", self.given, crash=crash)
+        if _view_now()[execution]["pending"] is None:
             expected.answers[waiting] = self.given
-            crash = None
-        _in_a_process(_proceed, execution, crash=crash)
-        self._advance(execution, expected, crash)
+        else:
+            assert killed, "an acknowledged answer was lost"
+
+    @precondition(lambda self: self._those("waiting"))
+    @rule(number=_any, crash=_crashes)
+    def resume(self, number: int, crash: tuple[str, int] | None) -> None:
+        execution, expected = self._one(number, "waiting")
+        _, killed = _in_a_process(_proceed, execution, crash=crash)
+        self._advance(execution, expected, crash if killed else None)
 
     @precondition(lambda self: any(expected.done for expected in self.known.values()))
     @rule(number=_any, anchor=_any, override=st.none() | _any, crash=_crashes)
@@ -266,12 +285,13 @@ class EngineMachine(RuleBasedStateMachine):
         if over is not None:
             expected.reusable[over] = {"op": over, "run": -1}
             overrides[f"checkpoint.op{over}"] = expected.reusable[over]
-        started = _in_a_process(_replay, sources[number % len(sources)], f"op{from_}", overrides, crash=crash)
-        self._adopt(started, expected, crash)
+        name = sources[number % len(sources)]
+        started, killed = _in_a_process(_replay, name, f"op{from_}", overrides, crash=crash)
+        self._adopt(started, expected, crash if killed else None)
 
     def _adopt(self, started: str | None, expected: Expected, crash: tuple[str, int] | None) -> None:
         """Take a new execution into the model, also one whose process died before it could name it."""
-        fresh = [execution for execution in _in_a_process(_view) if execution not in self.known]
+        fresh = [execution for execution in _view_now() if execution not in self.known]
         assert len(fresh) <= 1
         assert started is None or fresh == [started]
         assert fresh or crash is not None
@@ -281,29 +301,33 @@ class EngineMachine(RuleBasedStateMachine):
 
     def _advance(self, execution: str, expected: Expected, crash: tuple[str, int] | None) -> None:
         """Compare what happened with what the model allows, and bring the model to the same state."""
-        repaired = (_Home.path / "repaired").exists()
-        bodies, completed, status = expected.ahead(repaired=repaired)
-        log = _Home.path / execution
-        ran = [int(op) for op in log.read_text().split()][len(expected.runs) :] if log.exists() else []
-        seen = _in_a_process(_view)[execution]
+        bodies, completed, status = expected.ahead(repaired=(_Home.path / "repaired").exists())
+        ran = self._ran_since(execution, expected)
+        seen = _view_now()[execution]
         done = {int(name.removeprefix("op")) for name in seen["done"]}
         assert ran == bodies[: len(ran)], "bodies ran that should not have, or in another order"
-        assert done >= set(expected.done), "a completed boundary was lost"
-        assert done <= set(expected.done) | set(completed)
-        if crash is None or seen["status"] == status:
-            assert seen["status"] == status
-            assert status != "completed" or ran == bodies
-        if crash is not None and ran and crash[0] in _COMMITTED and len(ran) < len(bodies):
-            assert (ran[-1] in done) in {_COMMITTED[crash[0]], ran[-1] != bodies[len(ran) - 1]} or ran[-1] in ran[:-1]
+        through = _run_through(bodies, completed, ran)
+        assert done >= set(expected.done) | set(through[:-1]), "a completed boundary was lost"
+        assert done <= set(expected.done) | set(through) | set(expected.reusable)
+        if crash is None:
+            assert (seen["status"], ran) == (status, bodies)
+            assert done >= set(completed)
+        elif crash[0] in _DURABLE and through and ran[-1] == through[-1]:
+            assert (through[-1] in done) is _DURABLE[crash[0]]
         expected.runs += ran
-        expected.done |= {op: completed[op] for op in done - set(expected.done)}
+        expected.done |= {op: (expected.reusable | completed)[op] for op in done - set(expected.done)}
         expected.status = seen["status"]
+
+    @staticmethod
+    def _ran_since(execution: str, expected: Expected) -> list[int]:
+        log = _Home.path / execution
+        return [int(op) for op in log.read_text().split()][len(expected.runs) :] if log.exists() else []
 
     @invariant()
     def results_are_those_of_the_model(self) -> None:
         if not self._those("completed"):
             return
-        view = _in_a_process(_view)
+        view = _view_now()
         for execution in self._those("completed"):
             assert view[execution]["result"] == self.known[execution].result()
 
@@ -320,10 +344,13 @@ def _two_at_once(execution: str) -> None:
     assert [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids] == [0, 0]
 
 
+_PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
 EngineMachine.TestCase.settings = settings(
     max_examples=int(os.environ.get("KITARU_MODEL_EXAMPLES", "20")),
     stateful_step_count=10,
     deadline=None,
+    print_blob=True,
+    phases=[*_PHASES, *([Phase.shrink] if os.environ.get("KITARU_MODEL_SHRINK") else [])],
     suppress_health_check=list(HealthCheck),
 )
 TestEngineModel = EngineMachine.TestCase
