@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 from itertools import pairwise
 from threading import Lock
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import quote, quote_plus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["REDACTED", "Redactor", "is_secret_name"]
+__all__ = ["REDACTED", "Redactor", "is_secret_name", "redact", "shared_redactor"]
 
 REDACTED: Final = "[redacted]"
 
 _MIN_LENGTH: Final = 4
 _MAX_DEPTH: Final = 200
+_CONTAINERS: Final = frozenset({list, tuple, set, frozenset})
 _WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _SECRET_WORDS: Final = {
     *("apikey", "auth", "authorization", "bearer", "cookie", "credential", "credentials", "jwt", "passphrase"),
@@ -142,7 +144,6 @@ class Redactor:
         return self._tree(value, secret=False, depth=_MAX_DEPTH)
 
     def _tree(self, value: object, *, secret: bool, depth: int) -> object:
-        kind = type(value)
         if isinstance(value, str):
             return REDACTED if secret else self.text(value)
         if isinstance(value, bytes | bytearray) and secret:
@@ -154,9 +155,9 @@ class Redactor:
                 key: self._tree(item, secret=secret or (isinstance(key, str) and is_secret_name(key)), depth=depth - 1)
                 for key, item in value.items()
             }
-        if kind in {list, tuple, set, frozenset}:
-            items = (self._tree(item, secret=secret, depth=depth - 1) for item in value)
-            return kind(items)
+        if type(value) in _CONTAINERS:
+            items = (self._tree(item, secret=secret, depth=depth - 1) for item in cast("Iterable[object]", value))
+            return type(value)(items)  # type: ignore[call-arg] # each of these takes an iterable
         return value
 
 
@@ -173,7 +174,29 @@ def _forms(secret: str) -> Iterable[str]:
 
 def _redact_assignment(match: re.Match[str]) -> str:
     name, middle, value = match.groups()
-    if not is_secret_name(name) or REDACTED in value or value == "[redacted":
+    if not is_secret_name(name) or value.startswith("[redacted") or value.lower() in {"bearer", "basic"}:
         return match.group()
     quoted = value[0] if value[0] in "\"'" else ""
     return f"{name}{middle}{quoted}{REDACTED}{quoted}"
+
+
+_shared = Redactor()
+_environment_known = False
+
+
+def shared_redactor() -> Redactor:
+    """Return the redactor of this process; it knows the secrets of the environment and every secret that was read."""
+    global _environment_known  # noqa: PLW0603 - the environment is looked at once, on first use
+    if not _environment_known:
+        _environment_known = True
+        _shared.add_environment(os.environ)
+    return _shared
+
+
+def redact(value: object) -> object:
+    """Return a copy of plain data, or a text, without the secrets this process knows.
+
+    Args:
+        value: A text, or plain data as `Redactor.tree` takes it.
+    """
+    return shared_redactor().tree(value)

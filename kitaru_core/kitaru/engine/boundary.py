@@ -258,7 +258,7 @@ class Entry:
         fact = recorded.fact
         if fact.history is not None:
             run.histories[fact.history.node] = 1
-        own = recorded.execution_id == run.execution_id
+        own = not recorded.adopt
         drifted = fact.digest is not None and self.digest is not None and fact.digest != self.digest
         if drifted and recorded.completed:
             run.note_drift(
@@ -332,7 +332,8 @@ class Attempts:
 
     def __init__(self, entry: Entry) -> None:
         run, unit, recorded = entry.run, entry.unit, entry.recorded
-        entry.call_id = recorded.fact.call_id if recorded and recorded.execution_id == run.execution_id else run.new_id(0)
+        known = recorded if recorded is not None and not recorded.adopt else None
+        entry.call_id = run.new_id(0) if known is None else known.fact.call_id
         self.entry = entry
         self.call = Call(
             run,
@@ -343,9 +344,9 @@ class Attempts:
             digest=entry.digest,
         )
         self.call.attempt = 0
-        if recorded is not None and recorded.execution_id == run.execution_id:
-            self.call.attempt = recorded.attempts
-            self.call.remember(run.read_notes(recorded))
+        if known is not None:
+            self.call.attempt = known.attempts
+            self.call.remember(run.read_notes(known))
         self.is_settled = False
         self._policy = as_policy(unit.retries)
         self._retries = 0
@@ -474,6 +475,7 @@ class Attempts:
         """Return the outcome of the attempt that completed."""
         call, run = self.call, self.entry.run
         run.last_call_id = call.call_id
+        run.totals.artifacts += 1
         if self._history is not None:
             # Only what is durable may be built on.
             run.histories[self._history.node] = 1

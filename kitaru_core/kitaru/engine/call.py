@@ -231,6 +231,7 @@ class Call:
             version=version,
         )
         self.run.write_later(*self.started_now(), Draft(fact, stored.inline, stored.blobs))
+        self.run.totals.artifacts += 1
         hit("artifact.written")
         return fact.artifact_id
 
@@ -282,6 +283,7 @@ class Call:
             **record,
         }
         fact = UsageRecorded(at=time.time(), call_id=self.call_id, attempt=self.attempt, usage=usage)
+        self.run.totals.usage.append(fact)
         self.run.write_later(*self.started_now(), Draft(fact))
 
     def started_now(self) -> tuple[Draft, ...]:

@@ -21,11 +21,12 @@ from kitaru.records.facts import (
     ExecutionFinished,
     NoteWritten,
     OutcomeReconciled,
+    RunnerStarted,
     WaitOpened,
 )
 from kitaru.records.record import Record
 
-__all__ = ["Ledger", "RecordedCall"]
+__all__ = ["Ledger", "RecordedCall", "fold"]
 
 CallFact = CheckpointStarted | CheckpointCompleted | CheckpointFailed | CheckpointReused
 
@@ -44,7 +45,7 @@ class RecordedCall:
         handled: For a failed call: whether the flow went on after it, so that its failure is an outcome.
         reconciled: What somebody said became of it, if its outcome was unknown.
         notes: Its notes, with their places.
-        override: Whether the fact is to be recorded as an override's.
+        adopt: Whether it stands in another execution's journal, or in a plan, and is to be recorded in this one.
     """
 
     fact: CallFact
@@ -54,6 +55,7 @@ class RecordedCall:
     handled: bool = False
     reconciled: str | None = None
     notes: list[tuple[int, NoteWritten]] = field(default_factory=list)
+    adopt: bool = False
 
     @property
     def completed(self) -> bool:
@@ -210,8 +212,8 @@ def fold(records: Iterable[Record]) -> tuple[dict[str, RecordedCall], list[WaitO
             waits.append(fact)
         elif isinstance(fact, OutcomeReconciled) and fact.call_id in calls:
             calls[fact.call_id].reconciled = fact.outcome
-        elif isinstance(fact, ExecutionFinished):
-            _settle_end(calls, failed, fact)
+        elif isinstance(fact, ExecutionFinished) or (isinstance(fact, RunnerStarted) and fact.reason == "flow-retry"):
+            _settle_end(calls, failed, set(fact.culprits))
     return calls, waits
 
 
@@ -234,8 +236,7 @@ def _settle_failures(calls: dict[str, RecordedCall], failed: set[str], fact: Cal
         failed.discard(fact.call_id)
 
 
-def _settle_end(calls: dict[str, RecordedCall], failed: set[str], fact: ExecutionFinished) -> None:
-    culprits = set(fact.culprits)
+def _settle_end(calls: dict[str, RecordedCall], failed: set[str], culprits: set[str]) -> None:
     for call in calls.values():
         if isinstance(call.fact, CheckpointFailed):
             call.handled = call.fact.invocation_id not in culprits

@@ -135,20 +135,20 @@ def describe(inputs: Mapping[str, object], identity: object) -> tuple[msgspec.Ra
     if not inputs:
         return NOTHING, None if identity is None else digest(identity)
     plain = dict(inputs)
-    shown = redact(plain)
+    found = digest(plain if identity is None else identity)
     try:
-        value = encode(shown, path="inputs")
+        value = encode(redact(plain), path="inputs")
     except KitaruEncodingError:
-        return _described(inputs), None if identity is None else digest(identity)
-    if identity is not None:
-        found = digest(identity)
-    elif shown is plain and value.codec == "json/1":
-        found = sha256(value.data).hexdigest()
-    else:
-        found = digest(plain)
+        return _described(inputs), found
     if len(value.data) > SHOWN_BYTES:
         return _described(inputs, size=len(value.data)), found
     return msgspec.Raw(b'["%s",%s]' % (value.codec.encode(), value.data)), found
+
+
+def plain_inputs(inputs: Mapping[str, object]) -> dict[str, object]:
+    """Return inputs that are only to be looked at: redacted, and described where they cannot be stored."""
+    shown, _ = describe(inputs, None)
+    return msgspec.json.decode(shown)[1] if bytes(shown) else {}
 
 
 def _described(inputs: Mapping[str, object], size: int | None = None) -> msgspec.Raw:

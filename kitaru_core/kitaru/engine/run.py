@@ -16,6 +16,7 @@ from kitaru.engine.call import Note
 from kitaru.engine.events import EventPublisher
 from kitaru.engine.ids import child_id
 from kitaru.engine.ledger import Ledger
+from kitaru.engine.summaries import Totals, merge_metadata, totals_of
 from kitaru.engine.signals import ExecutionCancelled, RunnerFenced
 from kitaru.errors import KitaruDivergenceError, KitaruEncodingError, KitaruLeaseLostError, KitaruUsageError
 from kitaru.journal.api import Draft
@@ -42,7 +43,6 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
         flow: Name of the flow.
         lineage_id: First execution of the line of replays.
         original_execution_id: Source of a replay.
-        source_notes: In a replay: recorded calls of the source by invocation id and by stable key, for their notes.
         settings: The frozen settings.
         strict: Whether drift is an error.
     """
@@ -95,6 +95,8 @@ class Run:
         self.changed = threading.Event()
         self.last_call_id: str | None = None
         self.failures: dict[int, str] = {}
+        self.is_continued = ledger is not None
+        self.totals = Totals()
         self.events = EventPublisher(self)
         self._source = source or []
         self._lock = threading.Lock()
@@ -141,6 +143,13 @@ class Run:
             self._counts[label] = self._counts.get(label, 0) + 1
             return self._counts[label]
 
+    def summary(self) -> dict[str, Any]:
+        """Return the totals of the execution so far, for lists."""
+        if self.is_continued:
+            return totals_of(self.journal.records(self.execution_id)).as_dict()
+        self.totals.calls = self.ledger.next_index
+        return self.totals.as_dict()
+
     def log(self, metadata: Mapping[str, object], *, call: Call | None) -> None:
         """Attach metadata to a call's attempt, or to the execution."""
         try:
@@ -151,6 +160,7 @@ class Run:
         if call is not None:
             self.write_later(*call.started_now(), call.metadata_draft(values))
         else:
+            merge_metadata(self.totals.metadata, values)
             self.write_later(Draft(MetadataLogged(at=time.time(), values=values)))
 
     def note_drift(self, message: str, *, call_id: str | None, facts: Mapping[str, object]) -> None:

@@ -45,18 +45,16 @@ def json_schema(schema: object) -> dict[str, Any] | None:
 
 
 def _adapter(schema: object) -> Any:  # noqa: ANN401 - pydantic's adapter of a type known only at run time
-    from pydantic import TypeAdapter, with_config
+    import typing
 
-    if getattr(schema, "__total__", None) is not None and isinstance(schema, type):
-        import typing
+    from pydantic import TypeAdapter
 
+    if typing.is_typeddict(schema):
         import typing_extensions
 
         # Before Python 3.12 pydantic takes only the TypedDict of typing_extensions.
         hints = typing_extensions.get_type_hints(schema, include_extras=True)
-        twin = typing_extensions.TypedDict(schema.__name__, hints, total=schema.__total__)  # type: ignore[operator]  # built at run time on purpose
-        return TypeAdapter(twin if typing.is_typeddict(schema) else schema)
-    del with_config
+        schema = typing_extensions.TypedDict(schema.__name__, hints, total=schema.__total__)  # type: ignore[operator, attr-defined]  # built at run time on purpose
     return TypeAdapter(schema)
 
 

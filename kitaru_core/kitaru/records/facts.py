@@ -106,12 +106,14 @@ class RunnerStarted(Fact, tag="runner.started"):
         reason: `retry`, `resume` or `flow-retry`.
         owner: Host and process of the runner.
         lost: Whether the runner before it had vanished.
+        culprits: For a flow's own retry: invocation ids of the calls whose failure made it necessary.
     """
 
     generation: int
     reason: str
     owner: dict[str, Any] = {}
     lost: bool = False
+    culprits: list[str] = []
 
 
 class _CallFact(Fact):

@@ -21,6 +21,7 @@ import msgspec
 from kitaru.artifacts.codecs._errors import Unencodable
 from kitaru.artifacts.codecs._json import INT_BOUND, count_plain, encode_json, encode_json_sorted, read_json
 from kitaru.artifacts.codecs._registry import codec_for, codec_named, register_codec, unregister_codec
+from kitaru.artifacts.codecs._stack import on_fresh_stack
 from kitaru.artifacts.limits import current_limits
 from kitaru.errors import KitaruDecodingError
 
@@ -71,7 +72,10 @@ def encode(value: object, *, path: str = "output") -> Encoded:
     """
     limits = current_limits()
     try:
-        encoded = _encode(value, limits)
+        try:
+            encoded = _encode(value, limits)
+        except RecursionError:
+            encoded = on_fresh_stack(lambda: _encode(value, limits))
     except Unencodable as problem:
         raise problem.as_error(path) from problem
     except RecursionError:
@@ -101,9 +105,10 @@ def decode(codec: str, data: bytes) -> object:
             changed. The data as far as it can be read is on the error.
     """
     try:
-        if codec == "json/1":
-            return read_json(data)
-        return _decode(codec, data)
+        try:
+            return read_json(data) if codec == "json/1" else _decode(codec, data)
+        except RecursionError:
+            return on_fresh_stack(lambda: _decode(codec, data))
     except KitaruDecodingError:
         raise
     except Exception as error:
@@ -146,7 +151,10 @@ def digest(value: object) -> str | None:
         SHA-256 in hexadecimal, or `None` when the value cannot be encoded.
     """
     try:
-        encoded = _encode(value, current_limits(), canonical=True)
+        try:
+            encoded = _encode(value, current_limits(), canonical=True)
+        except RecursionError:
+            encoded = on_fresh_stack(lambda: _encode(value, current_limits(), canonical=True))
     except (Unencodable, RecursionError):
         return None
     return hashlib.sha256(encoded.codec.encode() + b"\0" + encoded.data).hexdigest()
@@ -214,6 +222,8 @@ def _encode_typed(value: object, limits: Limits, *, canonical: bool) -> Encoded:
 def _decode(codec: str, data: bytes) -> object:
     if codec == "text/1":
         return data.decode()
+    if codec == "json/1":
+        return read_json(data)
     if codec == "none":
         return None
     if codec == "bytes/1":

@@ -94,7 +94,8 @@ def _walk(module: ModuleType, qualified: str) -> type | None:
         if not isinstance(found, type):
             return None
         place = found
-    return place if isinstance(place, type) else None
+    # A finaliser acts on whatever state data gave its object; no such object is made from data.
+    return place if isinstance(place, type) and not hasattr(place, "__del__") else None
 
 
 def _script_module() -> str | None:

@@ -48,6 +48,9 @@ def writer_of(value: object, kind: type) -> Callable[[TreeWriter, Any], object]:
     found = _writer_by_kind(kind)
     if found is None:
         raise Unencodable(_advice(value, kind), kind)
+    if hasattr(kind, "__del__"):
+        reason = "the class has a `__del__`, and objects that act when they are dropped are not made from stored data."
+        raise Unencodable(reason, kind)
     if not same_class(kind) and not _is_generic_model(kind):
         reason = (
             "the class would not be found again when the value is read, because it does not stand under its own name "

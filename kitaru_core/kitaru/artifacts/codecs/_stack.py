@@ -1,0 +1,45 @@
+"""Room for walks that go deep: a thread starts with an empty stack, however deep its starter stands."""
+
+from __future__ import annotations
+
+from threading import Thread
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Future
+
+__all__ = ["on_fresh_stack"]
+
+T = TypeVar("T")
+
+
+def on_fresh_stack(work: Callable[[], T]) -> T:
+    """Run `work` on a stack of its own, for a walk that ran out of stack where its caller stands.
+
+    Whether a value can be stored must not depend on how deep its caller stands: what was written near the top of a
+    program has to be readable from the middle of a framework.
+
+    Args:
+        work: Called without arguments, on another thread.
+
+    Returns:
+        What it returns.
+
+    Raises:
+        RecursionError: An empty stack does not suffice either.
+    """
+    from concurrent.futures import Future
+
+    outcome: Future[T] = Future()
+    thread = Thread(target=_settle, args=(outcome, work), name="kitaru-codec")
+    thread.start()
+    thread.join()
+    return outcome.result()
+
+
+def _settle(outcome: Future[T], work: Callable[[], T]) -> None:
+    try:
+        outcome.set_result(work())
+    except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits
+        outcome.set_exception(error)

@@ -1,0 +1,232 @@
+"""Checkpoints that run beside the flow's body: futures of one call and of many."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+
+from kitaru.errors import KitaruUsageError
+
+if TYPE_CHECKING:
+    from kitaru.engine.boundary import Entry
+    from kitaru.engine.run import Run
+    from kitaru.engine.unit import Outcome
+
+__all__ = ["CheckpointFuture", "MapFuture", "close_executor", "settle_futures", "submit_entry"]
+
+T = TypeVar("T")
+
+
+class CheckpointFuture(Generic[T]):
+    """A call that was submitted.
+
+    Attributes:
+        invocation_id: Readable id of the call.
+        name: Checkpoint name.
+        observed: Whether the flow looked at the outcome; a failure nobody looked at fails the execution.
+    """
+
+    __slots__ = ("_entry", "_future", "invocation_id", "name", "observed")
+
+    def __init__(self, entry: Entry, future: Future[Outcome[T]]) -> None:
+        self._entry = entry
+        self._future = future
+        self.invocation_id = entry.invocation_id
+        self.name = entry.unit.name
+        self.observed = False
+
+    @property
+    def call_id(self) -> str:
+        """Id of the call; empty until the call has begun."""
+        return self._entry.call_id
+
+    def result(self, timeout: float | None = None) -> T:
+        """Wait for the call and return its value.
+
+        Args:
+            timeout: Seconds to wait; `None` waits as long as it takes.
+
+        Raises:
+            TimeoutError: The call is still running; it goes on.
+            Exception: Whatever the checkpoint raised.
+        """
+        self.observed = True
+        return self._future.result(timeout).value
+
+    def load(self) -> T:
+        """Return the value, as `result` does."""
+        return self.result()
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Wait for the call and return what it raised, or `None`."""
+        self.observed = True
+        return self._future.exception(timeout)
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait until the call has ended, however it ended."""
+        wait([self._future], timeout)
+
+    def running(self) -> bool:
+        """Whether the call is running now."""
+        return self._future.running()
+
+    def done(self) -> bool:
+        """Whether the call has ended."""
+        return self._future.done()
+
+    def cancelled(self) -> bool:
+        """Whether the call was cancelled before it began."""
+        return self._future.cancelled()
+
+    def __await__(self) -> Generator[Any, None, T]:
+        self.observed = True
+        outcome = yield from asyncio.wrap_future(self._future).__await__()
+        return outcome.value
+
+    def __repr__(self) -> str:
+        state = "done" if self.done() else "running" if self.running() else "pending"
+        return f"<CheckpointFuture {self.invocation_id} {state}>"
+
+
+class MapFuture(Generic[T]):
+    """The calls of one `map` or `product`, in input order.
+
+    Attributes:
+        futures: The future of each call.
+        invocation_id: Id of the group.
+    """
+
+    __slots__ = ("futures", "invocation_id")
+
+    def __init__(self, invocation_id: str, futures: Sequence[CheckpointFuture[T]]) -> None:
+        self.invocation_id = invocation_id
+        self.futures = list(futures)
+
+    def result(self, timeout: float | None = None) -> list[T]:
+        """Wait for all calls and return their values in input order.
+
+        Raises:
+            Exception: What the first failed call, in input order, raised.
+        """
+        for future in self.futures:
+            future.observed = True
+        return [future.result(timeout) for future in self.futures]
+
+    def load(self) -> list[T]:
+        """Return the values, as `result` does."""
+        return self.result()
+
+    def exceptions(self, timeout: float | None = None) -> list[BaseException | None]:
+        """Wait for all calls and return what each raised, or `None`."""
+        return [future.exception(timeout) for future in self.futures]
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait until all calls have ended."""
+        for future in self.futures:
+            future.wait(timeout)
+
+    def running(self) -> bool:
+        """Whether any call is still to end."""
+        return not all(future.done() for future in self.futures)
+
+    def unpack(self) -> tuple[list[Any], ...]:
+        """Return the values of calls that each gave a tuple, turned round: a list for each place of the tuples."""
+        return tuple(list(column) for column in zip(*self.result(), strict=True))  # type: ignore[call-overload]  # T is a tuple here
+
+    def __len__(self) -> int:
+        return len(self.futures)
+
+    def __iter__(self) -> Iterator[CheckpointFuture[T]]:
+        return iter(self.futures)
+
+    @overload
+    def __getitem__(self, index: int) -> CheckpointFuture[T]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[CheckpointFuture[T]]: ...
+    def __getitem__(self, index: int | slice) -> CheckpointFuture[T] | list[CheckpointFuture[T]]:
+        return self.futures[index]
+
+    def __await__(self) -> Generator[Any, None, list[T]]:
+        return asyncio.gather(*(_awaitable(future) for future in self.futures)).__await__()
+
+    def __repr__(self) -> str:
+        done = sum(future.done() for future in self.futures)
+        return f"<MapFuture {self.invocation_id} {done}/{len(self.futures)} done>"
+
+
+async def _awaitable(future: CheckpointFuture[T]) -> T:
+    return await future
+
+
+def max_workers(setting: object = None) -> int:
+    """Return how many calls may run beside the body at once.
+
+    Raises:
+        KitaruUsageError: `KITARU_MAX_CONCURRENCY` is no number of at least 1.
+    """
+    text = setting or os.environ.get("KITARU_MAX_CONCURRENCY") or min(32, (os.cpu_count() or 1) + 4)
+    try:
+        found = int(str(text))
+    except ValueError:
+        found = 0
+    if found < 1:
+        msg = f"KITARU_MAX_CONCURRENCY must be a whole number of at least 1, not {text!r}."
+        raise KitaruUsageError(msg)
+    return found
+
+
+def submit_entry(run: Run, entry: Entry, work: Callable[[], Outcome[T]]) -> CheckpointFuture[T]:
+    """Run the rest of a call in the execution's pool.
+
+    Args:
+        run: The execution.
+        entry: The call, which has its place in the body already.
+        work: Finishes the call.
+    """
+    if run.executor is None:
+        run.executor = ThreadPoolExecutor(
+            max_workers(run.facts.settings.get("max_concurrency")), thread_name_prefix=f"kitaru-{run.flow}"
+        )
+    future: CheckpointFuture[T] = CheckpointFuture(entry, run.executor.submit(copy_context().run, work))
+    run.futures.append(future)
+    if len(run.futures) >= _TIDY_AT:
+        run.futures = [known for known in run.futures if not _is_over(known)]
+    return future
+
+
+_TIDY_AT = 4096
+
+
+def _is_over(future: CheckpointFuture[Any]) -> bool:
+    return future.done() and (future.observed or future._future.exception() is None)  # noqa: SLF001 - the same module
+
+
+def settle_futures(run: Run, *, observe: bool = False) -> None:
+    """Wait for all outstanding calls of an execution.
+
+    Args:
+        run: The execution.
+        observe: Whether failures are to be left aside, because the body is leaving anyway.
+
+    Raises:
+        BaseException: The failure of a call at whose outcome the flow never looked.
+    """
+    futures, run.futures = run.futures, []
+    for future in futures:
+        future.wait()
+    for future in futures:
+        if not observe and not future.observed:
+            error = future.exception()
+            if error is not None:
+                raise error
+
+
+def close_executor(run: Run) -> None:
+    """End the pool of an execution, leaving out what has not begun."""
+    if run.executor is not None:
+        run.executor.shutdown(wait=True, cancel_futures=True)
+        run.executor = None

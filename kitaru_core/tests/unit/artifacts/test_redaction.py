@@ -1,0 +1,127 @@
+"""Secrets are cut out of what is kept or shown, and ordinary data is left alone."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from urllib.parse import quote
+
+import pytest
+
+from kitaru.artifacts.redaction import REDACTED, Redactor, is_secret_name
+
+SECRET = 'hunter2/"é+'  # noqa: S105 - made up
+
+
+@pytest.mark.parametrize("name", [
+    "OPENAI_API_KEY", "api_key", "apiKey", "apikey", "x-api-key", "AWS_SECRET_ACCESS_KEY",
+    "password", "dbPassword",
+    "PASSWD", "client_secret", "Authorization", "proxy-authorization", "auth",
+    "access_token", "GITHUB_TOKEN", "credentials",
+    "private_key", "set-cookie", "Secrets", "SSHKey",
+])  # fmt: skip
+def test_names_of_secrets_are_recognised(name):
+    assert is_secret_name(name)
+
+
+@pytest.mark.parametrize("name", [
+    "max_tokens", "input_tokens", "total_tokens", "token_count", "tokenizer", "author", "authored_by", "key", "keys",
+    "monkey", "keyboard", "cache_key", "business_key", "idempotency_key", "secret_name", "primaryKey", "public_key", "",
+    "sort-key", "name", "message",
+])  # fmt: skip
+def test_names_of_ordinary_data_are_not(name):
+    assert not is_secret_name(name)
+
+
+@pytest.mark.parametrize("form", [
+    SECRET, json.dumps({"a": SECRET}), json.dumps(SECRET, ensure_ascii=False), quote(SECRET, safe=""),
+    base64.b64encode(SECRET.encode()).decode(), f"ends with {SECRET}",
+], ids=["plain", "json", "json-unicode", "url", "base64", "text"])  # fmt: skip
+def test_a_known_secret_goes_in_every_form(form):
+    cleaned = Redactor([SECRET]).text(f"before {form} after")
+    assert "hunter2" not in cleaned
+    assert form not in cleaned
+    assert REDACTED in cleaned
+    assert cleaned.startswith("before ")
+    assert cleaned.endswith(" after")
+
+
+def test_a_secret_that_begins_with_another_one_goes_whole():
+    assert Redactor(["abcd", "abcdefgh"]).text("abcdefgh abcd") == f"{REDACTED} {REDACTED}"
+
+
+def test_a_value_too_short_to_be_told_apart_is_ignored():
+    assert Redactor(["a", ""]).text("a banana") == "a banana"
+
+
+@pytest.mark.parametrize(("text", "cleaned"), [
+    ("Authorization: Bearer abcdefgh.12345", f"Authorization: Bearer {REDACTED}"),
+    ("sent bearer abcdefgh12345 today", f"sent bearer {REDACTED} today"),
+    ("key sk-proj-abcdefghijklmnop1234 refused", f"key {REDACTED} refused"),
+    ("ghp_abcdefghijklmnop1234", REDACTED),
+    ("AKIAABCDEFGHIJKLMNOP", REDACTED),
+    ("postgresql://me:pa55@host/db", f"postgresql://me:{REDACTED}@host/db"),
+    ("run --password=pa55 --size=3", f"run --password={REDACTED} --size=3"),
+    ('{"api_key": "pa55 word", "size": 3}', f'{{"api_key": "{REDACTED}", "size": 3}}'),
+    ("{'token': 'pa55'}", f"{{'token': '{REDACTED}'}}"),
+    ("OPENAI_API_KEY=pa55\nHOME=/x", f"OPENAI_API_KEY={REDACTED}\nHOME=/x"),
+])  # fmt: skip
+def test_texts_lose_what_looks_like_a_secret(text, cleaned):
+    assert Redactor().text(text) == cleaned
+
+
+@pytest.mark.parametrize("text", [
+    "max_tokens=5, cache_key=abc", "see https://example.org/a?b=1", "the key: to success", "12:30 o'clock", "",
+    "-----BEGIN CERTIFICATE-----", "task-force-abcdefghijklmnop1234",
+])  # fmt: skip
+def test_ordinary_texts_stay_as_they_are(text):
+    assert Redactor().text(text) == text
+
+
+def test_a_private_key_goes_whole():
+    key = "-----BEGIN RSA PRIVATE KEY-----\nMIIabc\ndef==\n-----END RSA PRIVATE KEY-----"
+    assert Redactor().text(f"x {key} y") == f"x {REDACTED} y"
+
+
+def test_trees_lose_texts_under_secret_names_and_keep_the_rest():
+    tree = {
+        "user": "me",
+        "password": "p",
+        "auth": {"kind": "basic", "n": 3, "raw": b"p"},
+        "list": [("Bearer abcdefghij", 1)],
+    }
+    assert Redactor().tree(tree) == {
+        "user": "me",
+        "password": REDACTED,
+        "auth": {"kind": REDACTED, "n": 3, "raw": REDACTED},
+        "list": [(f"Bearer {REDACTED}", 1)],
+    }
+    assert tree["password"] == "p"  # noqa: S105 - the original must be untouched
+
+
+def test_a_cyclic_tree_comes_to_an_end():
+    tree = {"a": 1}
+    tree["self"] = tree
+    assert Redactor().tree(tree)["self"]["self"]["a"] == 1
+
+
+def test_the_environment_makes_its_secrets_known():
+    redactor = Redactor()
+    redactor.add_environment({"MY_API_KEY": "pa55word", "HOME": "/home/me"})
+    assert redactor.text("pa55word in /home/me") == f"{REDACTED} in /home/me"
+
+
+def test_the_hook_sees_what_the_rules_left():
+    redactor = Redactor(["hunter2"], hook=lambda text: text.replace("Ada", "[name]"))
+    assert redactor.tree(["Ada said hunter2"]) == [f"[name] said {REDACTED}"]
+
+
+@pytest.mark.parametrize("text", [
+    "a" * 300_000, "a." * 150_000, "=" * 300_000, "token=" * 50_000, 'token="' * 50_000, "://a:" * 60_000,
+    "-----BEGIN " * 30_000, "bearer " * 50_000, "eyJaaaaaaaa." * 30_000, "\\" * 300_000, "token:'" * 50_000,
+], ids=lambda text: text[:8])  # fmt: skip
+def test_no_text_makes_it_slow(text):
+    start = time.process_time()
+    Redactor(["hunter2"]).text(text)
+    assert time.process_time() - start < 2
