@@ -13,6 +13,7 @@ import os
 import shutil
 import signal
 import tempfile
+import traceback
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,6 +93,8 @@ def _in_a_process(action: Any, *arguments: Any, crash: tuple[str, int] | None = 
                 crash_points.arm(*crash)
             os.write(writing, json.dumps(action(*arguments)).encode())
             code = 0
+        except BaseException:  # noqa: BLE001 - the fork must end here, and say why
+            traceback.print_exc()
         finally:
             os._exit(code)
     os.close(writing)
@@ -151,6 +154,12 @@ class Expected:
     answers: dict[int, int] = field(default_factory=dict)
     runs: list[int] = field(default_factory=list)
     status: str = "created"
+    asks: int | None = None
+
+    def next_wait(self) -> int | None:
+        return next(
+            (op for op, (kind, _) in enumerate(self.program) if kind == "wait" and op not in self.answers), None
+        )
 
     def ahead(self, *, repaired: bool) -> tuple[list[int], dict[int, Any], str]:
         """Return the bodies that a run without a crash executes, what they complete, and the status it ends in."""
@@ -217,17 +226,6 @@ class EngineMachine(RuleBasedStateMachine):
         execution = found[number % len(found)]
         return execution, self.known[execution]
 
-    def _has_resumable(self) -> bool:
-        return any(self._pending(expected) is None for expected in self.known.values() if expected.status == "waiting")
-
-    @staticmethod
-    def _pending(expected: Expected) -> int | None:
-        open_ones = (
-            op for op, (kind, _) in enumerate(expected.program) if kind == "wait" and op not in expected.answers
-        )
-        first = next(open_ones, None)
-        return first if first is not None and expected.status == "waiting" else None
-
     @rule(program=_programs, crash=_crashes)
     def start(self, program: list[list[Any]], crash: tuple[str, int] | None) -> None:
         started, killed = _in_a_process(_start, program, crash=crash)
@@ -254,13 +252,13 @@ class EngineMachine(RuleBasedStateMachine):
     @rule(number=_any, crash=_crashes)
     def answer(self, number: int, crash: tuple[str, int] | None) -> None:
         execution, expected = self._one(number, "waiting")
-        waiting = self._pending(expected)
-        if waiting is None:
+        if expected.asks is None:
             return
         self.given += 1
-        _, killed = _in_a_process(_answer, execution, f"op{waiting}", self.given, crash=crash)
+        _, killed = _in_a_process(_answer, execution, f"op{expected.asks}", self.given, crash=crash)
         if _view_now()[execution]["pending"] is None:
-            expected.answers[waiting] = self.given
+            expected.answers[expected.asks] = self.given
+            expected.asks = None
         else:
             assert killed, "an acknowledged answer was lost"
 
@@ -314,6 +312,10 @@ class EngineMachine(RuleBasedStateMachine):
             assert done >= set(completed)
         elif crash[0] in _DURABLE and through and ran[-1] == through[-1]:
             assert (through[-1] in done) is _DURABLE[crash[0]]
+        expected.asks = None if seen["pending"] is None else int(seen["pending"].removeprefix("op"))
+        assert expected.asks in (
+            {None, expected.next_wait()} if crash or status != "waiting" else {expected.next_wait()}
+        )
         expected.runs += ran
         expected.done |= {op: (expected.reusable | completed)[op] for op in done - set(expected.done)}
         expected.status = seen["status"]
