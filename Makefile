@@ -1,10 +1,58 @@
-PYTHON ?= python
-N ?= 1000
+# Everything here works on a machine with nothing but Python 3.11 or newer, pip and make.
 
-.PHONY: bench crash-campaign
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 python3; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+EXTRAS := pydantic-ai,openai-agents,langgraph,claude-agent-sdk,gemini,llm,cache,otel,conformance,test,dev
+ROOTS := kitaru_core/kitaru adapters/kitaru_adapters plugins/kitaru_plugins conformance_tests/kitaru_conformance
+N ?= 500
 
-bench: ## compare kitaru with other durable engines
-	$(PYTHON) benchmarks/run.py --write
+.PHONY: help demo test lint types docs bench crash-campaign constraints clean
 
-crash-campaign: ## kill kitaru N times at random and account for every boundary
-	$(PYTHON) benchmarks/crash_campaign.py --schedules $(N) --cuts 50 --write
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' Makefile | expand -t 18
+
+demo: $(VENV)/.demo ## run the quickstart: an agent that is killed and goes on
+	$(BIN)/python examples/quickstart/demo.py
+
+test: $(VENV)/.dev ## run the whole test suite
+	$(BIN)/python -m pytest -n auto $(ARGS)
+
+lint: $(VENV)/.dev ## check style and formatting
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(VENV)/.dev ## check types, strictly
+	$(BIN)/mypy $(ROOTS)
+
+docs: $(VENV)/.dev ## write the generated pages anew
+	$(BIN)/python docs/generate_hooks.py
+
+bench: $(VENV)/.dev ## measure kitaru beside a raw insert and other engines
+	$(BIN)/python benchmarks/run.py
+
+crash-campaign: $(VENV)/.dev ## kill real runs at N random points and check each
+	$(BIN)/python benchmarks/crash_campaign.py --schedules $(N)
+
+constraints: ## resolve all dependencies anew and pin them
+	$(PYTHON) .ci/pin.py
+
+clean: ## remove the virtual environment and caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# Where Python came without the part that puts pip into a new environment, the pip of that Python does it.
+$(VENV)/.made:
+	@test -n "$(PYTHON)" || { echo "kitaru needs Python 3.11 or newer; install it, or run: make PYTHON=/path/to/python"; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { $(PYTHON) -m venv --clear --without-pip $(VENV) \
+		&& $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.made pyproject.toml constraints.txt
+	$(INSTALL) -e '.[pydantic-ai]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt
+	$(INSTALL) -e '.[$(EXTRAS)]'
+	@touch $@

@@ -1,1 +1,159 @@
-"""kitaru: the durable runtime underneath AI agents."""
+"""kitaru: the durable runtime underneath AI agents.
+
+`@flow` and `@checkpoint` make a run durable, `wait` asks a person, and adapters at `kitaru.adapters` do the same for the
+model and tool calls of an agent framework. Names are loaded on first use; importing the package reads no file, opens no
+connection and loads no framework.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from kitaru.version import VERSION as __version__
+
+if TYPE_CHECKING:
+    from kitaru.authoring.arguments import unmapped
+    from kitaru.authoring.checkpoints import checkpoint
+    from kitaru.authoring.flows import flow
+    from kitaru.authoring.handles import FlowHandle
+    from kitaru.authoring.values import current_execution_id, load, log, progress, save
+    from kitaru.authoring.waiting import wait, wait_async
+    from kitaru.engine.call import current_call
+    from kitaru.engine.fanout import CheckpointFuture, MapFuture
+    from kitaru.engine.irreversible import Reconciled
+    from kitaru.engine.replay import ReplayPlan
+    from kitaru.engine.retrying import RetryPolicy
+    from kitaru.errors import (
+        FailureOrigin,
+        KitaruAmbiguousFlowResultError,
+        KitaruBackendError,
+        KitaruContextError,
+        KitaruDivergenceError,
+        KitaruError,
+        KitaruExecutionError,
+        KitaruFeatureNotAvailableError,
+        KitaruLogRetrievalError,
+        KitaruNotFoundError,
+        KitaruRuntimeError,
+        KitaruStackIntegrationDependencyError,
+        KitaruStateError,
+        KitaruTimeoutError,
+        KitaruUsageError,
+        KitaruUserCodeError,
+        KitaruWaitValidationError,
+    )
+    from kitaru.operating.client import KitaruClient
+    from kitaru.operating.models import (
+        ArtifactRef,
+        CheckpointAttempt,
+        CheckpointCall,
+        Execution,
+        FailureInfo,
+        PendingWait,
+    )
+    from kitaru.records.status import ExecutionStatus
+
+_HOMES = {
+    "kitaru.authoring.arguments": ("unmapped",),
+    "kitaru.authoring.checkpoints": ("checkpoint",),
+    "kitaru.authoring.flows": ("flow",),
+    "kitaru.authoring.handles": ("FlowHandle",),
+    "kitaru.authoring.values": ("current_execution_id", "load", "log", "progress", "save"),
+    "kitaru.authoring.waiting": ("wait", "wait_async"),
+    "kitaru.engine.call": ("current_call",),
+    "kitaru.engine.fanout": ("CheckpointFuture", "MapFuture"),
+    "kitaru.engine.irreversible": ("Reconciled",),
+    "kitaru.engine.replay": ("ReplayPlan",),
+    "kitaru.engine.retrying": ("RetryPolicy",),
+    "kitaru.errors": (
+        "FailureOrigin",
+        "KitaruAmbiguousFlowResultError",
+        "KitaruBackendError",
+        "KitaruContextError",
+        "KitaruDivergenceError",
+        "KitaruError",
+        "KitaruExecutionError",
+        "KitaruFeatureNotAvailableError",
+        "KitaruLogRetrievalError",
+        "KitaruNotFoundError",
+        "KitaruRuntimeError",
+        "KitaruStackIntegrationDependencyError",
+        "KitaruStateError",
+        "KitaruTimeoutError",
+        "KitaruUsageError",
+        "KitaruUserCodeError",
+        "KitaruWaitValidationError",
+    ),
+    "kitaru.operating.client": ("KitaruClient",),
+    "kitaru.operating.models": (
+        "ArtifactRef",
+        "CheckpointAttempt",
+        "CheckpointCall",
+        "Execution",
+        "FailureInfo",
+        "PendingWait",
+    ),
+    "kitaru.records.status": ("ExecutionStatus",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "ArtifactRef",
+    "CheckpointAttempt",
+    "CheckpointCall",
+    "CheckpointFuture",
+    "Execution",
+    "ExecutionStatus",
+    "FailureInfo",
+    "FailureOrigin",
+    "FlowHandle",
+    "KitaruAmbiguousFlowResultError",
+    "KitaruBackendError",
+    "KitaruClient",
+    "KitaruContextError",
+    "KitaruDivergenceError",
+    "KitaruError",
+    "KitaruExecutionError",
+    "KitaruFeatureNotAvailableError",
+    "KitaruLogRetrievalError",
+    "KitaruNotFoundError",
+    "KitaruRuntimeError",
+    "KitaruStackIntegrationDependencyError",
+    "KitaruStateError",
+    "KitaruTimeoutError",
+    "KitaruUsageError",
+    "KitaruUserCodeError",
+    "KitaruWaitValidationError",
+    "MapFuture",
+    "PendingWait",
+    "Reconciled",
+    "ReplayPlan",
+    "RetryPolicy",
+    "__version__",
+    "checkpoint",
+    "current_call",
+    "current_execution_id",
+    "flow",
+    "load",
+    "log",
+    "progress",
+    "save",
+    "unmapped",
+    "wait",
+    "wait_async",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name
+    home = _HOME_OF.get(name)
+    if home is None:
+        msg = f"module 'kitaru' has no attribute {name!r}"
+        raise AttributeError(msg)
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

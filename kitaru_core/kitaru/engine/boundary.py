@@ -406,12 +406,16 @@ class Attempts:
         run.check()
         call.attempt += 1
         self._started_at = time.time()
-        started = Draft(CheckpointStarted(at=self._started_at, **entry.identity(entry.call_id, call.attempt)))
         hit("boundary.before_body")
         if entry.unit.effect == "irreversible":
-            return call, (started,)
-        run.lease.starting[entry.call_id] = (time.monotonic(), started)
+            return call, (self.started(),)
+        run.lease.starting[entry.call_id] = (time.monotonic(), self.started)
         return call, ()
+
+    def started(self) -> Draft:
+        """Return the record that the attempt began; made only if it is written before the attempt ends."""
+        entry = self.entry
+        return Draft(CheckpointStarted(at=self._started_at, **entry.identity(entry.call_id, self.call.attempt)))
 
     def completed(self, value: object) -> tuple[Draft, ...]:
         """Encode the value and return the records that make the call complete.

@@ -289,7 +289,7 @@ class Call:
     def started_now(self) -> tuple[Draft, ...]:
         """Return the start record if it is not on its way yet: what the body records must not precede it."""
         waiting = self.run.lease.starting.pop(self.call_id, None)
-        return () if waiting is None else (waiting[1],)
+        return () if waiting is None else (waiting[1](),)
 
     def metadata_draft(self, values: dict[str, Any]) -> Draft:
         """Return the record that attaches metadata to this attempt."""

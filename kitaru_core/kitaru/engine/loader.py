@@ -11,16 +11,17 @@ import importlib
 import importlib.util
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from kitaru.errors import KitaruRuntimeError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import ModuleType
 
     from kitaru.records.facts import ExecutionStarted
 
-__all__ = ["find_flow", "register_flow"]
+__all__ = ["find_flow", "load_function", "register_flow"]
 
 _registered: dict[tuple[str, str], Any] = {}
 
@@ -48,10 +49,8 @@ def find_flow(started: ExecutionStarted) -> Any:  # noqa: ANN401 - a flow object
             "defined it can continue it. Define flows at the top of a module."
         )
         raise KitaruRuntimeError(msg)
-    module = _module(started)
-    found: object = module
-    for part in started.qualname.split("."):
-        found = getattr(found, part, None)
+    module = _module(started.module, started.file, f"flow {started.flow!r}")
+    found = _attribute(module, started.qualname)
     if found is None or not hasattr(found, "function"):
         msg = (
             f"Module {started.module!r} ({getattr(module, '__file__', '?')}) was loaded, but has no flow "
@@ -61,32 +60,60 @@ def find_flow(started: ExecutionStarted) -> Any:  # noqa: ANN401 - a flow object
     return found
 
 
-def _module(started: ExecutionStarted) -> ModuleType:
+def load_function(module: str, qualname: str, file: str | None) -> Callable[..., Any]:
+    """Return the plain function behind a checkpoint, in a process that has not loaded it yet.
+
+    Args:
+        module: Module it was defined in.
+        qualname: Qualified name there.
+        file: Source file of that module.
+
+    Raises:
+        KitaruRuntimeError: It cannot be found.
+    """
+    found = _attribute(_module(module, file, f"checkpoint {qualname!r}"), qualname)
+    function = getattr(found, "function", found)
+    if not callable(function):
+        msg = (
+            f"The checkpoint {qualname!r} cannot run isolated: module {module!r} has no such name at its top. Define it at "
+            "the top of a module."
+        )
+        raise KitaruRuntimeError(msg)
+    return cast("Callable[..., Any]", function)
+
+
+def _attribute(module: ModuleType, qualname: str) -> object:
+    found: object = module
+    for part in qualname.split("."):
+        found = getattr(found, part, None)
+    return found
+
+
+def _module(name: str, file: str | None, what: str) -> ModuleType:
     tried: list[str] = []
-    name = started.module
     main = sys.modules.get("__main__")
-    if started.file and main is not None and _same_file(getattr(main, "__file__", None), started.file):
+    if file and main is not None and _same_file(getattr(main, "__file__", None), file):
         return main
     if name != "__main__":
         if name in sys.modules:
             return sys.modules[name]
-        _add_root(started)
+        _add_root(name, file)
         try:
             return importlib.import_module(name)
         except ModuleNotFoundError as error:
             if error.name is not None and not (name == error.name or name.startswith(error.name + ".")):
                 msg = (
-                    f"Module {name!r} of the flow {started.flow!r} needs {error.name!r}, which is not installed here. "
-                    "Install it, or continue the execution where it is."
+                    f"Module {name!r} of the {what} needs {error.name!r}, which is not installed here. Install it, or "
+                    "continue the execution where it is."
                 )
                 raise KitaruRuntimeError(msg) from error
             tried.append(f"import {name}")
-    if started.file and Path(started.file).is_file():
-        return _load_script(Path(started.file))
-    tried.append(f"file {started.file}")
+    if file and Path(file).is_file():
+        return _load_script(Path(file))
+    tried.append(f"file {file}")
     msg = (
-        f"The code of flow {started.flow!r} cannot be found; tried: {', '.join(tried)}. Run this from the project's folder, "
-        "or put the module on PYTHONPATH."
+        f"The code of the {what} cannot be found; tried: {', '.join(tried)}. Run this from the project's folder, or put the "
+        "module on PYTHONPATH."
     )
     raise KitaruRuntimeError(msg)
 
@@ -98,12 +125,12 @@ def _same_file(first: str | None, second: str) -> bool:
         return False
 
 
-def _add_root(started: ExecutionStarted) -> None:
+def _add_root(name: str, file: str | None) -> None:
     """Put the folder from which the module was importable on the path, as the first process had it."""
-    if not started.file:
+    if not file:
         return
-    path = Path(started.file)
-    depth = started.module.count(".") + (path.name == "__init__.py")
+    path = Path(file)
+    depth = name.count(".") + (path.name == "__init__.py")
     root = str(path.parents[depth]) if depth < len(path.parents) else str(path.parent)
     if root not in sys.path:
         sys.path.insert(0, root)

@@ -23,6 +23,7 @@ from kitaru.journal.api import Draft
 from kitaru.records.facts import DriftNoted, MetadataLogged
 
 if TYPE_CHECKING:
+    import asyncio
     from concurrent.futures import Executor
 
     from kitaru.engine.call import Call
@@ -89,6 +90,7 @@ class Run:
         self.wait_counts: dict[str, int] = {}
         self.histories: dict[str, int] = {}
         self.futures: list[CheckpointFuture[Any]] = []
+        self.tasks: set[asyncio.Task[None]] = set()
         self.executor: Executor | None = None
         self.home_thread = threading.get_ident()
         self.home_task: object | None = None

@@ -168,7 +168,10 @@ async def _awaited(run: Run, coroutine: Coroutine[Any, Any, object]) -> object:
 
     run.lease.on_change.append(interrupt)
     try:
-        return await coroutine
+        value = await coroutine
+        while run.tasks:
+            await asyncio.wait(run.tasks)
+        return value
     except asyncio.CancelledError:
         run.check()
         raise

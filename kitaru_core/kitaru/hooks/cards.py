@@ -40,12 +40,15 @@ class PluginCard(msgspec.Struct, frozen=True, kw_only=True):
         frameworks: Version range by distribution name, such as `{"langgraph": ">=1.2,<2"}`. A framework that is absent
             is no fault; one outside its range keeps the plugin from being used.
         homepage: Where to read more.
+        enabled: Whether the plugin has anything to do in this process. One that works only with a certain setting says
+            `False` without it, and costs nothing.
     """
 
     name: str
     hookspec: int
     frameworks: Mapping[str, str] = {}
     homepage: str = ""
+    enabled: bool = True
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):

@@ -28,7 +28,7 @@ class Survey:
 
     Attributes:
         parts: The plugins that are fit to be registered.
-        idle: The plugins that will not be used: disabled, unsupported or broken.
+        idle: The plugins that will not be used: idle, disabled, unsupported or broken.
         faults: What is wrong, one error for each broken plugin or clash.
     """
 
@@ -65,10 +65,10 @@ def survey(environ: Mapping[str, str] | None = None) -> Survey:
             found.faults.append(fault)
             found.idle.append(_idle(origin, "broken", str(fault)))
             continue
-        if part.unsupported:
-            found.idle.append(part.info)
-        else:
+        if part.state == "active":
             found.parts.append(part)
+        else:
+            found.idle.append(part.info)
     try:
         check_claims(found.parts)
     except KitaruPluginError as fault:

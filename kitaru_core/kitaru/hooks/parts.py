@@ -42,7 +42,7 @@ OFFERS: Final[Mapping[str, type[Card]]] = {
 }
 """The hooks that hand out cards, and the kind of card each hands out."""
 
-PluginState = Literal["active", "disabled", "unsupported", "broken"]
+PluginState = Literal["active", "idle", "disabled", "unsupported", "broken"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,8 @@ class PluginInfo:
         name: Name it is registered under.
         distribution: The distribution that brought it, or `None` for one registered in code.
         version: That distribution's version.
-        state: `active`; `disabled` by the environment; `unsupported`: a framework is outside its range; `broken`.
+        state: `active`; `idle` by its own word; `disabled` by the environment; `unsupported`, with a framework outside
+            its range; `broken`.
         level: The hook-spec level it was written for, if it could be asked.
         hooks: The hooks it implements.
         frameworks: The frameworks it names, each with the installed version or `None`.
@@ -83,7 +84,8 @@ class Part:
         hooks: The hooks it implements.
         frameworks: The frameworks it names, each with the installed version or `None`.
         offers: The cards it hands out, by hook.
-        unsupported: Which framework is outside its range, in words; such a plugin is not registered.
+        state: `active`, or else why it is not to be registered.
+        trouble: The same in words.
     """
 
     origin: Origin
@@ -92,7 +94,8 @@ class Part:
     hooks: tuple[str, ...]
     frameworks: Mapping[str, str | None]
     offers: Mapping[str, tuple[Card, ...]] = field(default_factory=dict)
-    unsupported: str = ""
+    state: PluginState = "active"
+    trouble: str = ""
 
     @property
     def info(self) -> PluginInfo:
@@ -101,12 +104,12 @@ class Part:
             name=self.origin.name,
             distribution=self.origin.distribution,
             version=self.origin.version,
-            state="unsupported" if self.unsupported else "active",
+            state=self.state,
             level=self.card.hookspec,
             hooks=self.hooks,
             frameworks=self.frameworks,
             homepage=self.card.homepage,
-            trouble=self.unsupported,
+            trouble=self.trouble,
         )
 
 
@@ -126,16 +129,16 @@ def examine(plugin: object, origin: Origin) -> Part:
     implementations = check_plugin(plugin, origin)
     card = _card(implementations["kitaru_plugin_card"], origin)
     frameworks = {name: installed_version(name) for name in card.frameworks}
-    unsupported = _outside(card, frameworks, origin)
-    offers = {} if unsupported else _offers(implementations, origin)
+    state, trouble = _state(card, frameworks, origin)
     return Part(
         origin=origin,
         plugin=plugin,
         card=card,
         hooks=tuple(implementations),
         frameworks=frameworks,
-        offers=offers,
-        unsupported=unsupported,
+        offers=_offers(implementations, origin) if state == "active" else {},
+        state=state,
+        trouble=trouble,
     )
 
 
@@ -188,14 +191,16 @@ def _card(function: Callable[..., object], origin: Origin) -> PluginCard:
     return card
 
 
-def _outside(card: PluginCard, frameworks: Mapping[str, str | None], origin: Origin) -> str:
+def _state(card: PluginCard, frameworks: Mapping[str, str | None], origin: Origin) -> tuple[PluginState, str]:
+    if not card.enabled:
+        return "idle", "It says that it has nothing to do here."
     for name, version in frameworks.items():
         try:
             if version is not None and not is_within(version, card.frameworks[name]):
-                return f"It supports {name} {card.frameworks[name]}, and {version} is installed."
+                return "unsupported", f"It supports {name} {card.frameworks[name]}, and {version} is installed."
         except KitaruUsageError as error:
             raise origin.fault(str(error), hook="kitaru_plugin_card") from error
-    return ""
+    return "active", ""
 
 
 def _offers(implementations: Mapping[str, Callable[..., object]], origin: Origin) -> dict[str, tuple[Card, ...]]:

@@ -78,9 +78,10 @@ class Registrar:
             KitaruPluginError: Something is wrong with it, or it claims what another plugin owns. Nothing has changed.
         """
         part = examine(plugin, Origin(name))
-        if part.unsupported:
-            raise part.origin.fault(part.unsupported, hook="kitaru_plugin_card")
-        self.add([part])
+        if part.state == "unsupported":
+            raise part.origin.fault(part.trouble, hook="kitaru_plugin_card")
+        if part.state == "active":
+            self.add([part])
         return part.info
 
     def unregister(self, name: str) -> bool:

@@ -31,6 +31,7 @@ __all__ = [
     "StoredRecord",
     "Transaction",
     "WaitRow",
+    "effective_status",
 ]
 
 Durability = Literal["power", "process"]
@@ -62,7 +63,8 @@ class Lease:
         head: Hash of the last record.
         lost: Set once another runner was seen to own the execution.
         cancelled: Set once somebody asked to cancel.
-        starting: Started calls that are not written yet, by call id, with the monotonic time they began.
+        starting: Started calls that are not written yet, by call id, with the monotonic time they began
+            and what makes their record.
         on_change: Called, from any thread, when somebody else changed the execution.
     """
 
@@ -73,7 +75,7 @@ class Lease:
     head: bytes
     lost: bool = False
     cancelled: bool = False
-    starting: dict[str, tuple[float, Draft]] = field(default_factory=dict)
+    starting: dict[str, tuple[float, Callable[[], Draft]]] = field(default_factory=dict)
     on_change: list[Callable[[], None]] = field(default_factory=list)
 
 
@@ -309,3 +311,8 @@ class Journal(Protocol):
 
     def close(self) -> None:
         """Write what is queued and close the journal."""
+
+
+def effective_status(row: ExecutionRow) -> str:
+    """Return the status a reader is told: a `running` execution whose runner is gone has failed."""
+    return "failed" if row.status == "running" and row.runner_lost else row.status

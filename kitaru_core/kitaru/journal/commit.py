@@ -115,9 +115,9 @@ class GroupCommit:
     def queue_overdue(self, leases: Sequence[Lease], started_before: float) -> None:
         """Queue the `checkpoint.started` records of calls that have been running for a while."""
         for lease in leases:
-            for call_id, (began, draft) in list(lease.starting.items()):
+            for call_id, (began, started) in list(lease.starting.items()):
                 if began <= started_before and lease.starting.pop(call_id, None) is not None:
-                    self._queue.append(_Ticket(lease, (draft,)))
+                    self._queue.append(_Ticket(lease, (started(),)))
 
     def close(self) -> None:
         """Commit what is queued and stop the thread that serves coroutines."""
@@ -268,8 +268,8 @@ def _with_started(lease: Lease, ticket: _Ticket) -> Sequence[Draft]:
             finishes = True
     if not finishes or not starting:
         return ticket.drafts
-    others = [starting.pop(call_id) for call_id in list(starting)]
-    ticket.drafts = [*(draft for _, draft in others), *ticket.drafts]
+    others = [starting.pop(call_id, None) for call_id in list(starting)]
+    ticket.drafts = [*(other[1]() for other in others if other is not None), *ticket.drafts]
     return ticket.drafts
 
 

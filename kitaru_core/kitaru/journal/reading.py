@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from kitaru.errors import KitaruJournalError, KitaruNotFoundError
-from kitaru.journal.api import ExecutionRow, ListQuery, LiveEvent, StoredRecord, WaitRow
+from kitaru.journal.api import ExecutionRow, ListQuery, LiveEvent, StoredRecord, WaitRow, effective_status
 from kitaru.journal.blobs import load_blob
 from kitaru.journal.housekeeper import lease_seconds
 from kitaru.journal.owner import Owner, current_owner, owner_is_alive
@@ -186,11 +186,6 @@ class Reading:
         """Return live events after a cursor."""
         sql = "SELECT id, at, kind, body FROM events WHERE no = ? AND id > ? ORDER BY id"
         return [LiveEvent(*row) for row in self._connection.execute(sql, (self.number(execution_id), after))]
-
-
-def effective_status(row: ExecutionRow) -> str:
-    """Return the status a reader is told: a `running` execution whose runner is gone has failed."""
-    return "failed" if row.status == "running" and row.runner_lost else row.status
 
 
 def not_found(execution_id: str, url: str) -> KitaruNotFoundError:

@@ -93,6 +93,20 @@ def test_a_framework_outside_its_range_is_refused_in_words(listening):
         listening(frameworks={"pluggy": "<1"})
 
 
+def test_a_plugin_with_nothing_to_do_here_costs_nothing(manager):
+    @hookimpl
+    def kitaru_plugin_card():
+        return PluginCard(name="toy", hookspec=1, enabled=False)
+
+    @hookimpl
+    def kitaru_record_committed():
+        """Watch."""
+
+    plugin = SimpleNamespace(kitaru_plugin_card=kitaru_plugin_card, kitaru_record_committed=kitaru_record_committed)
+    assert manager.register(plugin, name="toy").state == "idle"
+    assert not manager.record_hooks_active
+
+
 def test_a_framework_that_is_absent_is_no_fault(listening):
     info = listening(frameworks={"no-such-framework": ">=1"}).plugins[0]
     assert info.frameworks == {"no-such-framework": None}

@@ -1,0 +1,176 @@
+"""Arguments that hold futures, and arguments that are mapped."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, Literal, cast, overload
+
+from kitaru.engine.fanout import CheckpointFuture, MapFuture
+from kitaru.errors import KitaruUsageError
+
+__all__ = ["Unmapped", "found_futures", "mapped", "may_hold_futures", "resolved", "unmapped"]
+
+_LEAVES: Final = frozenset({str, bytes, int, float, bool, type(None)})
+
+
+class Unmapped:
+    """A value that goes to every call of a `map` or `product` as it is.
+
+    Attributes:
+        value: The value.
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+
+def unmapped(value: object) -> Any:  # noqa: ANN401 - stands where a parameter of any type stands
+    """Have a value go to every call of a `map` or `product`, although it could be mapped.
+
+    Args:
+        value: The value.
+    """
+    return Unmapped(value)
+
+
+@overload
+def found_futures(value: object, *, futures: Literal[True]) -> list[CheckpointFuture[Any]]: ...
+@overload
+def found_futures(value: object, *, futures: Literal[False] = False) -> list[str]: ...
+def found_futures(value: object, *, futures: bool = False) -> list[CheckpointFuture[Any]] | list[str]:
+    """Return the futures inside a value, or their call ids.
+
+    Args:
+        value: Any value; containers, dataclasses and models are looked into.
+        futures: Whether the futures themselves are wanted.
+    """
+    found: list[CheckpointFuture[Any]] = []
+    _walk(value, found.append)
+    if futures:
+        return found
+    for future in found:
+        future.wait()
+    return [future.call_id for future in found]
+
+
+def may_hold_futures(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+    """Say at a glance whether arguments have to be looked into for futures."""
+    return not (_LEAVES.issuperset(map(type, args)) and _LEAVES.issuperset(map(type, kwargs.values())))
+
+
+def _walk(value: object, visit: Callable[[CheckpointFuture[Any]], None]) -> None:
+    kind = type(value)
+    if kind in _LEAVES:
+        return
+    if isinstance(value, CheckpointFuture):
+        visit(value)
+    elif isinstance(value, MapFuture):
+        for future in value.futures:
+            visit(future)
+    elif kind in {list, tuple, set, frozenset}:
+        for item in cast("Iterable[object]", value):
+            _walk(item, visit)
+    elif kind is dict:
+        for item in cast("dict[object, object]", value).values():
+            _walk(item, visit)
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        for field in dataclasses.fields(value):
+            _walk(getattr(value, field.name, None), visit)
+    elif _is_model(value):
+        for item in vars(value).values():
+            _walk(item, visit)
+
+
+def _is_model(value: object) -> bool:
+    pydantic = sys.modules.get("pydantic")
+    return pydantic is not None and isinstance(value, pydantic.BaseModel)
+
+
+def resolved(value: Any) -> Any:  # noqa: ANN401 - the same type comes out
+    """Return a value with the futures inside it replaced by their values; without futures, the value itself."""
+    found: list[CheckpointFuture[Any]] = []
+    _walk(value, found.append)
+    return _replace(value) if found else value
+
+
+def _replace(value: Any) -> Any:  # noqa: ANN401, PLR0911 - one return for each kind of container
+    kind = type(value)
+    if kind in _LEAVES:
+        return value
+    if isinstance(value, CheckpointFuture | MapFuture):
+        return value.result()
+    if kind in {list, tuple, set, frozenset}:
+        return kind(_replace(item) for item in value)
+    if kind is dict:
+        return {key: _replace(item) for key, item in value.items()}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        changes = {
+            field.name: _replace(getattr(value, field.name)) for field in dataclasses.fields(value) if field.init
+        }
+        return dataclasses.replace(value, **changes)
+    if _is_model(value):
+        return value.model_copy(update={name: _replace(item) for name, item in vars(value).items()})
+    return value
+
+
+Columns = Callable[[tuple[Any, ...]], tuple[tuple[Any, ...], dict[str, Any]]]
+
+
+def mapped(
+    what: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, product: bool
+) -> tuple[Columns, list[tuple[Any, ...]]]:
+    """Sort out which arguments are mapped.
+
+    Args:
+        what: The call, for errors.
+        args: Positional arguments.
+        kwargs: Keyword arguments.
+        product: Whether combinations are wanted instead of rows.
+
+    Returns:
+        A function that puts a row's items back among the arguments, and the rows.
+
+    Raises:
+        KitaruUsageError: Nothing is mapped, or the lengths differ.
+    """
+    places: list[int | str] = [*range(len(args)), *kwargs]
+    values: dict[int | str, Any] = {**dict(enumerate(args)), **kwargs}
+    items = {place: _items(values[place]) for place in places}
+    moving = [place for place in places if items[place] is not None]
+    if not moving:
+        msg = f"{what} has nothing to map over: give at least one list, tuple, range or other iterable, or use .submit()."
+        raise KitaruUsageError(msg)
+    lists = [cast("list[Any]", items[place]) for place in moving]
+    if product:
+        rows = list(itertools.product(*lists))
+    else:
+        lengths = {len(found) for found in lists}
+        if len(lengths) > 1:
+            listed = ", ".join(f"{place}: {len(cast('list[Any]', items[place]))}" for place in moving)
+            msg = f"{what} got mapped arguments of different lengths ({listed}). Wrap those for every call in kitaru.unmapped()."
+            raise KitaruUsageError(msg)
+        rows = list(zip(*lists, strict=True))
+
+    def columns(row: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        chosen = {place: value.value if isinstance(value, Unmapped) else value for place, value in values.items()}
+        chosen.update(zip(moving, row, strict=True))
+        return tuple(chosen[n] for n in range(len(args))), {name: chosen[name] for name in kwargs}
+
+    return columns, rows
+
+
+def _items(value: Any) -> list[Any] | None:  # noqa: ANN401 - whatever the user passes
+    """Return the items of a mapped argument, or `None` for one that goes to every call."""
+    if isinstance(value, CheckpointFuture):
+        found = value.result()
+        return _items(found)
+    if isinstance(value, MapFuture):
+        return list(value.futures)
+    if isinstance(value, Unmapped | str | bytes | bytearray | Mapping) or not isinstance(value, Iterable):
+        return None
+    return None if _is_model(value) else list(value)

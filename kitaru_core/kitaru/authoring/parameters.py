@@ -1,0 +1,83 @@
+"""Signatures of flows and checkpoints: what they may not be called, and how arguments are bound and checked."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from kitaru.errors import KitaruUsageError
+
+__all__ = ["bind", "check_reserved", "typed_parameters"]
+
+
+def check_reserved(function: Callable[..., Any], reserved: frozenset[str], what: str) -> inspect.Signature:
+    """Check that no parameter bears a name the caller's own keywords use.
+
+    Args:
+        function: The decorated function.
+        reserved: The names.
+        what: `flow` or `checkpoint`.
+
+    Returns:
+        The function's signature.
+
+    Raises:
+        KitaruUsageError: A parameter has such a name.
+    """
+    signature = inspect.signature(function)
+    clash = [name for name in signature.parameters if name in reserved]
+    if clash:
+        msg = (
+            f"The {what} {function.__qualname__!r} has a parameter named {clash[0]!r}, which kitaru's own keywords of a "
+            f"{what} use. Rename it; these names are taken: {', '.join(sorted(reserved))}."
+        )
+        raise KitaruUsageError(msg)
+    return signature
+
+
+def bind(signature: inspect.Signature, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> inspect.BoundArguments:
+    """Bind arguments to a signature, defaults included.
+
+    Raises:
+        KitaruUsageError: One is missing, unknown or given twice.
+    """
+    try:
+        bound = signature.bind(*args, **kwargs)
+    except TypeError as error:
+        msg = f"{name!r} cannot be started with these inputs: {error}. Its signature is {name}{signature}."
+        raise KitaruUsageError(msg) from error
+    bound.apply_defaults()
+    return bound
+
+
+def typed_parameters(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return the annotations of a function's parameters, as far as they can be resolved."""
+    try:
+        hints = typing.get_type_hints(function, include_extras=True)
+    except Exception:  # noqa: BLE001 - an annotation may be any expression, and is then simply not checked
+        return {}
+    hints.pop("return", None)
+    return hints
+
+
+def validated(name: str, parameter: str, annotation: object, value: object) -> object:
+    """Check an argument against an annotation of a pydantic model, and turn a plain dict into that model.
+
+    Other annotations are not checked: Python does not check them either.
+
+    Raises:
+        KitaruUsageError: It does not fit.
+    """
+    pydantic = sys.modules.get("pydantic")
+    if pydantic is None or not isinstance(annotation, type) or not issubclass(annotation, pydantic.BaseModel):
+        return value
+    if isinstance(value, annotation):
+        return value
+    try:
+        return annotation.model_validate(value)
+    except ValueError as error:
+        msg = f"The input {parameter!r} of {name!r} does not fit {annotation.__qualname__}: {error}"
+        raise KitaruUsageError(msg) from error

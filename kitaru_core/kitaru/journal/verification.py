@@ -1,0 +1,97 @@
+"""Proving that a history is complete and unaltered."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from kitaru.errors import KitaruJournalError
+from kitaru.records.facts import UnknownFact, decode_fact
+from kitaru.records.payload import PayloadRef
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kitaru.journal.api import Journal
+    from kitaru.records.facts import Known
+
+__all__ = ["Verification", "verify_execution"]
+
+
+class Verification(msgspec.Struct, frozen=True, kw_only=True):
+    """What checking a history found.
+
+    Attributes:
+        execution_id: The execution.
+        records: Number of records checked.
+        payloads: Number of values checked.
+        head: Hash of the last record, in hexadecimal; equal heads mean equal histories.
+        fault: The first fault found, in words, or `None`.
+        seq: Place of the record that is at fault.
+    """
+
+    execution_id: str
+    records: int
+    payloads: int
+    head: str
+    fault: str | None = None
+    seq: int | None = None
+
+    @property
+    def is_intact(self) -> bool:
+        """Whether no fault was found."""
+        return self.fault is None
+
+
+def verify_execution(journal: Journal, execution_id: str) -> Verification:
+    """Check the chain of hashes of an execution and the content of every value it names.
+
+    Args:
+        journal: Where it is recorded.
+        execution_id: The execution.
+
+    Raises:
+        KitaruNotFoundError: There is no such execution.
+    """
+    head = b"\0" * 32
+    checked = payloads = 0
+    for expected, record in enumerate(journal.stored(execution_id)):
+
+        def fault(what: str, seq: int = expected, n: int = checked, m: int = payloads, last: bytes = head) -> Verification:
+            return Verification(
+                execution_id=execution_id, records=n, payloads=m, head=last.hex(), fault=what, seq=seq
+            )
+
+        if record.seq != expected:
+            return fault(f"record {expected} is missing")
+        if sha256(head + record.body).digest() != record.hash:
+            return fault(f"record {expected} or the one before it was altered")
+        try:
+            fact = decode_fact(record.body)
+        except msgspec.DecodeError as error:
+            return fault(f"record {expected} cannot be read: {error}")
+        for ref in _references(fact):
+            try:
+                journal.payload(execution_id, record.seq, ref)
+            except KitaruJournalError as error:
+                return fault(f"a value of record {expected}: {error}")
+            payloads += 1
+        head = record.hash
+        checked += 1
+    return Verification(execution_id=execution_id, records=checked, payloads=payloads, head=head.hex())
+
+
+def _references(fact: Known | UnknownFact) -> Iterator[PayloadRef]:
+    if isinstance(fact, UnknownFact):
+        return
+    for name in ("inputs", "output", "value", "answer", "result"):
+        ref = getattr(fact, name, None)
+        if isinstance(ref, PayloadRef):
+            yield ref
+    history = getattr(fact, "history", None)
+    if history is not None:
+        for start in range(0, len(history.added), 64):
+            digest = history.added[start : start + 64]
+            yield PayloadRef(codec="bytes/1", hash=digest, size=0)

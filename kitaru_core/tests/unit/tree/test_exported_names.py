@@ -1,0 +1,103 @@
+"""What a module exports is what it says, and `import kitaru` stays light."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+
+import pytest
+
+ROOTS = ["kitaru", "kitaru_adapters", "kitaru_plugins", "kitaru_conformance"]
+
+
+def exported(module):
+    """Return the value of `__all__`, or `None`."""
+    for node in module.tree.body:
+        if isinstance(node, ast.Assign) and any(ast.unparse(one) == "__all__" for one in node.targets):
+            return ast.literal_eval(node.value)
+    return None
+
+
+def defined(module):
+    """Return the names that functions, classes and assignments at the top of a module define."""
+    for node in module.tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield from (one.id for one in targets if isinstance(one, ast.Name))
+
+
+def imported(module):
+    """Return the names that imports bind, wherever in the top of the module they stand."""
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield from (alias.asname or alias.name for alias in node.names)
+
+
+def public(module):
+    return not any(part.startswith("_") for part in module.name.split("."))
+
+
+@pytest.mark.parametrize("root", ROOTS)
+def test_every_module_with_public_definitions_lists_them(tree, root):
+    silent = [
+        one.name
+        for one in tree.of(root)
+        if public(one) and exported(one) is None and any(not name.startswith("_") for name in defined(one))
+    ]
+    assert silent == []
+
+
+@pytest.mark.parametrize("root", ROOTS)
+def test_every_listed_name_is_there(tree, root):
+    missing = [
+        f"{one.name}.{name}"
+        for one in tree.of(root)
+        for name in sorted(set(exported(one) or ()) - set(defined(one)) - set(imported(one)))
+    ]
+    assert missing == []
+
+
+def test_no_public_module_exports_a_name_equal_to_its_own(tree):
+    same = [one.name for one in tree.modules.values() if one.name.split(".")[-1] in (exported(one) or ())]
+    assert same == []
+
+
+@pytest.mark.parametrize("root", ROOTS)
+def test_every_root_is_marked_as_typed(tree, root):
+    assert tree.modules[root].path.with_name("py.typed").is_file()
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    """Return the modules that `import kitaru` adds to an empty interpreter."""
+    ask = "import json, sys; old = set(sys.modules); import kitaru; print(json.dumps(sorted(set(sys.modules) - old)))"
+    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True, timeout=30)
+    return json.loads(done.stdout)
+
+
+def test_importing_kitaru_loads_few_modules(loaded):
+    assert len(loaded) <= 150
+
+
+@pytest.mark.parametrize(
+    "heavy",
+    [
+        "pluggy",
+        "pydantic",
+        "rich",
+        "cyclopts",
+        "httpx",
+        "asyncio",
+        "sqlite3",
+        "openai",
+        "anthropic",
+        "langgraph",
+        "kitaru_adapters",
+    ],
+)
+def test_importing_kitaru_does_not_load_what_is_heavy(loaded, heavy):
+    assert not [one for one in loaded if one.split(".")[0] == heavy]
