@@ -61,7 +61,12 @@ def open_database(path: Path, url: str) -> sqlite3.Connection:
 
 def prepare(connection: sqlite3.Connection, url: str) -> None:
     """Check the version of an open database and bring it up to date."""
-    version = _version(connection, url)
+    # One snapshot for all that is looked at: another process may be making the tables at this very moment.
+    connection.execute("BEGIN")
+    try:
+        version = _version(connection, url)
+    finally:
+        connection.execute("ROLLBACK")
     if version == SCHEMA_VERSION:
         return
     connection.execute("PRAGMA journal_mode = WAL")
