@@ -1,8 +1,8 @@
 """kitaru: the durable runtime underneath AI agents.
 
-`@flow` and `@checkpoint` make a run durable, `wait` asks a person, and adapters at `kitaru.adapters` do the same for the
-model and tool calls of an agent framework. Names are loaded on first use; importing the package reads no file, opens no
-connection and loads no framework.
+`@flow` and `@checkpoint` make a run durable, `wait` asks a person, and adapters at `kitaru.adapters` do the same for
+the model and tool calls of an agent framework. Names are loaded on first use; importing the package reads no file,
+opens no connection and loads no framework.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from kitaru.version import VERSION as __version__
+from kitaru.version import __version__
 
 if TYPE_CHECKING:
     from kitaru.authoring.arguments import unmapped

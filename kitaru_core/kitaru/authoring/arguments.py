@@ -64,26 +64,27 @@ def may_hold_futures(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
 
 
 def _walk(value: object, visit: Callable[[CheckpointFuture[Any]], None]) -> None:
-    kind = type(value)
-    if kind in _LEAVES:
+    if type(value) in _LEAVES:
         return
     if isinstance(value, CheckpointFuture):
         visit(value)
-    elif isinstance(value, MapFuture):
-        for future in value.futures:
-            visit(future)
-    elif kind in {list, tuple, set, frozenset}:
-        for item in cast("Iterable[object]", value):
-            _walk(item, visit)
-    elif kind is dict:
-        for item in cast("dict[object, object]", value).values():
-            _walk(item, visit)
-    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-        for field in dataclasses.fields(value):
-            _walk(getattr(value, field.name, None), visit)
-    elif _is_model(value):
-        for item in vars(value).values():
-            _walk(item, visit)
+        return
+    for item in _parts(value):
+        _walk(item, visit)
+
+
+def _parts(value: object) -> Iterable[object]:
+    """Return what a container, dataclass or model holds; nothing for any other value."""
+    kind = type(value)
+    if isinstance(value, MapFuture):
+        return value.futures
+    if kind in {list, tuple, set, frozenset}:
+        return cast("Iterable[object]", value)
+    if kind is dict:
+        return cast("dict[object, object]", value).values()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return [getattr(value, field.name, None) for field in dataclasses.fields(value)]
+    return vars(value).values() if _is_model(value) else ()
 
 
 def _is_model(value: object) -> bool:
@@ -139,11 +140,14 @@ def mapped(
         KitaruUsageError: Nothing is mapped, or the lengths differ.
     """
     places: list[int | str] = [*range(len(args)), *kwargs]
-    values: dict[int | str, Any] = {**dict(enumerate(args)), **kwargs}
+    values: dict[int | str, Any] = dict(enumerate(args))
+    values.update(kwargs)
     items = {place: _items(values[place]) for place in places}
     moving = [place for place in places if items[place] is not None]
     if not moving:
-        msg = f"{what} has nothing to map over: give at least one list, tuple, range or other iterable, or use .submit()."
+        msg = (
+            f"{what} has nothing to map over: give at least one list, tuple, range or other iterable, or use .submit()."
+        )
         raise KitaruUsageError(msg)
     lists = [cast("list[Any]", items[place]) for place in moving]
     if product:
@@ -152,7 +156,10 @@ def mapped(
         lengths = {len(found) for found in lists}
         if len(lengths) > 1:
             listed = ", ".join(f"{place}: {len(cast('list[Any]', items[place]))}" for place in moving)
-            msg = f"{what} got mapped arguments of different lengths ({listed}). Wrap those for every call in kitaru.unmapped()."
+            msg = (
+                f"{what} got mapped arguments of different lengths ({listed}). Wrap those for every call in "
+                "kitaru.unmapped()."
+            )
             raise KitaruUsageError(msg)
         rows = list(zip(*lists, strict=True))
 

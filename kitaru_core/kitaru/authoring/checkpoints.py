@@ -6,7 +6,7 @@ import asyncio
 import functools
 import inspect
 import itertools
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
 
@@ -45,7 +45,7 @@ class Checkpoint(Generic[P, R]):
         name: The checkpoint's name.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keyword-only options of a decorator
         self,
         function: Callable[P, R],
         *,
@@ -98,7 +98,7 @@ class Checkpoint(Generic[P, R]):
             Exception: Whatever the function raised.
         """
         run = flow_scope(f"The checkpoint {self.name!r}")
-        explicit, after = kwargs.pop("id", None), kwargs.pop("after", None)
+        explicit, after = cast("str | None", kwargs.pop("id", None)), kwargs.pop("after", None)
         if self.is_async and _in_running_loop():
             return cast("R", self._call_async(run, explicit, after, args, kwargs))
         parents = _wait_for(after) if after is not None else []
@@ -180,9 +180,7 @@ class Checkpoint(Generic[P, R]):
         label, _ = run.ledger.find(f"map:{self.name}")
         group = label.removeprefix("map:")
         parents = _futures_of(after)
-        futures = [
-            self._submit(run, f"map:{group}:{n}", group, parents, *columns(row)) for n, row in enumerate(rows)
-        ]
+        futures = [self._submit(run, f"map:{group}:{n}", group, parents, *columns(row)) for n, row in enumerate(rows)]
         return MapFuture(group, futures)
 
     def _submit(
@@ -365,8 +363,6 @@ def _wait_for(after: object) -> list[str]:
     return [future.call_id for future in futures]
 
 
-
-
 @overload
 def checkpoint(func: Callable[P, R], /) -> Checkpoint[P, R]: ...
 @overload
@@ -391,10 +387,10 @@ def checkpoint(func: Callable[P, R] | None = None, /, **options: Any) -> Any:
         func: The function, when used as a bare decorator.
         **options: `retries`, a number or a `RetryPolicy`; `type`, a label such as `llm_call` or `tool_call`; `runtime`,
             `inline` or `isolated` (a child process of its own); `cache`, whether its values may be shared across
-            executions; `effect`, what running it twice would mean (`pure`, `idempotent`, `irreversible`); `reconcile`, for
-            an irreversible one, a function that says what became of a call whose outcome is unknown; `business_key`, a
-            function of the arguments whose text goes into the idempotency key; `timeout`, seconds an attempt may take;
-            `version`, replaces the digest of the source text in the cache key.
+            executions; `effect`, what running it twice would mean (`pure`, `idempotent`, `irreversible`); `reconcile`,
+            for an irreversible one, a function that says what became of a call whose outcome is unknown;
+            `business_key`, a function of the arguments whose text goes into the idempotency key; `timeout`, seconds an
+            attempt may take; `version`, replaces the digest of the source text in the cache key.
 
     Returns:
         The checkpoint, or a decorator that makes one.

@@ -57,8 +57,8 @@ _RESERVED = frozenset(
 class Flow(Generic[P, R]):
     """A flow: a function whose runs survive the death of their process.
 
-    It is started with `run`, never called. Its body is ordinary Python and runs again from the top whenever an execution
-    continues; completed checkpoints in it are read back.
+    It is started with `run`, never called. Its body is ordinary Python and runs again from the top whenever an
+    execution continues; completed checkpoints in it are read back.
 
     Attributes:
         function: The decorated function.
@@ -259,7 +259,7 @@ class Flow(Generic[P, R]):
         Raises:
             KitaruFeatureNotAvailableError: Always.
         """
-        raise _no_deployments("deploy")
+        raise _no_deployments(self.deploy.__name__)
 
     def deployments(self) -> NoReturn:
         """Refuse: deployments come with the server.
@@ -267,7 +267,7 @@ class Flow(Generic[P, R]):
         Raises:
             KitaruFeatureNotAvailableError: Always.
         """
-        raise _no_deployments("deployments")
+        raise _no_deployments(self.deployments.__name__)
 
     def deployment(self, **_selector: object) -> NoReturn:
         """Refuse: deployments come with the server.
@@ -275,7 +275,7 @@ class Flow(Generic[P, R]):
         Raises:
             KitaruFeatureNotAvailableError: Always.
         """
-        raise _no_deployments("deployment")
+        raise _no_deployments(self.deployment.__name__)
 
     def invoke(self, **_inputs: object) -> NoReturn:
         """Refuse: deployments come with the server.
@@ -283,11 +283,14 @@ class Flow(Generic[P, R]):
         Raises:
             KitaruFeatureNotAvailableError: Always.
         """
-        raise _no_deployments("invoke")
+        raise _no_deployments(self.invoke.__name__)
 
 
 def _no_deployments(method: str) -> KitaruFeatureNotAvailableError:
-    msg = f"Flow.{method}() needs the kitaru server, which this installation does not have. Start the flow with `.run(...)`."
+    msg = (
+        f"Flow.{method}() needs the kitaru server, which this installation does not have. Start the flow with "
+        "`.run(...)`."
+    )
     return KitaruFeatureNotAvailableError(msg)
 
 

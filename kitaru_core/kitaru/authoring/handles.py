@@ -80,7 +80,10 @@ class FlowHandle(Generic[R]):
         while not self.status.is_finished:
             left = None if end is None else end - time.monotonic()
             if left is not None and left <= 0:
-                msg = f"Execution {self.exec_id} has not ended within {timeout:g} s; it goes on. Its status is {self.status}."
+                msg = (
+                    f"Execution {self.exec_id} has not ended within {timeout:g} s; it goes on. Its status is "
+                    f"{self.status}."
+                )
                 raise KitaruTimeoutError(msg)
             live = live_run(self.exec_id)
             if live is not None and not live.done.is_set():
@@ -105,16 +108,15 @@ class FlowHandle(Generic[R]):
         row = journal.execution(self.exec_id)
         status = effective_status(row)
         if not ExecutionStatus(status).is_finished:
-            msg = (
-                f"Execution {self.exec_id} is {status} and has no result yet. Use `.wait()` to wait for it"
-                + (", and answer its open wait first." if status == "waiting" else ".")
+            msg = f"Execution {self.exec_id} is {status} and has no result yet. Use `.wait()` to wait for it" + (
+                ", and answer its open wait first." if status == "waiting" else "."
             )
             raise KitaruStateError(msg)
         live = live_run(self.exec_id)
         raise_unless_completed(journal, row, cause=None if live is None else live.error)
         return cast("R", execution_result(journal, self.exec_id))
 
-    async def wait_async(self, timeout: float | None = None) -> R:
+    async def wait_async(self, timeout: float | None = None) -> R:  # noqa: ASYNC109 - the same signature as `wait`
         """Wait as `wait` does, without blocking the event loop.
 
         Args:

@@ -6,7 +6,7 @@ import inspect
 import sys
 import typing
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from kitaru.errors import KitaruUsageError
 
@@ -31,14 +31,17 @@ def check_reserved(function: Callable[..., Any], reserved: frozenset[str], what:
     clash = [name for name in signature.parameters if name in reserved]
     if clash:
         msg = (
-            f"The {what} {function.__qualname__!r} has a parameter named {clash[0]!r}, which kitaru's own keywords of a "
+            f"The {what} {function.__qualname__!r} has a parameter named {clash[0]!r}, which kitaru's own keywords "
+            "of a "
             f"{what} use. Rename it; these names are taken: {', '.join(sorted(reserved))}."
         )
         raise KitaruUsageError(msg)
     return signature
 
 
-def bind(signature: inspect.Signature, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> inspect.BoundArguments:
+def bind(
+    signature: inspect.Signature, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> inspect.BoundArguments:
     """Bind arguments to a signature, defaults included.
 
     Raises:
@@ -74,10 +77,11 @@ def validated(name: str, parameter: str, annotation: object, value: object) -> o
     pydantic = sys.modules.get("pydantic")
     if pydantic is None or not isinstance(annotation, type) or not issubclass(annotation, pydantic.BaseModel):
         return value
-    if isinstance(value, annotation):
+    model: Any = annotation
+    if isinstance(value, model):
         return value
     try:
-        return annotation.model_validate(value)
+        return cast("object", model.model_validate(value))
     except ValueError as error:
-        msg = f"The input {parameter!r} of {name!r} does not fit {annotation.__qualname__}: {error}"
+        msg = f"The input {parameter!r} of {name!r} does not fit {model.__qualname__}: {error}"
         raise KitaruUsageError(msg) from error

@@ -19,8 +19,8 @@ __all__ = ["ask_on_terminal"]
 def ask_on_terminal(question: Question) -> Any:  # noqa: ANN401 - the type that was asked for
     """Ask on the terminal; the answer is recorded like one from anywhere else.
 
-    An empty line answers null, or continues at a gate; an answer that does not fit is asked for again; Ctrl+C aborts the
-    wait, which cancels the execution.
+    An empty line answers null, or continues at a gate; an answer that does not fit is asked for again; Ctrl+C aborts
+    the wait, which cancels the execution.
 
     Args:
         question: What to ask.
@@ -64,7 +64,7 @@ def run_journal() -> Any:  # noqa: ANN401 - a journal of whatever kind
 
 
 def parse(text: str, schema: dict[str, Any] | None) -> object:
-    """Turn a typed line into an answer: JSON where it is JSON, a plain yes or no for a boolean, else the text itself."""
+    """Turn a typed line into an answer: JSON where it is JSON, yes or no for a boolean, else the text itself."""
     if not text or schema is None:
         return None
     if schema.get("type") == "boolean" and text.casefold() in {"y", "yes", "n", "no"}:

@@ -122,6 +122,8 @@ def progress(
 def _call(what: str) -> Call:
     call = current_boundary.get()
     if call is None:
-        msg = f"{what} works only in the body of a checkpoint. Move the call into a function decorated with @checkpoint."
+        msg = (
+            f"{what} works only in the body of a checkpoint. Move the call into a function decorated with @checkpoint."
+        )
         raise KitaruContextError(msg)
     return call

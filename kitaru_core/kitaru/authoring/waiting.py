@@ -27,15 +27,15 @@ def wait(
 @overload
 def wait(
     *,
-    schema: Any = bool,
+    schema: object = bool,
     name: str | None = None,
     question: str | None = None,
     timeout: float | None = None,
     metadata: dict[str, Any] | None = None,
-) -> Any: ...
+) -> Any: ...  # noqa: ANN401 - the type that was asked for
 def wait(
     *,
-    schema: Any = bool,
+    schema: object = bool,
     name: str | None = None,
     question: str | None = None,
     timeout: float | None = None,
@@ -48,11 +48,13 @@ def wait(
     question is asked in place.
 
     Args:
-        schema: Type of the answer: anything pydantic takes, a JSON schema as a dict, or `None` for a gate that only asks
+        schema: Type of the answer: anything pydantic takes, a JSON schema as a dict, or `None` for a gate that only
+            asks
             to continue.
         name: Handle for whoever answers; keep it stable. The same name again becomes `name_2`.
         question: Text for a person.
-        timeout: Seconds the runner stays to look for the answer, 600 by default (`KITARU_WAIT_TIMEOUT`); 0 leaves at once.
+        timeout: Seconds the runner stays to look for the answer, 600 by default (`KITARU_WAIT_TIMEOUT`); 0 leaves at
+            once.
         metadata: JSON-ready data shown with the question.
 
     Returns:
@@ -72,7 +74,7 @@ def wait(
 
 async def wait_async(
     *,
-    schema: Any = bool,  # noqa: ANN401 - anything pydantic takes
+    schema: object = bool,
     name: str | None = None,
     question: str | None = None,
     timeout: float | None = None,  # noqa: ASYNC109 - how long the runner stays, not a limit on this call

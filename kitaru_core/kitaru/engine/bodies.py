@@ -84,7 +84,8 @@ def _limited(call: Call, body: Callable[[Call], T], limit: float) -> T:
     thread.join(limit)
     if thread.is_alive():
         msg = (
-            f"Checkpoint {call.invocation_id!r} took longer than its timeout of {limit:g} s. Its thread cannot be stopped "
+            f"Checkpoint {call.invocation_id!r} took longer than its timeout of {limit:g} s. Its thread cannot be "
+            "stopped "
             "and may still act; make the body asynchronous, or run it isolated, to have it ended."
         )
         raise TimeoutError(msg)

@@ -231,7 +231,18 @@ class Entry:
         concurrent: Whether its place in the order of calls is not certain.
     """
 
-    __slots__ = ("call_id", "concurrent", "digest", "index", "invocation_id", "parents", "recorded", "run", "shown", "unit")
+    __slots__ = (
+        "call_id",
+        "concurrent",
+        "digest",
+        "index",
+        "invocation_id",
+        "parents",
+        "recorded",
+        "run",
+        "shown",
+        "unit",
+    )
 
     def __init__(self, run: Run, unit: Unit, invocation_id: str, index: int, digest: str | None) -> None:
         self.run = run
@@ -399,8 +410,8 @@ class Attempts:
         """Begin an attempt.
 
         Returns:
-            The call, and what has to be durable before the body may run: the start of an irreversible call. Other starts
-            are written a little later.
+            The call, and what has to be durable before the body may run: the start of an irreversible call. Other
+            starts are written a little later.
         """
         entry, run, call = self.entry, self.entry.run, self.call
         run.check()

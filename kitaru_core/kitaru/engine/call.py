@@ -72,7 +72,9 @@ class Call:
         "unit",
     )
 
-    def __init__(self, run: Run, unit: Unit, *, invocation_id: str, call_id: str, index: int, digest: str | None) -> None:
+    def __init__(
+        self, run: Run, unit: Unit, *, invocation_id: str, call_id: str, index: int, digest: str | None
+    ) -> None:
         self.run = run
         self.unit = unit
         self.name = unit.name

@@ -91,13 +91,17 @@ def _lenient(value: Any) -> str:  # noqa: ANN401 - whatever JSON does not know
     return repr(value)
 
 
+def _check_payload(payload: object) -> None:
+    if payload is not None and not isinstance(payload, Mapping):
+        msg = f"An event's payload is a mapping, not a {type(payload).__name__}."
+        raise KitaruUsageError(msg)
+
+
 def _check(kind: str, payload: Mapping[str, object] | None, message: str | None) -> None:
     if not isinstance(kind, str) or not kind.strip() or "\n" in kind or kind in _RESERVED:
         msg = f"{kind!r} cannot be the kind of an event: one line of text, and none of {', '.join(sorted(_RESERVED))}."
         raise KitaruUsageError(msg)
-    if payload is not None and not isinstance(payload, Mapping):
-        msg = f"An event's payload is a mapping, not a {type(payload).__name__}."
-        raise KitaruUsageError(msg)
+    _check_payload(payload)
     if message is not None and (not isinstance(message, str) or not message.strip()):
         msg = "An event's message is a text that is not blank; leave it out to have none."
         raise KitaruUsageError(msg)
@@ -111,6 +115,11 @@ def check_percent(percent: float | None) -> None:
     """
     if percent is None:
         return
-    if isinstance(percent, bool) or not isinstance(percent, int | float) or not math.isfinite(percent) or not 0 <= percent <= 1:
+    if (
+        isinstance(percent, bool)
+        or not isinstance(percent, int | float)
+        or not math.isfinite(percent)
+        or not 0 <= percent <= 1
+    ):
         msg = f"progress(percent=) is a number from 0 to 1, not {percent!r}."
         raise KitaruUsageError(msg)

@@ -21,10 +21,11 @@ from kitaru.engine.waits import WaitState
 from kitaru.errors import KitaruJournalError, KitaruStateError
 from kitaru.journal.api import Draft
 from kitaru.records.facts import ExecutionStarted, RunnerStarted, WaitAborted, WaitResolved
-from kitaru.version import VERSION
+from kitaru.version import __version__
 
 if TYPE_CHECKING:
     from kitaru.journal.api import ExecutionRow, Journal, Lease
+    from kitaru.records.payload import PayloadRef
     from kitaru.records.record import Record
 
 __all__ = [
@@ -118,7 +119,7 @@ def create_run(
 def _started(
     execution_id: str,
     code: FlowCode,
-    inputs: payloads.PayloadRef,
+    inputs: PayloadRef,
     options: StartOptions,
     **facts: Any,  # noqa: ANN401 - fields of the record
 ) -> ExecutionStarted:
@@ -132,7 +133,7 @@ def _started(
         source_digest=code.source_digest,
         spec=dict(options.spec),
         inputs=inputs,
-        versions={"kitaru": VERSION, "python": platform.python_version()},
+        versions={"kitaru": __version__, "python": platform.python_version()},
         **{"lineage_id": execution_id, **facts},
     )
 
@@ -288,7 +289,10 @@ def plan_replay(
     """
     row = journal.execution(source_id)
     if row.status == "running" and not row.runner_lost:
-        msg = f"Execution {source_id} is running; a replay derives from one that has come to rest. Wait for it or cancel it."
+        msg = (
+            f"Execution {source_id} is running; a replay derives from one that has come to rest. Wait for it or cancel "
+            "it."
+        )
         raise KitaruStateError(msg)
     calls, _ = fold(journal.records(source_id))
     return build_replay_plan(calls, source=source_id, from_=from_, overrides=overrides, reuse_waits=reuse_waits)

@@ -79,7 +79,9 @@ def rebuild(failure: Failure) -> Exception:
         if isinstance(arguments, list):
             error = found.__new__(found, *arguments)
             error.args = tuple(arguments)
-            error.add_note("(Read back from the journal: the call failed in an earlier run, and the flow went on after it.)")
+            error.add_note(
+                "(Read back from the journal: the call failed in an earlier run, and the flow went on after it.)"
+            )
             return error
     return RecordedFailure(failure.message, type_name=failure.type, recorded_traceback=failure.traceback)
 

@@ -135,7 +135,7 @@ class MapFuture(Generic[T]):
 
     def unpack(self) -> tuple[list[Any], ...]:
         """Return the values of calls that each gave a tuple, turned round: a list for each place of the tuples."""
-        return tuple(list(column) for column in zip(*self.result(), strict=True))  # type: ignore[call-overload]  # T is a tuple here
+        return tuple(list(column) for column in zip(*self.result(), strict=True))
 
     def __len__(self) -> int:
         return len(self.futures)

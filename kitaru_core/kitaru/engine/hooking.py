@@ -31,5 +31,5 @@ def _load() -> None:
 
 def reset() -> None:
     """Look again at the next boundary; for tests that change the plugins."""
-    global _loaded, _manager  # noqa: PLW0603 - as above
+    global _loaded, _manager
     _loaded, _manager = False, None

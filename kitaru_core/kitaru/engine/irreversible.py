@@ -79,7 +79,8 @@ def ask_person(run: Run, call: Call, recorded: RecordedCall) -> Reconciled:
         schema=schema,
         question=(
             f"{call.name!r} was started, and the runner died before its outcome was recorded. Did it happen? Answer "
-            '{"outcome": "completed", "value": ...}, {"outcome": "not_executed"} or {"outcome": "failed", "reason": ...}.'
+            '{"outcome": "completed", "value": ...}, {"outcome": "not_executed"} or '
+            '{"outcome": "failed", "reason": ...}.'
         ),
         metadata={
             "needs_reconciliation": True,

@@ -115,7 +115,10 @@ def _attend(call: Call, child: subprocess.Popen[bytes]) -> None:
             except subprocess.TimeoutExpired:
                 call.raise_if_cancelled()
                 if end is not None and time.monotonic() > end:
-                    msg = f"Checkpoint {call.invocation_id!r} took longer than its timeout of {call.unit.timeout:g} s and was ended."
+                    msg = (
+                        f"Checkpoint {call.invocation_id!r} took longer than its timeout of {call.unit.timeout:g} s "
+                        "and was ended."
+                    )
                     raise TimeoutError(msg) from None
             else:
                 return

@@ -7,6 +7,7 @@ import inspect
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -28,8 +29,8 @@ def main(order_file: str, reply_file: str) -> None:
     sys.path[:] = order.path
     try:
         function = load_function(order.module, order.qualname, order.file)
-        args, kwargs = decode(order.codec, order.arguments)  # type: ignore[misc]  # written by run_isolated as a pair
-        value = function(*args, **kwargs)
+        given: Any = decode(order.codec, order.arguments)
+        value = function(*given[0], **given[1])
         if inspect.iscoroutine(value):
             value = asyncio.run(value)
         encoded = encode(value)

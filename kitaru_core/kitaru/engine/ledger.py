@@ -149,7 +149,8 @@ class Ledger:
         recorded = self._by_id.pop(explicit, None)
         if recorded is not None and recorded.fact.name != name:
             msg = (
-                f"The call {explicit!r} was recorded for checkpoint {recorded.fact.name!r}, but the flow now makes it for "
+                f"The call {explicit!r} was recorded for checkpoint {recorded.fact.name!r}, but the flow now makes "
+                "it for "
                 f"{name!r}. Give the new call another id, or start a new execution."
             )
             raise KitaruDivergenceError(msg)
@@ -157,7 +158,9 @@ class Ledger:
 
     def _alike(self, name: str, digest: str) -> RecordedCall | None:
         matching = (
-            call for call in self._by_id.values() if call.fact.name == name and call.fact.key is None and call.fact.digest == digest
+            call
+            for call in self._by_id.values()
+            if call.fact.name == name and call.fact.key is None and call.fact.digest == digest
         )
         return min(matching, key=lambda call: call.fact.index, default=None)
 

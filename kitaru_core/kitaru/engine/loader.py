@@ -45,7 +45,8 @@ def find_flow(started: ExecutionStarted) -> Any:  # noqa: ANN401 - a flow object
         return known
     if "<locals>" in started.qualname:
         msg = (
-            f"The flow {started.qualname!r} of {started.module!r} was defined inside a function, so only the process that "
+            f"The flow {started.qualname!r} of {started.module!r} was defined inside a function, so only the process "
+            "that "
             "defined it can continue it. Define flows at the top of a module."
         )
         raise KitaruRuntimeError(msg)
@@ -75,7 +76,8 @@ def load_function(module: str, qualname: str, file: str | None) -> Callable[...,
     function = getattr(found, "function", found)
     if not callable(function):
         msg = (
-            f"The checkpoint {qualname!r} cannot run isolated: module {module!r} has no such name at its top. Define it at "
+            f"The checkpoint {qualname!r} cannot run isolated: module {module!r} has no such name at its top. Define "
+            "it at "
             "the top of a module."
         )
         raise KitaruRuntimeError(msg)
@@ -112,7 +114,8 @@ def _module(name: str, file: str | None, what: str) -> ModuleType:
         return _load_script(Path(file))
     tried.append(f"file {file}")
     msg = (
-        f"The code of the {what} cannot be found; tried: {', '.join(tried)}. Run this from the project's folder, or put the "
+        f"The code of the {what} cannot be found; tried: {', '.join(tried)}. Run this from the project's folder, or "
+        "put the "
         "module on PYTHONPATH."
     )
     raise KitaruRuntimeError(msg)

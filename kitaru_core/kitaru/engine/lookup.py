@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 __all__ = ["find_value", "visible_artifacts"]
 
 
-def visible_artifacts(
-    records: list[Record], calls: dict[str, RecordedCall]
-) -> list[tuple[int, ArtifactSaved]]:
-    """Return the saved artifacts a reader is shown, with their places: the last version of each, of attempts that count.
+def visible_artifacts(records: list[Record], calls: dict[str, RecordedCall]) -> list[tuple[int, ArtifactSaved]]:
+    """Return the saved artifacts a reader is shown, with their places.
+
+    Of each name only the last version counts, and only attempts that led to the call's value.
 
     Args:
         records: The execution's records.
@@ -77,7 +77,8 @@ def _not_one(
     candidates += [f"output of {call.fact.invocation_id!r} ({call.fact.call_id})" for call in outputs]
     if candidates:
         return KitaruRuntimeError(
-            f"{name!r} names {len(candidates)} values of execution {execution_id}: {'; '.join(candidates)}. Load one by its "
+            f"{name!r} names {len(candidates)} values of execution {execution_id}: {'; '.join(candidates)}. Load one "
+            "by its "
             "invocation id, or give artifacts names of their own."
         )
     known = ", ".join(dict.fromkeys(call.fact.invocation_id for call in calls.values() if call.completed)) or "none"

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 __all__ = ["execution_failure", "execution_result", "raise_unless_completed"]
 
-RUNNER_LOST = "runner lost"
+_LOST = (
+    "The runner of this execution is gone: its process was killed, or its machine went away. Nothing that was "
+    "completed is lost."
+)
 
 
 def _last_end(journal: Journal, execution_id: str) -> tuple[int, ExecutionFinished] | None:
@@ -49,8 +52,7 @@ def execution_failure(journal: Journal, execution_id: str) -> Failure | None:
         return None
     if row.status != "failed":
         return Failure(
-            message="The runner of this execution is gone: its process was killed, or its machine went away. Nothing that "
-            "was completed is lost.",
+            message=_LOST,
             type="kitaru:RunnerLost",
             origin=FailureOrigin.RUNTIME,
         )

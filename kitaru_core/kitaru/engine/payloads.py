@@ -22,7 +22,18 @@ if TYPE_CHECKING:
     from kitaru.artifacts.api import PayloadCodec
     from kitaru.journal.api import Journal
 
-__all__ = ["Encoded", "Stored", "chain_history", "copy_of", "decode_stored", "describe", "load", "place", "store", "to_json"]
+__all__ = [
+    "Encoded",
+    "Stored",
+    "chain_history",
+    "copy_of",
+    "decode_stored",
+    "describe",
+    "load",
+    "place",
+    "store",
+    "to_json",
+]
 
 INLINE_BYTES = 16 * 1024
 SHARED_BYTES = 1024
@@ -122,8 +133,8 @@ _ATOMS = frozenset({type(None), bool, int, float, str, bytes})
 def describe(inputs: Mapping[str, object], identity: object) -> tuple[msgspec.Raw, str | None]:
     """Return inputs as they are kept for people, and the digest by which drift is noticed.
 
-    What is kept is redacted, encoded as far as possible and never too long: a JSON array of a codec's name and the value
-    as that codec writes it, or of `none` and a description of what could not be kept.
+    What is kept is redacted, encoded as far as possible and never too long: a JSON array of a codec's name and the
+    value as that codec writes it, or of `none` and a description of what could not be kept.
 
     Args:
         inputs: The inputs by name.
@@ -172,9 +183,7 @@ def to_json(value: object) -> bytes:
 _START = sha256(b"kitaru history 1").digest()
 
 
-def chain_history(
-    messages: Sequence[object], known: Mapping[str, int]
-) -> tuple[HistoryRef, list[tuple[str, bytes]]]:
+def chain_history(messages: Sequence[object], known: Mapping[str, int]) -> tuple[HistoryRef, list[tuple[str, bytes]]]:
     """Describe a conversation as an extension of the longest one that is stored already.
 
     Args:

@@ -84,7 +84,7 @@ def retry_after(error: BaseException) -> float:
     asked = getattr(error, "retry_after", None)
     if asked is None:
         headers = getattr(getattr(error, "response", None), "headers", None)
-        asked = headers.get("retry-after") if hasattr(headers, "get") else None
+        asked = headers.get("retry-after") if headers is not None and hasattr(headers, "get") else None
     try:
         seconds = float(asked) if asked is not None else 0.0
     except (TypeError, ValueError):

@@ -16,8 +16,8 @@ from kitaru.engine.call import Note
 from kitaru.engine.events import EventPublisher
 from kitaru.engine.ids import child_id
 from kitaru.engine.ledger import Ledger
-from kitaru.engine.summaries import Totals, merge_metadata, totals_of
 from kitaru.engine.signals import ExecutionCancelled, RunnerFenced
+from kitaru.engine.summaries import Totals, merge_metadata, totals_of
 from kitaru.errors import KitaruDivergenceError, KitaruEncodingError, KitaruLeaseLostError, KitaruUsageError
 from kitaru.journal.api import Draft
 from kitaru.records.facts import DriftNoted, MetadataLogged
@@ -173,7 +173,8 @@ class Run:
         """
         if self.facts.strict:
             msg = (
-                f"{message} Strict replay is on (KITARU_STRICT_REPLAY), so the execution stops here; nothing recorded is "
+                f"{message} Strict replay is on (KITARU_STRICT_REPLAY), so the execution stops here; nothing "
+                "recorded is "
                 "lost. Put the program back as it was, or switch strict replay off to go on with the recorded values."
             )
             raise KitaruDivergenceError(msg, exec_id=self.execution_id)

@@ -115,7 +115,7 @@ def drive(live: LiveRun, body: Body, *, retries: int = 0, rebuild: Callable[[], 
             live.run = _again(run, error, rebuild)
     except RunnerFenced:
         _log.warning("Execution %s: this runner stopped, another one took over.", live.run.execution_id)
-    except Exception as error:  # the journal itself failed: there is nowhere to record it
+    except Exception as error:  # noqa: BLE001 - the journal itself failed: there is nowhere to record it
         live.error = error
         _log.exception("Execution %s: its end could not be recorded.", live.run.execution_id)
     finally:
@@ -171,10 +171,11 @@ async def _awaited(run: Run, coroutine: Coroutine[Any, Any, object]) -> object:
         value = await coroutine
         while run.tasks:
             await asyncio.wait(run.tasks)
-        return value
     except asyncio.CancelledError:
         run.check()
         raise
+    else:
+        return value
     finally:
         run.lease.on_change.remove(interrupt)
 

@@ -38,24 +38,32 @@ def json_schema(schema: object) -> dict[str, Any] | None:
         return cast("dict[str, Any]", _adapter(schema).json_schema())
     except Exception as error:
         msg = (
-            f"wait(schema={schema!r}) cannot be turned into a JSON schema ({type(error).__name__}: {error}). Use a type "
+            f"wait(schema={schema!r}) cannot be turned into a JSON schema ({type(error).__name__}: {error}). Use a "
+            "type "
             "pydantic knows, a JSON schema as a dict, or None for a gate that only asks to continue."
         )
         raise KitaruUsageError(msg) from error
 
 
 def _adapter(schema: object) -> Any:  # noqa: ANN401 - pydantic's adapter of a type known only at run time
+    import types
     import typing
 
     from pydantic import TypeAdapter
 
+    wanted: Any = schema
     if typing.is_typeddict(schema):
         import typing_extensions
 
         # Before Python 3.12 pydantic takes only the TypedDict of typing_extensions.
         hints = typing_extensions.get_type_hints(schema, include_extras=True)
-        schema = typing_extensions.TypedDict(schema.__name__, hints, total=schema.__total__)  # type: ignore[operator, attr-defined]  # built at run time on purpose
-    return TypeAdapter(schema)
+        wanted = types.new_class(
+            wanted.__name__,
+            (typing_extensions.TypedDict,),
+            {"total": wanted.__total__},
+            lambda namespace: namespace.update(__annotations__=hints),
+        )
+    return TypeAdapter(wanted)
 
 
 def plain(value: object) -> object:
@@ -64,7 +72,7 @@ def plain(value: object) -> object:
     Raises:
         KitaruWaitValidationError: It cannot become JSON.
     """
-    if value is None or isinstance(value, bool | int | float | str) and type(value) in {bool, int, float, str}:
+    if value is None or (isinstance(value, bool | int | float | str) and type(value) in {bool, int, float, str}):
         return value
     try:
         from pydantic_core import to_jsonable_python
@@ -101,7 +109,8 @@ def check_answer(name: str, schema: Mapping[str, Any] | None, value: object) -> 
     if found is not None:
         where = "".join(f"[{part!r}]" for part in found.absolute_path)
         msg = (
-            f"The answer to {name!r} does not fit: {found.message}{' at ' + where if where else ''}. The wait stays open. "
+            f"The answer to {name!r} does not fit: {found.message}{' at ' + where if where else ''}. The wait stays "
+            "open. "
             f"Its schema is {msgspec.json.encode(dict(schema)).decode()}."
         )
         raise KitaruWaitValidationError(msg)

@@ -113,7 +113,8 @@ def flow_scope(what: str) -> Run:
         raise KitaruContextError(msg)
     if call is not None:
         msg = (
-            f"{what} works only in the flow's own body, but this is the body of checkpoint {call.name!r}. Boundaries do "
+            f"{what} works only in the flow's own body, but this is the body of checkpoint {call.name!r}. Boundaries "
+            "do "
             "not nest: return from the checkpoint first, or turn it into a plain function."
         )
         raise KitaruContextError(msg)

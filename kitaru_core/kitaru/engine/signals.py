@@ -40,7 +40,8 @@ class Suspension(ControlSignal):
     def __init__(self, *, execution_id: str, waits: Sequence[str]) -> None:
         names = ", ".join(waits)
         super().__init__(
-            f"Execution {execution_id} pauses here until {names} is answered. This is no failure: the runner leaves, and "
+            f"Execution {execution_id} pauses here until {names} is answered. This is no failure: the runner leaves, "
+            "and "
             "the body runs again from its top once there is an answer, with all completed boundaries read back. Do not "
             "catch BaseException around a wait, or raise it again.",
             execution_id=execution_id,

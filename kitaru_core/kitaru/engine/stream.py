@@ -32,9 +32,9 @@ def stream_unit(
 ) -> UnitStream[I, T]:
     """Open a boundary whose body yields items.
 
-    Use it as `async with stream_unit(...) as stream`, iterate over it, and await `stream.outcome()`, which takes what is
-    left and makes the call durable. If the consumer leaves before the end, the source is closed and nothing is recorded
-    as completed. A stream is not retried: what was seen cannot be unseen.
+    Use it as `async with stream_unit(...) as stream`, iterate over it, and await `stream.outcome()`, which takes what
+    is left and makes the call durable. If the consumer leaves before the end, the source is closed and nothing is
+    recorded as completed. A stream is not retried: what was seen cannot be unseen.
 
     Args:
         unit: Describes the boundary.

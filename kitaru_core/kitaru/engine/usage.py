@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from kitaru.records.facts import UsageRecorded
@@ -12,7 +13,7 @@ __all__ = ["summarise_usage"]
 _TOKENS = ("total_tokens", "input_tokens", "output_tokens")
 
 
-def summarise_usage(records: Iterable[UsageRecorded], reused: Set[str] = frozenset()) -> dict[str, Any]:
+def summarise_usage(records: Iterable[UsageRecorded], reused: AbstractSet[str] = frozenset()) -> dict[str, Any]:
     """Sum up usage records; what a reused call once cost is counted, but not as incurred.
 
     Args:

@@ -12,11 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from kitaru.artifacts.codecs import digest
 from kitaru.crash_points import hit
 from kitaru.engine import payloads, schemas
 from kitaru.engine.scope import flow_scope
 from kitaru.engine.signals import ExecutionAborted, Suspension
-from kitaru.errors import KitaruContextError, KitaruDivergenceError, KitaruUsageError, KitaruWaitValidationError
+from kitaru.errors import (
+    KitaruContextError,
+    KitaruDivergenceError,
+    KitaruEncodingError,
+    KitaruUsageError,
+    KitaruWaitValidationError,
+)
 from kitaru.journal.api import Draft
 from kitaru.records.facts import WaitAborted, WaitOpened, WaitResolved
 
@@ -201,7 +208,7 @@ def _prepare(run: Run, questions: Sequence[Question]) -> tuple[list[Draft], list
     states: list[WaitState] = []
     for question in questions:
         schema = schemas.json_schema(question.schema)
-        bound = None if question.bound_to is None else payloads.digest(question.bound_to)
+        bound = None if question.bound_to is None else digest(question.bound_to)
         _check(question)
         name = _next_name(run, question)
         state = run.waits.get(name)
@@ -235,14 +242,16 @@ def _next_name(run: Run, question: Question) -> str:
 def _void(state: WaitState) -> Draft:
     state.aborted = True
     return Draft(
-        WaitAborted(at=time.time(), wait_id=state.opened.wait_id, name=state.opened.name, void=True, by={"surface": "flow"})
+        WaitAborted(
+            at=time.time(), wait_id=state.opened.wait_id, name=state.opened.name, void=True, by={"surface": "flow"}
+        )
     )
 
 
 def _opened(run: Run, question: Question, name: str, schema: dict[str, Any] | None, bound: str | None) -> WaitOpened:
     try:
         metadata = msgspec.json.decode(payloads.to_json(question.metadata or {}))
-    except payloads.KitaruEncodingError as error:
+    except KitaruEncodingError as error:
         msg = f"wait(metadata=) takes JSON-ready values: {error}"
         raise KitaruUsageError(msg) from error
     return WaitOpened(

@@ -306,7 +306,9 @@ class Journal(Protocol):
     def delete(self, execution_id: str) -> None:
         """Delete an execution and every payload that no other execution uses."""
 
-    def import_records(self, execution_id: str, records: Sequence[StoredRecord], blobs: Sequence[tuple[str, bytes]]) -> None:
+    def import_records(
+        self, execution_id: str, records: Sequence[StoredRecord], blobs: Sequence[tuple[str, bytes]]
+    ) -> None:
         """Write an archived execution that this journal does not have."""
 
     def close(self) -> None:

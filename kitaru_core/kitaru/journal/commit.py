@@ -81,7 +81,7 @@ class GroupCommit:
         self._url = url
         self._on_committed = on_committed
         self._queue: deque[_Ticket] = deque()
-        self._wake: SimpleQueue[bool] = SimpleQueue()
+        self._wake: SimpleQueue[str] = SimpleQueue()
         self._flusher: threading.Thread | None = None
 
     def append(self, lease: Lease, drafts: Sequence[Draft]) -> None:
@@ -99,7 +99,7 @@ class GroupCommit:
         self._queue.append(_Ticket(lease, drafts, future))
         if self._flusher is None:
             self._start_flusher()
-        self._wake.put(True)
+        self._wake.put("commit")
 
     def append_later(self, lease: Lease, drafts: Sequence[Draft]) -> None:
         """Queue drafts for the next commit."""
@@ -122,7 +122,7 @@ class GroupCommit:
     def close(self) -> None:
         """Commit what is queued and stop the thread that serves coroutines."""
         if self._flusher is not None:
-            self._wake.put(False)
+            self._wake.put("")
             self._flusher.join()
             self._flusher = None
         self.flush()
@@ -245,9 +245,11 @@ def _rows(ticket: _Ticket, heads: dict[Lease, tuple[int, bytes]]) -> list[tuple[
     lease = ticket.lease
     seq, head = heads.get(lease) or (lease.next_seq, lease.head)
     if seq + len(ticket.drafts) >= 1 << SEQUENCE_BITS:
-        msg = f"Execution {lease.execution_id} has {seq} records, the most one execution can hold. Split the flow in two."
+        msg = (
+            f"Execution {lease.execution_id} has {seq} records, the most one execution can hold. Split the flow in two."
+        )
         raise KitaruJournalError(msg, reason="full")
-    rows = []
+    rows: list[tuple[Draft, tuple[object, ...]]] = []
     for draft in _with_started(lease, ticket):
         body = encode_fact(draft.fact)
         head = sha256(head + body).digest()

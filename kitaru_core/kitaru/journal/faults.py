@@ -8,34 +8,32 @@ from kitaru.errors import KitaruJournalError
 
 __all__ = ["journal_error"]
 
-_FAULTS: tuple[tuple[tuple[int, ...], str, str], ...] = (
-    (
-        (sqlite3.SQLITE_FULL,),
-        "full",
-        "there is no space left. Nothing of what was recorded before is lost. Free some space, then retry the execution",
+_ADVICE = {
+    "full": (
+        "there is no space left. Nothing of what was recorded before is lost. Free some space, then retry the execution"
     ),
-    (
-        (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM),
-        "readonly",
-        "it is read-only for this user. Make the file and its folder writable, or name another store in KITARU_STORE",
+    "readonly": (
+        "it is read-only for this user. Make the file and its folder writable, or name another store in KITARU_STORE"
     ),
-    (
-        (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB),
-        "corrupt",
-        "it is damaged. kitaru does not touch it any further. Put a backup in its place, or move the file away to begin "
-        "a new one; `sqlite3 FILE .recover` may save what is left",
+    "corrupt": (
+        "it is damaged. kitaru does not touch it any further. Put a backup in its place, or move the file away to "
+        "begin a new one; `sqlite3 FILE .recover` may save what is left"
     ),
-    (
-        (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED),
-        "locked",
-        "another process has kept it locked for a minute. End that process or wait for it, then try again",
+    "locked": ("another process has kept it locked for a minute. End that process or wait for it, then try again"),
+    "io": (
+        "reading or writing it failed. Check that the folder exists, is writable and is on a sound disk, or name "
+        "another store in KITARU_STORE"
     ),
-    (
-        (sqlite3.SQLITE_CANTOPEN,),
-        "io",
-        "it cannot be opened. Check that the folder exists and is writable, or name another store in KITARU_STORE",
-    ),
-)
+}
+_REASONS = {
+    sqlite3.SQLITE_FULL: "full",
+    sqlite3.SQLITE_READONLY: "readonly",
+    sqlite3.SQLITE_PERM: "readonly",
+    sqlite3.SQLITE_CORRUPT: "corrupt",
+    sqlite3.SQLITE_NOTADB: "corrupt",
+    sqlite3.SQLITE_BUSY: "locked",
+    sqlite3.SQLITE_LOCKED: "locked",
+}
 
 
 def journal_error(error: sqlite3.Error, url: str) -> KitaruJournalError:
@@ -49,9 +47,6 @@ def journal_error(error: sqlite3.Error, url: str) -> KitaruJournalError:
         An error whose `reason` is one word and whose text says what to do.
     """
     code = getattr(error, "sqlite_errorcode", None)
-    primary = code & 0xFF if isinstance(code, int) else None
-    for codes, reason, advice in _FAULTS:
-        if primary in codes:
-            return KitaruJournalError(f"The journal {url} cannot be used: {advice}. ({error})", url=url, reason=reason)
-    msg = f"The journal {url} cannot be used: reading or writing it failed ({error}). Check the disk, then try again."
-    return KitaruJournalError(msg, url=url, reason="io")
+    reason = _REASONS.get(code & 0xFF, "io") if isinstance(code, int) else "io"
+    msg = f"The journal {url} cannot be used: {_ADVICE[reason]}. ({error})"
+    return KitaruJournalError(msg, url=url, reason=reason)

@@ -94,7 +94,8 @@ def _version(connection: sqlite3.Connection, url: str) -> int:
         raise _foreign(url, "a database of another program")
     if version > SCHEMA_VERSION:
         msg = (
-            f"The journal {url} was written by a newer kitaru (schema {version}; this one knows up to {SCHEMA_VERSION}). "
+            f"The journal {url} was written by a newer kitaru (schema {version}; this one knows up to "
+            f"{SCHEMA_VERSION}). "
             "Upgrade kitaru here, or name another store in KITARU_STORE. The file was not changed."
         )
         raise KitaruJournalError(msg, url=url, reason="newer")
@@ -122,7 +123,8 @@ def _refuse_foreign(path: Path, url: str) -> None:
     log = path.with_name(path.name + "-wal")
     if not page_size or (path.stat().st_size < pages * max(page_size, 512) and not log.exists()):
         msg = (
-            f"The journal {url} is damaged: the file is shorter than it says. kitaru does not touch it any further. Put a "
+            f"The journal {url} is damaged: the file is shorter than it says. kitaru does not touch it any further. "
+            "Put a "
             "backup in its place, or move the file away to begin a new one."
         )
         raise KitaruJournalError(msg, url=url, reason="corrupt")
@@ -130,7 +132,8 @@ def _refuse_foreign(path: Path, url: str) -> None:
 
 def _foreign(url: str, what: str) -> KitaruJournalError:
     msg = (
-        f"{url} is no kitaru journal but {what}; it was not changed. Name another file in KITARU_STORE, or move this one "
+        f"{url} is no kitaru journal but {what}; it was not changed. Name another file in KITARU_STORE, or move this "
+        "one "
         "away."
     )
     return KitaruJournalError(msg, url=url, reason="foreign")

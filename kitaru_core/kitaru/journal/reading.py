@@ -26,12 +26,13 @@ if TYPE_CHECKING:
 __all__ = ["Reading"]
 
 _COLUMNS = (
-    "no, id, flow, status, status_reason, stack, original_id, created_at, started_at, ended_at, generation, owner,"
+    "no, id, flow, status, status_reason, stack, original_id, created_at, started_at, ended_at, generation, owner,"  # noqa: S608 - column names are constants
     " until_clock, until_wall, cancel, summary,"
     " (SELECT count(*) FROM waits w WHERE w.no = e.no AND w.state = 'open'),"
     f" ifnull((SELECT key FROM records r WHERE r.key < (e.no + 1) << {SEQUENCE_BITS} ORDER BY key DESC LIMIT 1)"
     f" - (e.no << {SEQUENCE_BITS}) + 1, 0)"
 )
+_BY_ID = f"SELECT {_COLUMNS} FROM executions e WHERE id = ?"  # noqa: S608 - constants only
 _PAGE = 200
 
 
@@ -51,7 +52,7 @@ class Reading:
 
     def execution(self, execution_id: str) -> ExecutionRow:
         """Return one execution, or raise `KitaruNotFoundError`."""
-        row = self._connection.execute(f"SELECT {_COLUMNS} FROM executions e WHERE id = ?", (execution_id,)).fetchone()  # noqa: S608 - constants only
+        row = self._connection.execute(_BY_ID, (execution_id,)).fetchone()
         if row is None:
             raise not_found(execution_id, self._url)
         return self._row(row)
@@ -174,11 +175,14 @@ class Reading:
             conditions.append("w.state = ?")
             values.append(state)
         sql = (
-            "SELECT w.id, e.id, e.flow, w.name, w.state, w.opened_at, w.body FROM waits w JOIN executions e ON e.no = w.no"
+            "SELECT w.id, e.id, e.flow, w.name, w.state, w.opened_at, w.body FROM waits w JOIN executions e ON e.no "  # noqa: S608 - column names are constants
+            "= w.no"
             f" WHERE {' AND '.join(conditions)} ORDER BY w.opened_at, w.name"
         )
         return [
-            WaitRow(id=row[0], execution_id=row[1], flow=row[2], name=row[3], state=row[4], opened_at=row[5], opened=row[6])
+            WaitRow(
+                id=row[0], execution_id=row[1], flow=row[2], name=row[3], state=row[4], opened_at=row[5], opened=row[6]
+            )
             for row in self._connection.execute(sql, values)
         ]
 
@@ -191,7 +195,8 @@ class Reading:
 def not_found(execution_id: str, url: str) -> KitaruNotFoundError:
     """Build the error for an unknown execution."""
     msg = (
-        f"There is no execution {execution_id!r} in {url}. Ids are matched exactly; `kitaru executions list` shows those "
+        f"There is no execution {execution_id!r} in {url}. Ids are matched exactly; `kitaru executions list` shows "
+        "those "
         "that exist, and KITARU_STORE names the store."
     )
     return KitaruNotFoundError(msg)

@@ -83,7 +83,10 @@ def _opener(address: str) -> Opener:
     found = _schemes.get(scheme)
     if found is None:
         known = ", ".join(sorted(_schemes))
-        msg = f"No installed journal driver knows {scheme!r} addresses; there are: {known}. Install the plugin or correct KITARU_STORE."
+        msg = (
+            f"No installed journal driver knows {scheme!r} addresses; there are: {known}. Install the plugin or "
+            "correct KITARU_STORE."
+        )
         raise KitaruUsageError(msg)
     return found
 
@@ -102,7 +105,7 @@ def _open_memory(
 
 def _forget_inherited() -> None:
     # A forked child must not use, and not close, connections its parent opened.
-    global _lock
+    global _lock  # noqa: PLW0603 - the parent may have held the lock while it forked
     _lock = threading.Lock()
     _inherited.extend(_open.values())
     _open.clear()

@@ -88,7 +88,8 @@ def import_execution(
             connection.execute(sql, values)
     # A run that was archived while it was going on is a run without a runner: it can be retried here.
     connection.execute(
-        "UPDATE executions SET status = 'failed', status_reason = 'imported while running' WHERE no = ? AND status = 'running'",
+        "UPDATE executions SET status = 'failed', status_reason = 'imported while running' WHERE no = ? AND status = "
+        "'running'",
         (no,),
     )
 

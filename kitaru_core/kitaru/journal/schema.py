@@ -11,7 +11,7 @@ APPLICATION_ID = 0x4B495441
 """The letters KITA."""
 
 SEQUENCE_BITS = 20
-"""A record's key is the execution's number shifted by this much, plus its place in the journal: one b-tree, no index."""
+"""A record's key is the execution's number shifted by this much, plus its place: one b-tree, no index."""
 
 _VERSION_1 = """
 CREATE TABLE executions (

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-import threading
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -93,7 +92,8 @@ class SqliteJournal:
             raise TypeError(msg)
         with self._writing() as connection:
             cursor = connection.execute(
-                "INSERT INTO executions (id, flow, status, stack, original_id, created_at, started_at, owner, until_clock,"
+                "INSERT INTO executions (id, flow, status, stack, original_id, created_at, started_at, owner, "
+                "until_clock,"
                 " until_wall) VALUES (?, ?, 'running', ?, ?, ?, ?, ?, ?, ?)",
                 (fact.execution_id, flow, stack, fact.original_exec_id, fact.at, fact.at, *_term()),
             )
@@ -111,7 +111,8 @@ class SqliteJournal:
             draft = decide(row)
             generation = row.generation + 1
             connection.execute(
-                "UPDATE executions SET generation = ?, status = 'running', status_reason = NULL, ended_at = NULL, cancel = 0,"
+                "UPDATE executions SET generation = ?, status = 'running', status_reason = NULL, ended_at = NULL, "
+                "cancel = 0,"
                 " owner = ?, until_clock = ?, until_wall = ? WHERE no = ?",
                 (generation, *_term(), row.no),
             )
@@ -296,7 +297,9 @@ class SqliteJournal:
             self._tell(lease, lease.cancelled)
 
     def _state(self, no: int) -> tuple[int, bool]:
-        row = self._commit.connection.execute("SELECT generation, cancel FROM executions WHERE no = ?", (no,)).fetchone()
+        row = self._commit.connection.execute(
+            "SELECT generation, cancel FROM executions WHERE no = ?", (no,)
+        ).fetchone()
         return (0, False) if row is None else (int(row[0]), bool(row[1]))
 
     def _tell(self, lease: Lease, cancelled: bool | None = None) -> None:  # noqa: FBT001 - private, one caller
@@ -417,8 +420,8 @@ def _configure(connection: sqlite3.Connection, durability: Durability) -> None:
 def _pregrow(connection: sqlite3.Connection) -> None:
     """Make the log file as long as it will be, so that no later sync has to record a new length.
 
-    A transaction that is larger than its cache spills into the log and is rolled back: the database does not change, the
-    log keeps its length.
+    A transaction that is larger than its cache spills into the log and is rolled back: the database does not change,
+    the log keeps its length.
     """
     (cache,) = connection.execute("PRAGMA cache_size").fetchone()
     try:

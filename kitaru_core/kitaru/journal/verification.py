@@ -59,10 +59,10 @@ def verify_execution(journal: Journal, execution_id: str) -> Verification:
     checked = payloads = 0
     for expected, record in enumerate(journal.stored(execution_id)):
 
-        def fault(what: str, seq: int = expected, n: int = checked, m: int = payloads, last: bytes = head) -> Verification:
-            return Verification(
-                execution_id=execution_id, records=n, payloads=m, head=last.hex(), fault=what, seq=seq
-            )
+        def fault(
+            what: str, seq: int = expected, n: int = checked, m: int = payloads, last: bytes = head
+        ) -> Verification:
+            return Verification(execution_id=execution_id, records=n, payloads=m, head=last.hex(), fault=what, seq=seq)
 
         if record.seq != expected:
             return fault(f"record {expected} is missing")

@@ -44,7 +44,8 @@ class KitaruClient:
         given = [name for name, value in remote.items() if value is not None]
         if given:
             msg = (
-                f"KitaruClient({given[0]}=...) needs the kitaru server, which this installation does not have. Leave it "
+                f"KitaruClient({given[0]}=...) needs the kitaru server, which this installation does not have. Leave "
+                "it "
                 "out to work with the local store, or name another one with store=."
             )
             raise KitaruFeatureNotAvailableError(msg)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kitaru.engine.answering import abort_wait, answer_wait, cancel_execution
@@ -94,7 +94,9 @@ class ExecutionsNamespace:
         found = self.list(flow=flow, status=status, limit=1)
         if not found:
             which = f" of flow {flow!r}" if flow else ""
-            msg = f"There is no execution{which}{f' that is {status}' if status else ''} yet; start one with `.run(...)`."
+            msg = (
+                f"There is no execution{which}{f' that is {status}' if status else ''} yet; start one with `.run(...)`."
+            )
             raise KitaruNotFoundError(msg)
         return found[0]
 
@@ -116,7 +118,7 @@ class ExecutionsNamespace:
         raise_unless_completed(self._journal, row)
         return execution_result(self._journal, exec_id)
 
-    def pending_waits(self, exec_id: str) -> list[PendingWait]:
+    def pending_waits(self, exec_id: str) -> Sequence[PendingWait]:
         """Return the open waits of an execution, oldest first.
 
         Args:

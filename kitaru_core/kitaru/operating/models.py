@@ -360,7 +360,8 @@ class Execution:
 
     def replay(self, *, from_: str, overrides: Mapping[str, object] | None = None, **flow_inputs: Any) -> Execution:  # noqa: ANN401 - inputs of the flow
         """Derive a new execution from it; see `KitaruClient.executions.replay`."""
-        return self._operate().replay(self.exec_id, from_=from_, overrides=overrides, **flow_inputs)
+        found: Execution = self._operate().replay(self.exec_id, from_=from_, overrides=overrides, **flow_inputs)
+        return found
 
     def _operate(self) -> ExecutionsNamespace:
         if self.namespace is None:

@@ -287,7 +287,7 @@ class _Reader:
                 saved=saved,
             )
 
-    def _artifact(  # noqa: PLR0913 - the fields of one artifact
+    def _artifact(
         self,
         seq: int,
         ref: PayloadRef,
@@ -358,5 +358,3 @@ def _shown(raw: msgspec.Raw) -> Any:  # noqa: ANN401 - JSON-ready data
 def _content_type(codec: str) -> str:
     known: dict[str, str] = {"text/1": "text/plain; charset=utf-8", "bytes/1": "application/octet-stream"}
     return known.get(codec, "application/json")
-
-

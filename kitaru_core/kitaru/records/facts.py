@@ -18,6 +18,7 @@ from kitaru.records.failure import Failure
 from kitaru.records.payload import HistoryRef, PayloadRef
 
 __all__ = [
+    "NOTHING",
     "ArtifactSaved",
     "CancelRequested",
     "CheckpointCompleted",
@@ -31,7 +32,6 @@ __all__ = [
     "Fact",
     "Known",
     "MetadataLogged",
-    "NOTHING",
     "NoteWritten",
     "OutcomeReconciled",
     "RunnerStarted",
@@ -66,7 +66,7 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_fi
     v: int = msgspec.field(default_factory=_one)
 
 
-class ExecutionStarted(Fact, kw_only=True, tag="execution.started"):
+class ExecutionStarted(Fact, frozen=True, kw_only=True, tag="execution.started"):
     """The first record of an execution; its payload holds the flow's inputs.
 
     Attributes:
@@ -98,7 +98,7 @@ class ExecutionStarted(Fact, kw_only=True, tag="execution.started"):
     versions: dict[str, str] = {}
 
 
-class RunnerStarted(Fact, kw_only=True, tag="runner.started"):
+class RunnerStarted(Fact, frozen=True, kw_only=True, tag="runner.started"):
     """A runner took over: another generation of the lease.
 
     Attributes:
@@ -116,7 +116,7 @@ class RunnerStarted(Fact, kw_only=True, tag="runner.started"):
     culprits: list[str] = []
 
 
-class _CallFact(Fact, kw_only=True):
+class _CallFact(Fact, frozen=True, kw_only=True):
     """Identity of a call; the records about it repeat it so that each can be read alone."""
 
     call_id: str
@@ -137,11 +137,11 @@ class _CallFact(Fact, kw_only=True):
     history: HistoryRef | None = None
 
 
-class CheckpointStarted(_CallFact, kw_only=True, tag="checkpoint.started"):
+class CheckpointStarted(_CallFact, frozen=True, kw_only=True, tag="checkpoint.started"):
     """An attempt of a call began; written lazily unless the call is irreversible."""
 
 
-class CheckpointCompleted(_CallFact, kw_only=True, tag="checkpoint.completed"):
+class CheckpointCompleted(_CallFact, frozen=True, kw_only=True, tag="checkpoint.completed"):
     """The durable commit of a call: its output.
 
     Attributes:
@@ -159,7 +159,7 @@ class CheckpointCompleted(_CallFact, kw_only=True, tag="checkpoint.completed"):
     source: list[str] | None = None
 
 
-class CheckpointReused(_CallFact, kw_only=True, tag="checkpoint.reused"):
+class CheckpointReused(_CallFact, frozen=True, kw_only=True, tag="checkpoint.reused"):
     """In a replay: a call that takes its output from the source execution, or from an override.
 
     Attributes:
@@ -177,7 +177,7 @@ class CheckpointReused(_CallFact, kw_only=True, tag="checkpoint.reused"):
     carried: msgspec.Raw = NOTHING
 
 
-class CheckpointFailed(_CallFact, kw_only=True, tag="checkpoint.failed"):
+class CheckpointFailed(_CallFact, frozen=True, kw_only=True, tag="checkpoint.failed"):
     """An attempt of a call failed.
 
     Attributes:
@@ -191,7 +191,7 @@ class CheckpointFailed(_CallFact, kw_only=True, tag="checkpoint.failed"):
     final: bool = True
 
 
-class OutcomeReconciled(Fact, kw_only=True, tag="checkpoint.reconciled"):
+class OutcomeReconciled(Fact, frozen=True, kw_only=True, tag="checkpoint.reconciled"):
     """Somebody said what became of an irreversible call whose outcome was unknown.
 
     Attributes:
@@ -205,7 +205,7 @@ class OutcomeReconciled(Fact, kw_only=True, tag="checkpoint.reconciled"):
     by: dict[str, str] = {}
 
 
-class WaitOpened(Fact, kw_only=True, tag="wait.opened"):
+class WaitOpened(Fact, frozen=True, kw_only=True, tag="wait.opened"):
     """The flow asked a question.
 
     Attributes:
@@ -227,7 +227,7 @@ class WaitOpened(Fact, kw_only=True, tag="wait.opened"):
     bound_to: str | None = None
 
 
-class WaitResolved(Fact, kw_only=True, tag="wait.resolved"):
+class WaitResolved(Fact, frozen=True, kw_only=True, tag="wait.resolved"):
     """A wait was answered, once and for all.
 
     Attributes:
@@ -243,7 +243,7 @@ class WaitResolved(Fact, kw_only=True, tag="wait.resolved"):
     by: dict[str, str] = {}
 
 
-class WaitAborted(Fact, kw_only=True, tag="wait.aborted"):
+class WaitAborted(Fact, frozen=True, kw_only=True, tag="wait.aborted"):
     """A wait was aborted, which cancels the execution, or became void because what it asked about changed.
 
     Attributes:
@@ -259,7 +259,7 @@ class WaitAborted(Fact, kw_only=True, tag="wait.aborted"):
     by: dict[str, str] = {}
 
 
-class ArtifactSaved(Fact, kw_only=True, tag="artifact.saved"):
+class ArtifactSaved(Fact, frozen=True, kw_only=True, tag="artifact.saved"):
     """`save()` stored a named value.
 
     Attributes:
@@ -283,7 +283,7 @@ class ArtifactSaved(Fact, kw_only=True, tag="artifact.saved"):
     version: int = 1
 
 
-class MetadataLogged(Fact, kw_only=True, tag="metadata.logged"):
+class MetadataLogged(Fact, frozen=True, kw_only=True, tag="metadata.logged"):
     """`log()` attached data to the execution, or to an attempt of a call.
 
     Attributes:
@@ -297,7 +297,7 @@ class MetadataLogged(Fact, kw_only=True, tag="metadata.logged"):
     attempt: int | None = None
 
 
-class UsageRecorded(Fact, kw_only=True, tag="usage.recorded"):
+class UsageRecorded(Fact, frozen=True, kw_only=True, tag="usage.recorded"):
     """Tokens and cost of a model call.
 
     Attributes:
@@ -311,7 +311,7 @@ class UsageRecorded(Fact, kw_only=True, tag="usage.recorded"):
     attempt: int | None = None
 
 
-class NoteWritten(Fact, kw_only=True, tag="note.written"):
+class NoteWritten(Fact, frozen=True, kw_only=True, tag="note.written"):
     """A value an attempt wrote before its outcome was known; it survives the attempt.
 
     Attributes:
@@ -329,7 +329,7 @@ class NoteWritten(Fact, kw_only=True, tag="note.written"):
     attempt: int = 1
 
 
-class DriftNoted(Fact, kw_only=True, tag="drift.noted"):
+class DriftNoted(Fact, frozen=True, kw_only=True, tag="drift.noted"):
     """On a rerun something did not look as it did the first time.
 
     Attributes:
@@ -343,7 +343,7 @@ class DriftNoted(Fact, kw_only=True, tag="drift.noted"):
     facts: dict[str, Any] = {}
 
 
-class CancelRequested(Fact, kw_only=True, tag="cancel.requested"):
+class CancelRequested(Fact, frozen=True, kw_only=True, tag="cancel.requested"):
     """Somebody asked to cancel; it takes effect at the next boundary.
 
     Attributes:
@@ -353,7 +353,7 @@ class CancelRequested(Fact, kw_only=True, tag="cancel.requested"):
     by: dict[str, str] = {}
 
 
-class ExecutionPaused(Fact, kw_only=True, tag="execution.paused"):
+class ExecutionPaused(Fact, frozen=True, kw_only=True, tag="execution.paused"):
     """The runner left because a wait is open.
 
     Attributes:
@@ -363,7 +363,7 @@ class ExecutionPaused(Fact, kw_only=True, tag="execution.paused"):
     waits: list[str]
 
 
-class ExecutionFinished(Fact, kw_only=True, tag="execution.finished"):
+class ExecutionFinished(Fact, frozen=True, kw_only=True, tag="execution.finished"):
     """The execution ended.
 
     Attributes:

@@ -9,7 +9,8 @@ LEVELS = [
     {"errors", "records", "version", "crash_points"},
     {"hooks", "journal", "artifacts", "targets", "stacks", "secrets", "models", "settings"},
     {"engine"},
-    {"authoring", "seam", "operating"},
+    {"seam", "operating"},
+    {"authoring"},
     {"cli"},
 ]
 LEVEL = {room: number for number, rooms in enumerate(LEVELS) for room in rooms}

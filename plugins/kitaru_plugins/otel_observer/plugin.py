@@ -1,0 +1,58 @@
+"""What the plugin listens to: bodies of boundaries, and records."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from functools import cache
+from typing import TYPE_CHECKING
+
+from kitaru.hooks import PluginCard, hookimpl
+from kitaru.hooks.ranges import installed_version
+
+if TYPE_CHECKING:
+    from kitaru.records.boundary import Boundary
+    from kitaru.records.record import Record
+    from kitaru_plugins.otel_observer.observer import Observer
+
+__all__ = ["kitaru_checkpoint_scope", "kitaru_closing", "kitaru_plugin_card", "kitaru_record_committed"]
+
+_SDK = "opentelemetry-sdk"
+
+
+@hookimpl
+def kitaru_plugin_card() -> PluginCard:
+    """Name the plugin; without the SDK nobody could receive what it reports."""
+    return PluginCard(
+        name="otel_observer",
+        hookspec=1,
+        frameworks={_SDK: ">=1.30,<2"},
+        enabled=installed_version(_SDK) is not None,
+    )
+
+
+@hookimpl
+def kitaru_checkpoint_scope(boundary: Boundary) -> AbstractContextManager[None] | None:
+    """Put a span around a body."""
+    observer = _observer()
+    return observer.boundary(boundary) if observer.is_heard else None
+
+
+@hookimpl
+def kitaru_record_committed(record: Record) -> None:
+    """Begin and end the spans of executions, and count."""
+    observer = _observer()
+    if observer.is_heard:
+        observer.record(record)
+
+
+@hookimpl
+def kitaru_closing() -> None:
+    """End the spans of executions that are still open here, and send what is left."""
+    _observer().close()
+
+
+@cache
+def _observer() -> Observer:
+    from kitaru_plugins.otel_observer.observer import Observer
+
+    return Observer()
