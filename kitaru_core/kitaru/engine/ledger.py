@@ -218,6 +218,8 @@ def fold(records: Iterable[Record]) -> tuple[dict[str, RecordedCall], list[WaitO
     for record in records:
         fact = record.fact
         if isinstance(fact, CheckpointCompleted | CheckpointStarted | CheckpointReused | CheckpointFailed):
+            if _is_late(calls.get(fact.call_id), fact):
+                continue
             _settle_failures(calls, failed, fact)
             _take(calls, record, fact)
             if isinstance(fact, CheckpointFailed):
@@ -232,6 +234,13 @@ def fold(records: Iterable[Record]) -> tuple[dict[str, RecordedCall], list[WaitO
         elif isinstance(fact, ExecutionFinished) or (isinstance(fact, RunnerStarted) and fact.reason == "flow-retry"):
             _settle_end(calls, failed, set(fact.culprits))
     return calls, waits
+
+
+def _is_late(known: RecordedCall | None, fact: CallFact) -> bool:
+    """Say whether this is the start of an attempt whose outcome stands before it: starts are written lazily."""
+    if known is None or not isinstance(fact, CheckpointStarted) or isinstance(known.fact, CheckpointStarted):
+        return False
+    return fact.attempt <= known.fact.attempt
 
 
 def _take(calls: dict[str, RecordedCall], record: Record, fact: CallFact) -> None:
