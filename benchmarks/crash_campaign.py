@@ -39,6 +39,7 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", type=int, help="run this one schedule, to look at a fault")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--base", type=Path, help="folder for the stores; memory where there is some")
+    parser.add_argument("--keep", type=Path, help="copy ledger and store of a schedule with a fault there")
     parser.add_argument("--write", action="store_true", help=f"put the account into {PAGE.name}")
     parser.add_argument("--json", type=Path, help="write the account there as well")
     return parser.parse_args(words)
@@ -54,13 +55,13 @@ def _warm_up() -> None:
     gc.freeze()
 
 
-def _share(numbers: range, seed: str, base: Path, *, power: bool) -> Account:
+def _share(numbers: range, seed: str, base: Path, keep: Path | None, *, power: bool) -> Account:
     """Run some of the schedules in this process."""
     disk = CutDisk(base) if power else None
     account = Account()
     try:
         for number in numbers:
-            found = run_schedule(f"{seed}:{number}", base, disk)
+            found = run_schedule(f"{seed}:{number}", base, disk, keep)
             found.faults = [f"schedule {number}: {fault}" for fault in found.faults]
             account.merge(found)
     finally:
@@ -69,7 +70,9 @@ def _share(numbers: range, seed: str, base: Path, *, power: bool) -> Account:
     return account
 
 
-def campaign(schedules: range, seed: str, base: Path, workers: int, *, power: bool = False) -> Account:
+def campaign(
+    schedules: range, seed: str, base: Path, workers: int, *, keep: Path | None = None, power: bool = False
+) -> Account:
     """Run schedules on several processes.
 
     Args:
@@ -77,6 +80,7 @@ def campaign(schedules: range, seed: str, base: Path, workers: int, *, power: bo
         seed: What they are drawn from.
         base: Folder for their files.
         workers: How many processes.
+        keep: Where to copy ledger and store of a schedule with a fault.
         power: Whether the disk loses power, instead of processes being killed.
 
     Returns:
@@ -85,7 +89,7 @@ def campaign(schedules: range, seed: str, base: Path, workers: int, *, power: bo
     shares = [schedules[first::workers] for first in range(min(workers, len(schedules)))]
     account = Account()
     with multiprocessing.get_context("fork").Pool(len(shares) or 1) as pool:
-        for part in pool.imap_unordered(partial(_share, seed=seed, base=base, power=power), shares):
+        for part in pool.imap_unordered(partial(_share, seed=seed, base=base, keep=keep, power=power), shares):
             account.merge(part)
     return account
 
@@ -113,9 +117,9 @@ def main(words: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="kitaru-crashes-", dir=root) as folder:
         base = Path(folder)
         numbers = range(chosen.schedules) if chosen.only is None else range(chosen.only, chosen.only + 1)
-        account = campaign(numbers, chosen.seed, base, chosen.workers)
+        account = campaign(numbers, chosen.seed, base, chosen.workers, keep=chosen.keep)
         if chosen.cuts and CutDisk.usable(base):
-            account.merge(campaign(range(chosen.cuts), f"{chosen.seed}:power", base, 1, power=True))
+            account.merge(campaign(range(chosen.cuts), f"{chosen.seed}:power", base, 1, keep=chosen.keep, power=True))
         elif chosen.cuts:
             sys.stderr.write("Power cuts were left out: they need root, mkfs.ext4 and loop devices.\n")
     names = sorted(set(account.counts) - set(FAULTS))

@@ -107,16 +107,19 @@ def _answers(entries: list[Entry], account: Account) -> None:
     """An acknowledged answer is never asked for again, and the flow receives it."""
     given: dict[tuple[str, str], set[int]] = {}
     kept: dict[tuple[str, str], int] = {}
+    known: dict[int, set[tuple[str, str]]] = {}
     for entry in entries:
         event = entry["event"]
-        if event == "answering":
+        if event == "looks":
+            known[entry["pid"]] = set(kept)
+        elif event == "answering":
             given.setdefault((entry["execution"], entry["wait"]), set()).add(entry["value"])
         elif event == "answered":
             account.counts["answers"] += 1
             key = (entry["execution"], entry["wait"])
             if kept.setdefault(key, entry["value"]) != entry["value"]:
                 account.fault("doubled", f"{key[1]} of {key[0]} took two answers")
-        elif event == "seen" and (entry["execution"], entry["pending"]) in kept:
+        elif event == "seen" and (entry["execution"], entry["pending"]) in known.get(entry["pid"], ()):
             account.fault("lost", f"{entry['pending']} of {entry['execution']} asks again")
         elif event == "received" and isinstance(entry["value"], int):
             _heard(entry, given, kept, account)

@@ -125,6 +125,7 @@ def proceed(plan: Plan, exec_id: str) -> None:
 
 def _continue(ledger: Ledger, exec_id: str) -> None:
     executions = kitaru.KitaruClient().executions
+    ledger.write("looks", execution=exec_id)
     execution = executions.get(exec_id)
     ledger.write(
         "seen",

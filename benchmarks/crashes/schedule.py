@@ -154,6 +154,11 @@ class Schedule:
         self.account.merge(judge(self._ledger.read(), self._plan.program, wanted))
         return self.account
 
+    def keep(self, folder: Path) -> None:
+        """Copy its ledger and its store, to look at a fault."""
+        shutil.copytree(self._folder, folder, dirs_exist_ok=True)
+        shutil.copytree(self._plan.store, folder, dirs_exist_ok=True)
+
     def close(self) -> None:
         """Remove its files."""
         self._ledger.close()
@@ -245,20 +250,24 @@ class Schedule:
         self._plan.store.mkdir(exist_ok=True)
 
 
-def run_schedule(seed: str, base: Path, disk: CutDisk | None = None) -> Account:
+def run_schedule(seed: str, base: Path, disk: CutDisk | None = None, keep: Path | None = None) -> Account:
     """Run and judge one schedule.
 
     Args:
         seed: What it is drawn from; the same seed draws the same program and the same deaths.
         base: Folder for its files.
         disk: A disk to cut; no disk means that processes are killed and the machine lives.
+        keep: Where to copy ledger and store if there is a fault.
 
     Returns:
         The account.
     """
     schedule = Schedule(seed, base, disk)
     try:
-        return schedule.run()
+        account = schedule.run()
+        if account.faults and keep is not None:
+            schedule.keep(keep / seed.replace(":", "-"))
+        return account
     finally:
         schedule.close()
         if disk is not None:

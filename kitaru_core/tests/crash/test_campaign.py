@@ -80,4 +80,5 @@ def test_the_judge_sees_two_runners_at_once(judge):
 def test_the_judge_sees_an_answer_that_is_asked_for_again(judge):
     answered = _line("answered", wait="pause_0", value=3)
     asked = _line("seen", status="waiting", completed=[], pending="pause_0")
-    assert judge([answered, asked], PROGRAM, None).counts["lost"] == 1
+    assert judge([answered, _line("looks"), asked], PROGRAM, None).counts["lost"] == 1
+    assert judge([_line("looks"), answered, asked], PROGRAM, None).faults == []
