@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import kitaru
 from crashes.disk import CutDisk
 from crashes.judge import Account
+from crashes.programs import scheduled, scheduled_async
 from crashes.schedule import run_schedule
 from durable_bench.environments import ROOT
 from durable_bench.report import machine, write
@@ -47,10 +48,13 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
 
 def _warm_up() -> None:
     """Import everything that a life would import, so that a fork is ready at once; nothing is opened."""
+    importlib.import_module("pydantic.type_adapter")
     for room in WARM:
         package = importlib.import_module(f"kitaru.{room}")
-        for module in pkgutil.iter_modules(package.__path__, f"kitaru.{room}."):
+        for module in pkgutil.walk_packages(package.__path__, f"kitaru.{room}."):
             importlib.import_module(module.name)
+    for flow in (scheduled, scheduled_async):
+        flow.code()  # reads and hashes the flow's source text, once
     gc.collect()
     gc.freeze()
 

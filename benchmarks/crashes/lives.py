@@ -90,7 +90,7 @@ def _settle(exec_id: str) -> Execution:
         at_rest = execution.status.is_finished or (execution.status == "waiting" and _paused(execution))
         if at_rest or time.monotonic() > deadline:
             return execution
-        time.sleep(0.002)
+        time.sleep(0.006)
 
 
 def _report(ledger: Ledger, execution: Execution) -> None:
@@ -169,7 +169,7 @@ def answer_live_waits(plan: Plan) -> None:
                 if pending.name.startswith("live"):
                     with contextlib.suppress(KitaruStateError):
                         _answer(ledger, execution.exec_id, pending.name)
-        time.sleep(0.003)
+        time.sleep(0.01)
 
 
 def replay(plan: Plan, source: str, wanted: Replay) -> None:
