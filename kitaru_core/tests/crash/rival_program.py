@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import kitaru
-from kitaru.errors import KitaruExecutionError, KitaruLeaseLostError, KitaruStateError
+from kitaru.errors import KitaruExecutionError, KitaruStateError
 
 LOG = Path(os.environ["RIVAL_LOG"])
 
@@ -78,11 +78,9 @@ def _retry_all(executions: list[str]) -> list[str]:
 
 
 def _sleep() -> list[str]:
-    try:
-        sleepy.run().wait()
-    except KitaruLeaseLostError as error:
-        return [type(error).__name__]
-    return ["completed"]
+    handle = sleepy.run()
+    handle.wait()
+    return [str(handle.status)]
 
 
 def main() -> None:
