@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from durable_bench.environments import PEERS, ROOT, build_sync_counter
+from durable_bench.process import PeerFailedError
 from durable_bench.profiling import profile_steps
 from durable_bench.report import machine, markdown, write
 from durable_bench.scenarios import SCENARIOS, Section, Session
@@ -44,12 +45,16 @@ def main() -> int:
         sections: list[Section] = []
         for name in chosen.scenarios:
             sys.stderr.write(f"{name} ...\n")
-            sections += SCENARIOS[name](session)
+            try:
+                sections += SCENARIOS[name](session)
+            except PeerFailedError as error:
+                sections.append(Section(name, "This could not be measured.", remarks=[str(error)]))
         text = markdown(sections, machine(Path(base)))
     sys.stdout.write(text)
     if chosen.write:
         write(PAGE, "measured", text)
-    return 0 if all(verdict.holds for section in sections for verdict in section.verdicts) else 1
+    measured = all(section.verdicts for section in sections)
+    return 0 if measured and all(verdict.holds for section in sections for verdict in section.verdicts) else 1
 
 
 if __name__ == "__main__":

@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from kitaru.records.boundary import Boundary
     from kitaru.records.record import Record
 
-from kitaru.hooks import get_manager, hookimpl
-
 import kitaru
+from kitaru.hooks import HOOKSPEC_LEVEL, PluginCard, get_manager, hookimpl
 from kitaru.seam import Unit, run_unit
 
 Costs = dict[str, float | None]
@@ -108,6 +107,11 @@ def _message(size: int, number: int) -> dict[str, str]:
 
 class Watcher:
     """A plugin that listens at every boundary and does nothing."""
+
+    @hookimpl
+    def kitaru_plugin_card(self) -> PluginCard:
+        """Say what this is."""
+        return PluginCard(name="bench-watcher", hookspec=HOOKSPEC_LEVEL)
 
     @hookimpl
     def kitaru_checkpoint_admit(self, boundary: Boundary) -> None:
