@@ -22,6 +22,7 @@ from kitaru.records.facts import (
     NoteWritten,
     OutcomeReconciled,
     RunnerStarted,
+    UsageRecorded,
     WaitOpened,
 )
 from kitaru.records.record import Record
@@ -55,6 +56,7 @@ class RecordedCall:
     handled: bool = False
     reconciled: str | None = None
     notes: list[tuple[int, NoteWritten]] = field(default_factory=list)
+    usage: list[UsageRecorded] = field(default_factory=list)
     adopt: bool = False
 
     @property
@@ -210,6 +212,8 @@ def fold(records: Iterable[Record]) -> tuple[dict[str, RecordedCall], list[WaitO
                 failed.add(fact.call_id)
         elif isinstance(fact, NoteWritten) and fact.call_id in calls:
             calls[fact.call_id].notes.append((record.seq, fact))
+        elif isinstance(fact, UsageRecorded) and fact.call_id in calls:
+            calls[fact.call_id].usage.append(fact)
         elif isinstance(fact, WaitOpened):
             _settle_failures(calls, failed, None)
             waits.append(fact)
