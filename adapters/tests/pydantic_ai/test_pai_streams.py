@@ -7,7 +7,6 @@ from pydantic_ai import Agent, ModelRetry, PromptedOutput, TextOutput
 from pydantic_ai.messages import FunctionToolCallEvent, FunctionToolResultEvent, PartDeltaEvent
 from pydantic_ai.models.function import FunctionModel
 
-from kitaru import KitaruClient
 from kitaru.adapters.pydantic_ai import (
     PYDANTIC_AI_STREAM_COMPLETED,
     PYDANTIC_AI_STREAM_EVENT,
@@ -16,6 +15,7 @@ from kitaru.adapters.pydantic_ai import (
     CapturePolicy,
     KitaruAgent,
 )
+from kitaru.engine.journals import default_journal
 
 
 def look() -> str:
@@ -137,9 +137,9 @@ def test_an_output_function_that_sends_the_model_back_does_so_on_a_rerun(lab):
 
 
 def live(handle):
-    return [
-        event for event in KitaruClient().executions.events(handle.exec_id) if event.kind.startswith("pydantic_ai.")
-    ]
+    """Return the live events of the adapter; they are not part of what a rerun needs, so they stand beside the records."""
+    events = default_journal().events(handle.exec_id)
+    return [event for event in events if event.kind.startswith("pydantic_ai.")]
 
 
 def test_live_events_tell_what_happens_and_never_what_was_said(lab, call):
