@@ -80,6 +80,7 @@ class Ledger:
         self._by_key: dict[str, str] = {}
         self._counts: dict[str, int] = {}
         self._explicit: set[str] = set()
+        self._taken: set[str] = set()
 
     @property
     def pending(self) -> int:
@@ -90,6 +91,7 @@ class Ledger:
         """Take in a recorded call."""
         fact = call.fact
         self._by_id[fact.invocation_id] = call
+        self._taken.add(fact.invocation_id)
         if fact.key is not None:
             self._by_key[fact.key] = fact.invocation_id
 
@@ -173,6 +175,9 @@ class Ledger:
             if self._clashes(name, candidate):
                 continue
             recorded = self._by_id.get(candidate)
+            if recorded is None and candidate in self._taken:
+                # A call that was found by its key or its inputs has this id already.
+                continue
             if recorded is None:
                 return candidate, None
             if keyed or recorded.fact.key is not None:
