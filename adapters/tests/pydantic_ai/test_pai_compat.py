@@ -67,7 +67,7 @@ def test_wrap_warns_and_translates(config, mode):
 
 
 def test_wrap_refuses_old_and_new_capture_together():
-    with pytest.warns(DeprecationWarning), pytest.raises(TypeError, match="not both"):
+    with pytest.warns(DeprecationWarning, match="KitaruAgent"), pytest.raises(TypeError, match="not both"):
         wrap(Agent(TestModel(), name="bot"), tool_capture_config={"mode": "full"}, capture=CapturePolicy())
 
 

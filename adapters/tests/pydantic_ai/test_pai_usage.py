@@ -26,15 +26,15 @@ def test_events_follow_the_models_order_and_the_log_of_a_rerun_equals_the_first(
 
     calls = [call("step", "a", seconds=0.04), call("step", "b", seconds=0.02), call("step", "c", seconds=0.0)]
     agent = lab.agent(calls, "done", tools=[step])
-    logs = []
 
     def body():
         agent.run_sync("go")
-        logs.append(events_of(lab, lab.client.executions.latest()))
         lab.stop_once()
 
     handle = lab.run(body)
+    logs = [events_of(lab, handle)]
     lab.retry(handle)
+    logs.append(events_of(lab, handle))
     assert [(e["kind"], e.get("tool_call_id")) for e in logs[0]] == [
         ("llm_call", None),
         ("tool_call", "a"),
