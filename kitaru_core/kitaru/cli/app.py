@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
@@ -87,7 +87,7 @@ def _wanted_format(arguments: Sequence[str]) -> OutputFormat:
         name, equals, value = item.partition("=")
         if name in {"-o", "--output"}:
             text = value if equals else "".join(arguments[n + 1 : n + 2])
-            return cast("OutputFormat", "json" if text.strip().casefold() == "json" else "text")
+            return "json" if text.strip().casefold() == "json" else "text"
     return "text"
 
 

@@ -184,8 +184,7 @@ def _continued(verb: str, done: str, exec_id: str, *, wait: bool, output: Output
 
 
 def _in_worker(verb: str, exec_id: str, *, wait: bool, **options: object) -> Execution:
-    """Have a process of its own continue or derive an execution; return a snapshot once it is under way, or has come to
-    rest."""
+    """Have a process of its own go on with an execution; return a snapshot once it is under way, or at rest."""
     from kitaru.operating.worker import start_worker
 
     client = _client()
@@ -213,8 +212,8 @@ def replay(
     Args:
         exec_id: The source.
         from_: Name, invocation id or call id of the checkpoint to run from, or name#n.
-        override: checkpoint.SELECTOR=VALUE, a value that takes the place of what that call returned; may be repeated. The
-            value is JSON where it is JSON, else the text itself.
+        override: checkpoint.SELECTOR=VALUE, a value that takes the place of what that call returned; may be repeated.
+            The value is JSON where it is JSON, else the text itself.
         overrides: The same for several calls, as one JSON object.
         args: Flow inputs that replace those of the source, as a JSON object.
         dry_run: Only show what would be reused, replaced and run.

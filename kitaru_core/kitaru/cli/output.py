@@ -1,7 +1,7 @@
 """What the program prints: one JSON document for programs, or text that reads well for people.
 
-In JSON, standard output carries the document and nothing else: `{"command", "item"}` for one thing, `{"command", "items",
-"count"}` for a list. Errors are one JSON object on standard error.
+In JSON, standard output carries the document and nothing else: `{"command", "item"}` for one thing, `{"command",
+"items", "count"}` for a list. Errors are one JSON object on standard error.
 """
 
 from __future__ import annotations

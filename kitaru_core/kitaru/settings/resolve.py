@@ -44,7 +44,7 @@ class ExecutionSettings(msgspec.Struct, frozen=True, kw_only=True):
         cache: Whether checkpoints may take values from the result cache; `None` when nobody says so.
         retries: How often a failure of the body is retried at once.
         llm_estimated_costs: Whether costs of model calls are estimated: `auto` or `off`.
-        run_mode: `background` or `inline`.
+        run_mode: `thread` or `inline`.
         durability: What a commit survives: `power` or `process`.
         max_concurrency: How many submitted checkpoints run at once; `None` leaves it to the engine.
         strict: Whether drift on a rerun is an error.
@@ -59,7 +59,7 @@ class ExecutionSettings(msgspec.Struct, frozen=True, kw_only=True):
     cache: bool | None = None
     retries: int = 0
     llm_estimated_costs: EstimatedCosts = "auto"
-    run_mode: RunMode = "background"
+    run_mode: RunMode = "thread"
     durability: Durability = "power"
     max_concurrency: int | None = None
     strict: bool = False
