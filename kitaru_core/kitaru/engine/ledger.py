@@ -234,6 +234,9 @@ def _take(calls: dict[str, RecordedCall], record: Record, fact: CallFact) -> Non
     if known is None:
         calls[fact.call_id] = RecordedCall(fact, record.execution_id, record.seq, attempts=fact.attempt)
         return
+    if isinstance(fact, CheckpointStarted) and not known.in_doubt and fact.attempt <= known.attempts:
+        # A start that was written after the end of the same attempt says nothing new.
+        return
     known.fact, known.seq, known.handled = fact, record.seq, False
     known.attempts = max(known.attempts, fact.attempt)
 
