@@ -13,12 +13,16 @@ import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.panel import Panel
 from rich.table import Table
 from work_log import LOG_VARIABLE, entries
+
+if TYPE_CHECKING:
+    from kitaru.operating.executions import ExecutionsNamespace
 
 HERE = Path(__file__).resolve().parent
 KILLED = -9
@@ -31,6 +35,7 @@ class Demo:
         folder: Where journal and work log are.
         console: Where everything is shown.
         processes: Process ids of the children, in order.
+        complete: The boundaries that were complete when each of the children had ended.
     """
 
     def __init__(self, folder: Path, console: Console) -> None:
@@ -43,13 +48,14 @@ class Demo:
         self.folder = folder
         self.console = console
         self.processes: list[int] = []
+        self.complete: list[set[str]] = []
         os.environ["KITARU_CONFIG_PATH"] = str(folder)
         os.environ["KITARU_STORE"] = str(folder / "journal.db")
         os.environ["KITARU_WAIT_TIMEOUT"] = "0"
         os.environ[LOG_VARIABLE] = str(folder / "work.jsonl")
 
     @property
-    def executions(self) -> object:
+    def executions(self) -> ExecutionsNamespace:
         """What there is to know about executions, read by this process only."""
         import kitaru
 
@@ -70,14 +76,28 @@ class Demo:
             self.processes.append(process.pid)
             return process.returncode
 
-    def completed(self, exec_id: str) -> set[str]:
-        """Return the boundaries that are complete in the journal.
+    def note_complete(self, exec_id: str) -> int:
+        """Note which boundaries the journal holds as complete now.
 
         Args:
             exec_id: The execution.
+
+        Returns:
+            How many there are.
         """
-        calls = self.executions.get(exec_id).checkpoints  # type: ignore[attr-defined]  # the client loads lazily
-        return {call.invocation_id for call in calls if call.status == "completed"}
+        calls = self.executions.get(exec_id).checkpoints
+        self.complete.append({call.invocation_id for call in calls if call.status == "completed"})
+        return len(self.complete[-1])
+
+    def ran_again(self) -> list[str]:
+        """Return the boundaries that ran in a process although they were complete before it started."""
+        ran = entries(os.environ[LOG_VARIABLE])
+        return sorted(
+            entry["boundary"]
+            for entry in ran
+            for pid, complete in zip(self.processes[1:], self.complete, strict=False)
+            if entry["pid"] == pid and entry["boundary"] in complete
+        )
 
 
 def run(question: str | None, crash_at: int, console: Console, folder: Path) -> int:
@@ -96,46 +116,42 @@ def run(question: str | None, crash_at: int, console: Console, folder: Path) -> 
     asked = [question] if question else []
     console.rule("[bold]1. A process starts, and is killed in the middle")
     code = demo.child(*asked, "--crash-at", str(crash_at))
-    exec_id = demo.executions.latest().exec_id  # type: ignore[attr-defined]  # the client loads lazily
-    before = demo.completed(exec_id)
+    exec_id = demo.executions.latest().exec_id
+    done = demo.note_complete(exec_id)
     console.print(f"Process {demo.processes[0]} ended with {code} ({'SIGKILL' if code == KILLED else 'not killed'}).")
-    console.print(f"Execution {exec_id} has {len(before)} complete boundaries.\n")
+    console.print(f"Execution {exec_id} has {done} complete boundaries.\n")
 
     console.rule("[bold]2. Another process goes on until a person has to answer")
     demo.child("--continue", exec_id)
-    (wait,) = demo.executions.pending_waits(exec_id)  # type: ignore[attr-defined]  # the client loads lazily
+    demo.note_complete(exec_id)
+    (wait,) = demo.executions.pending_waits(exec_id)
     console.print(f"Process {demo.processes[1]} has left. Open wait: [bold]{wait.name}[/] - {wait.question}")
-    demo.executions.input(exec_id, wait=wait.name, value=True)  # type: ignore[attr-defined]  # the client loads lazily
+    demo.executions.input(exec_id, wait=wait.name, value=True)
     console.print(f"Answered with yes from process {os.getpid()}, which never ran the agent.\n")
 
     console.rule("[bold]3. A third process finishes")
     demo.child("--continue", exec_id)
-    console.print(_table(demo, exec_id, before))
-    again = _ran_again(demo, before)
-    if again:
-        console.print(f"[bold red]Ran again although complete: {', '.join(again)}")
+    console.print(_table(demo, exec_id))
+    again = demo.ran_again()
+    if again or code != KILLED:
+        console.print(f"[bold red]Ran again although complete: {', '.join(again) or 'nothing, but nothing was killed'}")
         return 1
-    console.print(f"[bold green]None of the {len(before)} boundaries that were complete ran a second time.\n")
+    console.print("[bold green]No boundary that was complete ran a second time.\n")
     console.print(Panel(Markdown(_artifact(exec_id)), title="the artifact 'brief'"))
     return 0
 
 
-def _ran_again(demo: Demo, before: set[str]) -> list[str]:
-    later = {entry["boundary"] for entry in entries(os.environ[LOG_VARIABLE]) if entry["pid"] != demo.processes[0]}
-    return sorted(before & later)
-
-
-def _table(demo: Demo, exec_id: str, before: set[str]) -> Table:
+def _table(demo: Demo, exec_id: str) -> Table:
     table = Table("boundary", title="What really ran, and where", title_justify="left")
     for number, pid in enumerate(demo.processes, start=1):
         table.add_column(f"process {number}\n({pid})", justify="center")
     ran = Counter((entry["boundary"], entry["pid"]) for entry in entries(os.environ[LOG_VARIABLE]))
     seen: set[str] = set()
-    for call in demo.executions.get(exec_id).checkpoints:  # type: ignore[attr-defined]  # the client loads lazily
+    for call in demo.executions.get(exec_id).checkpoints:
         cells = []
         for pid in demo.processes:
             if ran[call.invocation_id, pid]:
-                cut = pid == demo.processes[0] and call.invocation_id not in before
+                cut = pid == demo.processes[0] and call.invocation_id not in demo.complete[0]
                 cells.append("[red]killed in it" if cut else "[green]ran")
                 if not cut:
                     seen.add(call.invocation_id)
