@@ -23,6 +23,7 @@ from kitaru.records.facts import (
     NoteWritten,
     OutcomeReconciled,
     RunnerStarted,
+    UsageRecorded,
     WaitOpened,
 )
 from kitaru.records.record import Record
@@ -56,6 +57,7 @@ class RecordedCall:
     handled: bool = False
     reconciled: str | None = None
     notes: list[tuple[int, NoteWritten]] = field(default_factory=list)
+    usage: list[UsageRecorded] = field(default_factory=list)
     adopt: bool = False
 
     @property
@@ -226,6 +228,8 @@ def fold(records: Iterable[Record]) -> tuple[dict[str, RecordedCall], list[WaitO
                 failed.add(fact.call_id)
         elif isinstance(fact, NoteWritten) and fact.call_id in calls:
             calls[fact.call_id].notes.append((record.seq, fact))
+        elif isinstance(fact, UsageRecorded) and fact.call_id in calls:
+            calls[fact.call_id].usage.append(fact)
         elif isinstance(fact, WaitOpened):
             _settle_failures(calls, failed, None)
             waits.append(fact)
@@ -247,6 +251,9 @@ def _take(calls: dict[str, RecordedCall], record: Record, fact: CallFact) -> Non
     known = calls.get(fact.call_id)
     if known is None:
         calls[fact.call_id] = RecordedCall(fact, record.execution_id, record.seq, attempts=fact.attempt)
+        return
+    if isinstance(fact, CheckpointStarted) and not known.in_doubt and fact.attempt <= known.attempts:
+        # A start that was written after the end of the same attempt says nothing new.
         return
     known.fact, known.seq, known.handled = fact, record.seq, False
     known.attempts = max(known.attempts, fact.attempt)
