@@ -77,8 +77,8 @@ class Ledger:
         self._by_id: dict[str, RecordedCall] = {}
         self._by_key: dict[str, str] = {}
         self._counts: dict[str, int] = {}
-        self._met: set[str] = set()
         self._explicit: set[str] = set()
+        self._met: set[str] = set()
 
     @property
     def pending(self) -> int:
@@ -172,7 +172,7 @@ class Ledger:
             n = self._counts[name] = self._counts.get(name, 0) + 1
             candidate = name if n == 1 else f"{name}_{n}"
             if candidate in self._met or self._clashes(name, candidate):
-                # Met out of turn, by its key or its inputs, or taken by another checkpoint's numbering.
+                # Met by its key or its inputs, so no place was counted for it; its id belongs to it for ever.
                 continue
             recorded = self._by_id.get(candidate)
             if recorded is None:
