@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 FINDINGS = "findings.jsonl"
 REPORT = "REVIEW.md"
-PROMPT = """Review the Python files listed below. Read each one. For every real problem call record_finding once, with the
-file's name, the line and one sentence. When you have recorded everything, answer with a summary of two sentences.
+PROMPT = """Review the Python files listed below. Read each one. For every real problem call record_finding once, with
+the file's name, the line and one sentence. When everything is recorded, answer with a summary of two sentences.
 
 {files}
 """

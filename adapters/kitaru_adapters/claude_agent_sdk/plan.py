@@ -22,7 +22,8 @@ from kitaru_adapters.claude_agent_sdk.transcript import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from claude_agent_sdk import SessionKey, SessionStoreEntry
 

@@ -17,6 +17,7 @@ from kitaru_adapters.claude_agent_sdk.testing import Text, ToolUse, replies
 
 GO = ClaudeRunRequest.start("go")
 CHARGE = "mcp__shop__charge"
+YES = True
 
 
 @pytest.fixture
@@ -56,12 +57,12 @@ def pending(handle):
         if str(execution.status) == "waiting" and execution.pending_wait is not None:
             return execution.pending_wait
         time.sleep(0.02)
-    raise AssertionError(f"no wait opened: {handle.status}")
+    return pytest.fail(f"no wait opened: {handle.status}")
 
 
 def test_an_approved_tool_runs_once_with_one_further_request(api, decided, till):
     api.reset(replies([ToolUse(CHARGE, {"amount": 3}, "toolu_1")], [Text("done")]))
-    first, last = decided(True)
+    first, last = decided(YES)
     assert (first.deferred_tool.name, first.deferred_tool.input) == (CHARGE, {"amount": 3})
     assert (last.status, last.final_text, till.amounts) == ("completed", "done", [3])
     assert len(api.turns) == 2
@@ -92,7 +93,7 @@ def test_of_two_calls_in_one_turn_both_are_asked_for_in_the_end(api, decided, ti
         return [Text("done")]
 
     api.reset(script)
-    results = decided(True, True)
+    results = decided(YES, YES)
     assert [r.deferred_tool.id for r in results[:-1]] == ["toolu_a", "toolu_c"]
     assert "Ask for this one again" in api.turns[1].tool_results["toolu_b"]
     assert till.amounts == [1, 2]
@@ -102,12 +103,12 @@ def test_a_predicate_that_fails_lets_nothing_run(api, make_runner, till, flows):
     api.reset(replies([ToolUse(CHARGE, {"amount": 3})], [Text("done")]))
 
     def broken(_name, _arguments):
-        raise LookupError("no such rule")
+        raise LookupError
 
     runner = make_runner(till.server(), approval=ClaudeToolApproval(match=broken))
 
     def body():
-        with pytest.raises(LookupError, match="no such rule"):
+        with pytest.raises(LookupError):
             runner.run_sync(GO)
 
     flows.run(body)

@@ -13,7 +13,7 @@ from kitaru_adapters.claude_agent_sdk.manifest import cache_key, options_manifes
 from kitaru_adapters.claude_agent_sdk.usage import SessionTotals, Spent, price, spent, summary_of, usage_records
 
 GO = ClaudeRunRequest.start("go", metadata={"ticket": 7})
-SECRET = "sk-not-for-anyone"  # noqa: S105 - the test looks for it in what is kept
+SECRET = "sk-not-for-anyone"
 
 
 async def watch(_data, _id, _context):

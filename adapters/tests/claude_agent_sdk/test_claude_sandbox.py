@@ -87,7 +87,8 @@ def test_a_non_zero_exit_code_is_part_of_the_result(answer_of):
 )
 def test_failures_have_a_category_and_leak_nothing(answer_of, error, category):
     def run(command, **_):
-        raise error(f"sandbox internal-7 refused {command}")
+        text = f"sandbox internal-7 refused {command}"
+        raise error(text)
 
     told = answer_of(run if error else None, {"command": "secret-command"})
     assert json.loads(told)["error"]["category"] == category

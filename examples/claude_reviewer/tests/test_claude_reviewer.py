@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-PROGRAM = Path(__file__).with_name("reviewer.py")
+PROGRAM = Path(__file__).parents[1] / "reviewer.py"
 FILES = {
     "a.py": "def add(item, to=[]):\n    to.append(item)\n    return to\n",
     "b.py": "def run(text):\n    try:\n        return eval(text)\n    except:\n        return None\n",
@@ -37,7 +37,7 @@ def review(folder, *arguments, **environment):
 
 def findings(folder):
     lines = (folder / "findings.jsonl").read_text().splitlines()
-    return [(entry["file"], entry["line"]) for entry in map(json.loads, lines)]
+    return sorted((entry["file"], entry["line"]) for entry in map(json.loads, lines))
 
 
 def test_the_files_of_a_folder_are_reviewed(folder):
