@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 
 import pytest
@@ -24,13 +26,13 @@ YES = True
 def decided(flows, make_runner, make_options, till, tmp_path):
     """Runs a flow that asks for every charge; each answer is given when its question stands."""
 
-    def run(*answers, schema=bool):
+    def run(*answers, schema=bool, **settings):
         other = tmp_path / "another-home"
         elsewhere = make_options(till.server())
         elsewhere.env.update(HOME=str(other), CLAUDE_CONFIG_DIR=str(other))
         approval = ClaudeToolApproval(match=[CHARGE])
         asking = make_runner(till.server(), name="asking", approval=approval)
-        going_on = make_runner(options=elsewhere, name="going_on", approval=approval)
+        going_on = make_runner(options=elsewhere, name="going_on", approval=approval, **settings)
 
         def body():
             result, results = asking.run_sync(GO), []
@@ -97,6 +99,25 @@ def test_of_two_calls_in_one_turn_both_are_asked_for_in_the_end(api, decided, ti
     assert [r.deferred_tool.id for r in results[:-1]] == ["toolu_a", "toolu_c"]
     assert "Ask for this one again" in api.turns[1].tool_results["toolu_b"]
     assert till.amounts == [1, 2]
+
+
+def test_an_approved_tool_that_ran_is_not_run_again_by_the_next_attempt(api, decided, till, programs):
+    died = []
+
+    def script(turn):
+        if not turn.tool_results:
+            return [ToolUse(CHARGE, {"amount": 3}, "toolu_1")]
+        if not died:
+            died.append(turn)
+            for pid in programs():
+                os.kill(pid, signal.SIGKILL)
+        return [Text("done")]
+
+    api.reset(script)
+    _, last = decided(YES, checkpoint_config={"retries": 1})
+    assert (last.final_text, till.amounts) == ("done", [3])
+    assert api.turns[-1].tool_results == {"toolu_1": "charged 3"}
+    assert last.earlier_attempts[0].completed_tools[0].name == CHARGE
 
 
 def test_a_predicate_that_fails_lets_nothing_run(api, make_runner, till, flows):

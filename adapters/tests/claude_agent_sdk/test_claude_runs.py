@@ -15,12 +15,13 @@ from kitaru.adapters.claude_agent_sdk import (
     CLAUDE_STREAM_EVENT,
     CLAUDE_STREAM_TERMINAL_EVENT_KINDS,
     ClaudeCapturePolicy,
+    ClaudeRunError,
     ClaudeRunRequest,
     KitaruClaudeRunner,
     load_messages,
 )
 from kitaru.errors import KitaruRuntimeError
-from kitaru_adapters.claude_agent_sdk.testing import Text, ToolUse, replies
+from kitaru_adapters.claude_agent_sdk.testing import ApiError, Text, ToolUse, replies
 
 GO = ClaudeRunRequest.start("go")
 
@@ -245,6 +246,21 @@ def test_a_streamed_run_publishes_kinds_and_never_contents(api, make_runner, til
     assert {"tool_call_started", "text_delta", "tool_input_delta", "result_message"} <= categories
     shown = str(events)
     assert not any(text in shown for text in ("secret plan", "4242", "charged"))
+
+
+def test_a_streamed_run_that_fails_ends_with_one_event_without_a_text(api, make_runner, flows, live_events):
+    api.reset(lambda _: ApiError(401, "secret words"))
+
+    def body():
+        with pytest.raises(ClaudeRunError):
+            make_runner().run_stream_sync(GO)
+
+    handle = flows.start(body)
+    handle.wait(timeout=30)
+    events = live_events(handle)
+    ends = [data for kind, data in events if kind in CLAUDE_STREAM_TERMINAL_EVENT_KINDS]
+    assert [(data["status"], data["display"]) for data in ends] == [("failed", "ClaudeRunError")]
+    assert "secret words" not in str(events)
 
 
 def test_text_is_streamed_only_when_asked_for(api, make_runner, flows, live_events):

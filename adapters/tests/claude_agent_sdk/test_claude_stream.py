@@ -14,6 +14,8 @@ class Call:
         self.events = []
 
     def publish(self, kind, payload, *, message):
+        if not message:
+            raise ValueError
         self.events.append((kind, payload, message))
 
 
@@ -57,3 +59,15 @@ def test_thinking_and_tool_input_are_never_shown():
 def test_text_is_shown_when_allowed_and_bounded():
     assert published(delta(type="text_delta", text="hello"), text=True)["display"] == "hello"
     assert len(published(delta(type="text_delta", text="x" * 999), text=True)["display"]) == 240
+
+
+def test_blank_text_is_shown_by_its_category():
+    assert published(delta(type="text_delta", text=" \n"), text=True)["display"] == "text_delta"
+
+
+def test_a_publisher_that_fails_does_not_break_the_run():
+    class Broken:
+        def publish(self, *_, **__):
+            raise OSError
+
+    publish_message(live_stream(Broken(), "r"), delta(type="text_delta", text="x"), text=False)

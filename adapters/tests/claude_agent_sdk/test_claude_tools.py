@@ -26,6 +26,15 @@ def test_a_name_of_no_tool_is_refused(till):
         till.server(reuse_by_name={"refund": "never"})
 
 
+async def test_outside_a_run_a_durable_tool_is_a_plain_one(till):
+    made = []
+    till.server(lambda _, tools: made.extend(tools))
+    durable = room._Durable(server="shop", tool=made[0], reuse=True, irreversible=False, identify=None).as_tool()
+    for _ in range(2):
+        await durable.handler({"amount": 1})
+    assert till.amounts == [1, 1]
+
+
 def test_plain_and_durable_servers_give_the_model_the_same(api, make_runner, till, flows):
     seen = []
     for make in (durable_mcp_server, create_sdk_mcp_server):
@@ -114,14 +123,9 @@ def test_results_the_session_holds_are_not_handed_out_again():
 
 
 async def test_an_irreversible_call_that_broke_off_is_not_run_again(till):
-    server_tools = []
-
-    def capture(name, tools, **_):
-        server_tools.extend(tools)
-        return name
-
-    till.server(capture)
-    durable = room._Durable(server="shop", tool=server_tools[0], reuse=True, irreversible=True, identify=None)
+    made = []
+    till.server(lambda _, tools: made.extend(tools))
+    durable = room._Durable(server="shop", tool=made[0], reuse=True, irreversible=True, identify=None)
     identity = durable._identity({"amount": 1})
     token = room.current_memory.set(memory(begun={identity: 1}))
     try:
