@@ -10,7 +10,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kitaru_adapters.gemini.errors import GeminiBackendError, GeminiDeadlineError, is_transient, poll_hint
+from kitaru_adapters.gemini.errors import (
+    GeminiBackendError,
+    GeminiDeadlineError,
+    is_connection_trouble,
+    is_transient,
+    poll_hint,
+    status_code,
+)
 from kitaru_adapters.gemini.operations import END, Ask, Close, Next, Program
 from kitaru_adapters.gemini.rebuild import Rebuilt
 from kitaru_adapters.gemini.values import Foreign, text_of
@@ -168,9 +175,11 @@ class StreamReader:
                 yield from self.read(stream)
             except (GeminiBackendError, GeminiDeadlineError):
                 raise
-            except Exception as error:  # noqa: BLE001 - whatever is wrong with the stream, polling the job still works
+            except Exception as error:
+                if status_code(error) is None and not is_connection_trouble(error):
+                    raise
                 if not is_transient(error):
-                    break
+                    break  # the service does not stream this job; polling it still works
             stalled = 0 if self.facts.counts.total() > before else stalled + 1
         self.facts.fallback_used = self.facts.final_status is None
 

@@ -72,7 +72,7 @@ class Turn:
         streamed_by: The same reader, when the caller asked for a streamed turn.
     """
 
-    def __init__(  # noqa: PLR0913 - the facts of one attempt, by name
+    def __init__(
         self,
         request: GeminiInteractionRequest,
         settings: TurnSettings,
