@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kitaru.seam import Call
     from kitaru_adapters.gemini.service import Service
 
-__all__ = ["END", "Ask", "Close", "Next", "Operation", "Program", "Sleep", "drive", "drive_async"]
+__all__ = ["END", "Ask", "Close", "Jot", "Next", "Operation", "Program", "Sleep", "drive", "drive_async"]
 
 T = TypeVar("T")
 END = object()
@@ -61,7 +61,15 @@ class Sleep:
     seconds: float
 
 
-Operation: TypeAlias = Ask | Next | Close | Sleep
+@dataclass(frozen=True)
+class Jot:
+    """Write a note of the boundary; durable when the program goes on."""
+
+    name: str
+    value: Mapping[str, Any]
+
+
+Operation: TypeAlias = Ask | Next | Close | Sleep | Jot
 Program: TypeAlias = Generator[Operation, Any, T]
 
 
@@ -143,6 +151,8 @@ def _perform(operation: Operation, service: Service, call: Call) -> Foreign:
             return _close(stream)
         case Sleep(seconds):
             return call.sleep(seconds)
+        case Jot(name, value):
+            return call.note(name, value)
 
 
 async def _perform_async(operation: Operation, service: Service, call: Call) -> Foreign:
@@ -165,6 +175,8 @@ async def _perform_async(operation: Operation, service: Service, call: Call) -> 
             return await closed if inspect.isawaitable(closed) else closed
         case Sleep(seconds):
             return await call.sleep_async(seconds)
+        case Jot(name, value):
+            return await call.note_async(name, value)
 
 
 def _close(stream: Foreign) -> Foreign:

@@ -51,6 +51,7 @@ GEMINI_STREAM_TERMINAL_EVENT_KINDS = frozenset({GEMINI_STREAM_COMPLETED, GEMINI_
 GEMINI_STREAM_EVENT_KINDS = GEMINI_STREAM_TERMINAL_EVENT_KINDS | {GEMINI_STREAM_STARTED, GEMINI_STREAM_EVENT}
 
 _STALLED_CONNECTIONS = 2
+_ENDS = frozenset({"interaction.completed", "interaction.complete"})
 _CATEGORIES = {
     "interaction.created": "interaction_created",
     "interaction.start": "interaction_created",
@@ -125,7 +126,7 @@ class StreamReader:
         """
         self._deadline, self._live, self._show_text = deadline, live, show_text
         self.interaction_id: str | None = None
-        self.on_id: Callable[[str], None] | None = None
+        self.on_id: Callable[[str], Program[None]] | None = None
         self.facts = StreamFacts()
         self.rebuilt = Rebuilt()
 
@@ -146,6 +147,8 @@ class StreamReader:
         """
         try:
             while (event := (yield Next(stream))) is not END:
+                if self._names_interaction(event) and self.on_id is not None:
+                    yield from self.on_id(self.interaction_id or "")
                 self._see(event)
         except GeneratorExit:
             raise
@@ -187,8 +190,9 @@ class StreamReader:
         kind = text_of(event.get("event_type")) or "unknown"
         self.facts.counts[kind] += 1
         self.facts.last_event_id = text_of(event.get("event_id")) or self.facts.last_event_id
+        if kind in _ENDS:
+            self.facts.final_status = text_of(_interaction(event).get("status")) or "completed"
         self.rebuilt.add(kind, event)
-        self._note_interaction(event)
         self._show(kind, event)
         if kind == "error":
             self._raise_error_event(event)
@@ -200,15 +204,11 @@ class StreamReader:
             )
             raise GeminiDeadlineError(msg, interaction_id=self.interaction_id, status="in_progress")
 
-    def _note_interaction(self, event: Json) -> None:
-        interaction = event.get("interaction")
-        found = interaction if isinstance(interaction, dict) else {}
-        if self.interaction_id is None and (known := text_of(found.get("id")) or text_of(event.get("interaction_id"))):
-            self.interaction_id = known
-            if self.on_id is not None:
-                self.on_id(known)
-        if str(event.get("event_type")) in {"interaction.completed", "interaction.complete"}:
-            self.facts.final_status = text_of(found.get("status")) or "completed"
+    def _names_interaction(self, event: Json) -> bool:
+        if self.interaction_id is not None:
+            return False
+        self.interaction_id = text_of(_interaction(event).get("id")) or text_of(event.get("interaction_id"))
+        return self.interaction_id is not None
 
     def _raise_error_event(self, event: Json) -> None:
         fault = event.get("error")
@@ -240,7 +240,7 @@ class StreamReader:
             call_id=text_of(step.get("call_id")) or text_of(step.get("id")),
             tool_name=text_of(step.get("name")),
             delta_type=delta_type,
-            has_usage=("usage" in event or "usage" in (event.get("interaction") or {})) or None,
+            has_usage=("usage" in event or "usage" in _interaction(event)) or None,
             text=text,
         )
 
@@ -249,6 +249,11 @@ class StreamReader:
             return None
         text = delta.get("text") if isinstance(delta, dict) else None
         return text[:DISPLAY_LIMIT] if isinstance(text, str) else None
+
+
+def _interaction(event: Json) -> Json:
+    interaction = event.get("interaction")
+    return interaction if isinstance(interaction, dict) else {}
 
 
 def live_stream(call: Call, *, runner_name: str) -> LiveStream:

@@ -131,7 +131,7 @@ def test_an_agent_without_a_price_is_one_warning(service, talk):
 
 
 def test_hops_are_summed_once(service, talk):
-    service.script(Turn(text="a", usage=USAGE, continuation_token="t"), Turn(text="b", usage=USAGE))  # noqa: S106
+    service.script(Turn(text="a", usage=USAGE, continuation_token="t"), Turn(text="b", usage=USAGE))
     handle = talk().run(START)
     assert handle.wait()[0].usage.total_tokens == 34
     (record,) = records(handle)

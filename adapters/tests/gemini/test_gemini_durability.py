@@ -161,7 +161,7 @@ def test_an_answer_that_never_came_is_a_possible_duplicate(service, talk):
 
 
 def test_the_next_hop_follows_a_failure_between_two_hops(service, talk):
-    service.script(Turn(text="one ", continuation_token="t1"), Turn(refuse=503), Turn(text="two"))  # noqa: S106
+    service.script(Turn(text="one ", continuation_token="t1"), Turn(refuse=503), Turn(text="two"))
     conversation = talk()
     result = conversation.fail_then_retry(START).wait()[0]
     assert result.output_text == "one two"

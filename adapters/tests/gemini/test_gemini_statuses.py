@@ -109,6 +109,14 @@ def test_at_the_deadline_the_job_is_left_running_and_a_retry_polls_it(service, t
     assert service.count("create") == 1
 
 
+def test_a_create_that_is_not_answered_in_time_is_not_repeated(service, talk):
+    service.script(Turn(text="too late", stall_s=5))
+    error = talk(checkpoint_config={"retries": 2}).failure(START.model_copy(update={"timeout_s": 0.2}))
+    assert not isinstance(error, GeminiUnfinishedError)
+    assert "unknown" in str(error)
+    assert service.count("create") == 1
+
+
 def test_durable_retries_go_on_polling_the_same_job(service, talk):
     service.script(Turn(text="third time", pending=["in_progress"] * 3))
     result = talk(checkpoint_config={"retries": 2}).result(JOB_WITHOUT_DEADLINE)
