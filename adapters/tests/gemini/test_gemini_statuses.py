@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from kitaru import KitaruClient
+from kitaru import KitaruClient, flow
 from kitaru.adapters.gemini import (
     GeminiBackendError,
     GeminiDeadlineError,
@@ -150,6 +150,27 @@ def test_cancelling_the_flow_cancels_its_job_once(service, talk):
     service.on_request = cancel_at_the_second_look
     handle = conversation.flow.run()
     with pytest.raises(Exception, match="cancel"):
+        handle.wait()
+    assert service.count("cancel") == 1
+
+
+def test_cancelling_an_async_flow_cancels_its_job_once(service, make_runner):
+    service.script(Turn(pending=["in_progress"] * 10_000))
+    runner = make_runner()
+
+    @flow
+    async def research() -> object:
+        return await runner.run(JOB)
+
+    handle = None
+
+    def cancel_at_the_second_look(_):
+        if service.count("get") == 2:
+            KitaruClient().executions.cancel(handle.exec_id)
+
+    service.on_request = cancel_at_the_second_look
+    handle = research.run()
+    with pytest.raises(KitaruExecutionError, match="cancel"):
         handle.wait()
     assert service.count("cancel") == 1
 
