@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from kitaru.errors import KitaruError, KitaruRuntimeError
+from kitaru.seam import log_drift
 from kitaru_adapters.gemini.codec import merge_hops
 from kitaru_adapters.gemini.errors import (
     GeminiBackendError,
@@ -168,7 +169,9 @@ class Turn:
 
     def _take_up(self, index: int, entry: Entry) -> Program[Json]:
         if not self.submissions.is_for_this_request(entry):
-            self.warnings.append(f"request_changed: {entry.interaction_id} was submitted for other contents")
+            notice = f"request_changed: {entry.interaction_id} was submitted for other contents"
+            log_drift(notice, interaction_id=entry.interaction_id)
+            self.warnings.append(notice)
         try:
             hop = yield from self._observe(entry.interaction_id or "", created_at=entry.at)
         except GeminiInteractionEndedError:
@@ -256,6 +259,9 @@ class Turn:
         if self._request.kind == FUNCTION_RESULT and "input" in arguments:
             # As an extra field the items are sent as they are; google-genai 2.x drops nulls from inside results.
             extra["input"] = arguments.pop("input")
+        if "continuation_token" in arguments:
+            # Earlier releases of 2.x do not know the field yet; the service does.
+            extra["continuation_token"] = arguments.pop("continuation_token")
         if self._can_switch and self._wants_single_requests:
             arguments["automatic_continuation"] = False
         return arguments | ({"extra_body": extra} if extra else {}) | self._deadline.timeout()
