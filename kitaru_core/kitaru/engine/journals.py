@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from typing import TYPE_CHECKING, cast
 
+from kitaru.engine.hooking import show_observers
 from kitaru.errors import KitaruUsageError
 from kitaru.journal.registry import open_journal
-from kitaru.records.record import Record
 from kitaru.settings.paths import store_address
 
 if TYPE_CHECKING:
     from kitaru.journal.api import Durability, Journal
-    from kitaru.journal.commit import Committed
 
 __all__ = ["default_journal", "set_durability"]
 
-_log = logging.getLogger("kitaru")
 _durability: Durability | None = None
 
 
@@ -49,14 +46,4 @@ def default_journal(address: str | None = None) -> Journal:
         address: An address or path; by default `KITARU_STORE`, or the file in the configuration directory.
     """
     level = _durability or _checked(os.environ.get("KITARU_DURABILITY") or "power")
-    return open_journal(address or store_address(), durability=level, on_committed=_show_observers)
-
-
-def _show_observers(committed: list[Committed]) -> None:
-    from kitaru.hooks.manager import get_manager
-
-    manager = get_manager()
-    if not manager.record_hooks_active:
-        return
-    for lease, seq, fact, digest in committed:
-        manager.record_committed(Record(lease.execution_id, seq, fact, digest.hex()))  # type: ignore[arg-type]  # every fact written here is a known one
+    return open_journal(address or store_address(), durability=level, on_committed=show_observers)

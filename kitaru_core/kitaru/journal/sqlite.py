@@ -90,7 +90,7 @@ class SqliteJournal:
         if not isinstance(fact, ExecutionStarted):
             msg = f"A new execution begins with an ExecutionStarted record, not with {type(fact).__name__}."
             raise TypeError(msg)
-        with self._writing() as connection:
+        with self._recording() as (connection, append):
             cursor = connection.execute(
                 "INSERT INTO executions (id, flow, status, stack, original_id, created_at, started_at, owner, "
                 "until_clock,"
@@ -98,14 +98,14 @@ class SqliteJournal:
                 (fact.execution_id, flow, stack, fact.original_exec_id, fact.at, fact.at, *_term()),
             )
             lease = Lease(fact.execution_id, int(cursor.lastrowid or 0), 1, 0, _GENESIS)
-            chain(connection, lease, draft)
+            append(lease, draft)
             self._leases[lease.no] = lease
         self._housekeeper.ensure_running()
         return lease
 
     def acquire(self, execution_id: str, decide: Callable[[ExecutionRow], Draft]) -> Lease:
         """Take over an execution that nobody runs; see `Journal.acquire`."""
-        with self._writing() as connection:
+        with self._recording() as (connection, append):
             reading = Reading(connection, self.url, self._leases)
             row = reading.execution(execution_id)
             draft = decide(row)
@@ -120,7 +120,7 @@ class SqliteJournal:
             lease = Lease(execution_id, row.no, generation, next_seq, head)
             if isinstance(draft.fact, RunnerStarted):
                 draft = Draft(msgspec.structs.replace(draft.fact, generation=generation), draft.payload, draft.blobs)
-            chain(connection, lease, draft)
+            append(lease, draft)
             self._leases[lease.no] = lease
         self._housekeeper.ensure_running()
         return lease
@@ -150,13 +150,13 @@ class SqliteJournal:
     @contextmanager
     def transact(self, execution_id: str) -> Iterator[OperatorTransaction]:
         """Open an operator's transaction; see `Journal.transact`."""
-        with self._writing() as connection:
+        with self._recording() as (connection, append):
             reading = Reading(connection, self.url, self._leases)
             row = reading.execution(execution_id)
             own = self._leases.get(row.no)
             next_seq, head = _head(connection, row.no)
             lease = Lease(execution_id, row.no, row.generation, next_seq, head)
-            transaction = OperatorTransaction(row, reading, lambda draft: chain(connection, lease, draft))
+            transaction = OperatorTransaction(row, reading, lambda draft: append(lease, draft))
             yield transaction
         if own is not None:
             self._tell(own)
@@ -341,6 +341,15 @@ class SqliteJournal:
         _log.warning("The journal's housekeeping failed and will try again: %s", error)
 
     @contextmanager
+    def _recording(self) -> Iterator[tuple[sqlite3.Connection, Callable[[Lease, Draft], None]]]:
+        """Open a transaction that appends records, and show them to whoever watches once they are durable."""
+        appended: list[Committed] = []
+        with self._mutex:
+            with self._writing() as connection:
+                yield connection, lambda lease, draft: appended.append(chain(connection, lease, draft))
+            self._commit.announce(appended)
+
+    @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         with self._mutex:
             self._commit.flush()
@@ -377,8 +386,8 @@ class SqliteJournal:
         return connection
 
 
-def chain(connection: sqlite3.Connection, lease: Lease, draft: Draft) -> None:
-    """Append a record inside an open transaction and advance the lease."""
+def chain(connection: sqlite3.Connection, lease: Lease, draft: Draft) -> Committed:
+    """Append a record inside an open transaction, advance the lease, and return what was written."""
     from kitaru.journal.blobs import store_blob
     from kitaru.journal.projection import project
     from kitaru.records.facts import encode_fact
@@ -394,6 +403,7 @@ def chain(connection: sqlite3.Connection, lease: Lease, draft: Draft) -> None:
     for sql, values in project(lease.no, draft.fact):
         connection.execute(sql, values)
     lease.next_seq += 1
+    return lease, lease.next_seq - 1, draft.fact, lease.head
 
 
 def _term() -> tuple[str, float, float]:
