@@ -25,6 +25,11 @@ def make_plugin(*functions, level=1, frameworks=None):
 
 
 @pytest.fixture
+def plugin_of():
+    return make_plugin
+
+
+@pytest.fixture
 def manager():
     return HookManager()
 
