@@ -9,16 +9,19 @@ EXTRAS := pydantic-ai,openai-agents,langgraph,claude-agent-sdk,gemini,llm,cache,
 ROOTS := kitaru_core/kitaru adapters/kitaru_adapters plugins/kitaru_plugins conformance_tests/kitaru_conformance
 N ?= 500
 
-.PHONY: help demo test lint types docs bench crash-campaign constraints clean
+.PHONY: help demo test test-genai2 lint types docs bench crash-campaign constraints clean
 
 help: ## show this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1	\2/p' Makefile | expand -t 18
 
 demo: $(VENV)/.demo ## run the quickstart: an agent that is killed and goes on
 	$(BIN)/python examples/quickstart/demo.py
 
 test: $(VENV)/.dev ## run the whole test suite
 	$(BIN)/python -m pytest -n auto $(ARGS)
+
+test-genai2: $(VENV)/.dev ## run the Gemini tests with google-genai 2.x as well
+	$(BIN)/python adapters/tests/gemini/run_with_other_major.py 2 $(ARGS)
 
 lint: $(VENV)/.dev ## check style and formatting
 	$(BIN)/ruff check

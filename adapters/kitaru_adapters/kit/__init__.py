@@ -1,1 +1,1 @@
-"""What adapters share: strategy checks, capture policies, passthrough, streams, limits."""
+"""What adapters share: checks of their arguments, capture, usage records, live streams. Imports no framework."""

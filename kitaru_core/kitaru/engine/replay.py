@@ -86,7 +86,9 @@ def _by_position(known: list[RecordedCall], wanted: str) -> RecordedCall | None:
 
 def _by_suffix(known: list[RecordedCall], wanted: str) -> RecordedCall:
     """Resolve a selector without its adapter's prefix, such as `model_request_2`, when one call matches."""
-    base = wanted.removesuffix(_FIRST)
+    counted = _POSITION.match(wanted)
+    base = wanted if counted is None else counted[1] if counted[2] == "1" else f"{counted[1]}_{counted[2]}"
+    base = base.removesuffix(_FIRST)
     units = [call for call in known if call.fact.adapter is not None]
     found = [call for call in units if call.fact.invocation_id.endswith((f"_{base}", f"_{wanted}"))]
     if len(found) == 1:

@@ -88,6 +88,7 @@ class Run:
         self.ledger = ledger or Ledger()
         self.waits = waits or {}
         self.wait_counts: dict[str, int] = {}
+        self.asked: dict[str, WaitState] = {}
         self.histories: dict[str, int] = {}
         self.futures: list[CheckpointFuture[Any]] = []
         self.tasks: set[asyncio.Task[None]] = set()

@@ -17,13 +17,14 @@ def summarise_usage(records: Iterable[UsageRecorded], reused: AbstractSet[str] =
     """Sum up usage records; what a reused call once cost is counted, but not as incurred.
 
     Args:
-        records: The records; one that repeats another of the same attempt counts once.
+        records: The records; one that repeats another of the same attempt counts once. A record with `count_once` set
+            measures something outside, such as a provider's job, that several calls of the execution may report.
         reused: Ids of the calls whose values were reused.
 
     Returns:
         The summary, schema `llm_usage_summary_v1`.
     """
-    unique = {(fact.call_id, fact.attempt, _record_id(fact)): fact for fact in records}
+    unique = _unique(records, reused)
     totals: dict[str, Any] = {"usage_record_count": len(unique)}
     for prefix in ("incurred_", "reused_"):
         totals[f"{prefix}usage_record_count"] = 0
@@ -53,6 +54,17 @@ def summarise_usage(records: Iterable[UsageRecorded], reused: AbstractSet[str] =
         "cost_policy": "actual_else_estimated",
         "warnings": sorted({str(text) for fact in unique.values() for text in fact.usage.get("warnings") or ()}),
     }
+
+
+def _unique(records: Iterable[UsageRecorded], reused: Set[str]) -> dict[object, UsageRecorded]:
+    unique: dict[object, UsageRecorded] = {}
+    for fact in records:
+        place = None if fact.usage.get("count_once") else (fact.call_id, fact.attempt)
+        key = (place, _record_id(fact))
+        # The newest report is the most complete one, but what a reused call paid for was not paid here.
+        if key not in unique or unique[key].call_id not in reused:
+            unique[key] = fact
+    return unique
 
 
 def _record_id(fact: UsageRecorded) -> str:

@@ -46,6 +46,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
         metadata: JSON-ready data shown with it.
         timeout: Seconds the runner stays to look for the answer; `None` takes the default, 0 leaves at once.
         bound_to: What is shown for approval. Its digest is stored; an answer is void when it changes.
+        key: Makes asking again in one run of the body the same question, instead of a second one of that name.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, Any] | None = None
     timeout: float | None = None
     bound_to: Any = None
+    key: str | None = None
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -207,6 +209,10 @@ def _prepare(run: Run, questions: Sequence[Question]) -> tuple[list[Draft], list
     drafts: list[Draft] = []
     states: list[WaitState] = []
     for question in questions:
+        asked = run.asked.get(question.key) if question.key is not None else None
+        if asked is not None:
+            states.append(asked)
+            continue
         schema = schemas.json_schema(question.schema)
         bound = None if question.bound_to is None else digest(question.bound_to)
         _check(question)
@@ -223,6 +229,8 @@ def _prepare(run: Run, questions: Sequence[Question]) -> tuple[list[Draft], list
             run.waits[name] = state
             drafts.append(Draft(state.opened))
         states.append(state)
+        if question.key is not None:
+            run.asked[question.key] = state
     return drafts, states
 
 

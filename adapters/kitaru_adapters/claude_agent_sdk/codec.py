@@ -1,0 +1,96 @@
+"""Results and messages as bytes and back, exactly."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Any
+
+import claude_agent_sdk
+from claude_agent_sdk import StreamEvent
+
+from kitaru_adapters.claude_agent_sdk.types import ClaudeRunResult
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = ["ResultCodec", "as_result", "dump_messages", "load_messages"]
+
+_OBJECTS = ("deferred_tool_use", "rate_limit_info")
+
+
+class ResultCodec:
+    """Stores a `ClaudeRunResult`; an override may be given as the text or the fields that a person would write."""
+
+    name = "claude_agent_sdk.result.v1"
+
+    def encode(self, value: object) -> bytes:
+        """Turn a result into bytes.
+
+        Args:
+            value: A result; or a text, taken as the final text; or a mapping with the fields of a result.
+
+        Returns:
+            JSON.
+        """
+        return as_result(value).model_dump_json().encode()
+
+    def decode(self, data: bytes) -> ClaudeRunResult:
+        """Turn bytes back into the result."""
+        return ClaudeRunResult.model_validate_json(data)
+
+
+def as_result(value: object) -> ClaudeRunResult:
+    """Return the result that a plain value stands for."""
+    if isinstance(value, ClaudeRunResult):
+        return value
+    return ClaudeRunResult.model_validate({"final_text": value} if isinstance(value, str) else value)
+
+
+def dump_messages(messages: Iterable[object]) -> list[dict[str, Any]]:
+    """Turn messages of the SDK into data that keeps their kind; partial messages are left out.
+
+    Args:
+        messages: Messages as `query` yields them.
+
+    Returns:
+        One `{"type", "fields"}` for each.
+    """
+    return [_dump(message) for message in messages if not isinstance(message, StreamEvent)]
+
+
+def load_messages(stored: Iterable[Mapping[str, Any]]) -> list[Any]:
+    """Rebuild the messages that `dump_messages` stored.
+
+    Args:
+        stored: The stored entries.
+
+    Returns:
+        Messages of the SDK's own classes; an entry of a class this SDK does not have stays a dictionary.
+    """
+    return [_load(entry) for entry in stored]
+
+
+def _dump(value: Any) -> Any:  # noqa: ANN401 - any value inside a message
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {field.name: _dump(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {"type": type(value).__name__, "fields": fields}
+    if isinstance(value, list) and any(dataclasses.is_dataclass(item) for item in value):
+        return [_dump(item) for item in value]
+    return json.loads(json.dumps(value, default=str))
+
+
+def _load(entry: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a message of some class of the SDK
+    # Only these fields hold objects of the SDK. Everywhere else is the user's data, which may look like our entries.
+    fields = dict(entry["fields"])
+    for name in _OBJECTS:
+        if isinstance(fields.get(name), dict):
+            fields[name] = _rebuild(fields[name], fields[name]["fields"])
+    if isinstance(fields.get("content"), list):
+        fields["content"] = [_rebuild(block, block["fields"]) for block in fields["content"]]
+    return _rebuild(entry, fields)
+
+
+def _rebuild(entry: Mapping[str, Any], fields: Mapping[str, Any]) -> Any:  # noqa: ANN401 - as above
+    known = getattr(claude_agent_sdk, str(entry["type"]), None)
+    return known(**fields) if isinstance(known, type) and dataclasses.is_dataclass(known) else entry

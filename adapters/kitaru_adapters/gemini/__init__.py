@@ -1,0 +1,1 @@
+"""The adapter for the Gemini Interactions API; its public names are in `kitaru.adapters.gemini`."""

@@ -1,0 +1,223 @@
+"""What is saved beside the recorded result: the policy, the request manifest without secrets, and the artifacts."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+
+from kitaru.errors import KitaruRuntimeError, KitaruUsageError
+from kitaru_adapters.gemini.values import JsonData, digest
+
+if TYPE_CHECKING:
+    from kitaru.seam import Call
+    from kitaru_adapters.gemini.request import GeminiInteractionRequest
+
+__all__ = ["Capture", "GeminiInteractionCapturePolicy", "redacted", "request_manifest"]
+
+_HIDDEN = "[hidden]"
+_WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
+_SECRET_WORDS = frozenset(
+    {"secret", "password", "passwd", "passphrase", "credential", "credentials", "authorization", "cookie"}
+)
+_SECRET_CONTAINERS = frozenset({"headers", "header", "env", "auth"})
+_SECRET_ENDINGS = (("api", "key"), ("private", "key"), ("access", "key"), ("signing", "key"), ("key",), ("token",))
+_HARMLESS_ENDINGS = frozenset({("page", "token"), ("max", "token")})
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeminiInteractionCapturePolicy:
+    """What a turn saves beside its result. Prompts, payloads, steps and outputs hold user data: review before saving.
+
+    Attributes:
+        emit_events: Add one event a turn to the metadata, and publish stream events.
+        save_input: Save the input as it was sent.
+        save_request_manifest: Save what was asked for, with a hash in place of the input.
+        save_raw_interaction: Save the service's whole answer.
+        save_steps: Save the steps with their contents.
+        save_output: Save the answer text.
+        save_usage: Save the token counts.
+        include_stream_text_deltas: Let stream events carry pieces of the model's own answer.
+        redact_request_manifest: Hide secrets in the manifest.
+        fail_on_artifact_capture_error: Make a failed save an error instead of a warning.
+        fail_on_event_persistence_error: Make a failed event an error instead of a warning.
+    """
+
+    emit_events: bool = True
+    save_input: bool = False
+    save_request_manifest: bool = True
+    save_raw_interaction: bool = False
+    save_steps: bool = False
+    save_output: bool = True
+    save_usage: bool = True
+    include_stream_text_deltas: bool = False
+    redact_request_manifest: bool = True
+    fail_on_artifact_capture_error: bool = False
+    fail_on_event_persistence_error: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the switches once, at construction.
+
+        Raises:
+            KitaruUsageError: One of them is neither `True` nor `False`.
+        """
+        for switch in fields(self):
+            if not isinstance(getattr(self, switch.name), bool):
+                msg = f"Capture policy: {switch.name}={getattr(self, switch.name)!r} must be True or False."
+                raise KitaruUsageError(msg)
+
+
+def is_secret_name(name: str) -> bool:
+    """Tell whether a field of this name holds a secret; judged by whole words, so `max_output_tokens` does not."""
+    words = tuple(word.lower() for word in _WORDS.findall(name))
+    if set(words) & _SECRET_WORDS:
+        return True
+    if words[-2:] in _HARMLESS_ENDINGS:
+        return False
+    return any(words[-len(ending) :] == ending for ending in _SECRET_ENDINGS)
+
+
+def redacted(value: object, *, inside_secret: bool = False) -> JsonData:
+    """Return a copy of JSON data without secrets.
+
+    Args:
+        value: Configuration such as tools or agent settings.
+        inside_secret: Whether every text below is to be hidden, as in headers.
+
+    Returns:
+        The copy; names stay, hidden values are replaced.
+    """
+    if isinstance(value, Mapping):
+        return {
+            key: _HIDDEN
+            if is_secret_name(str(key))
+            else redacted(item, inside_secret=inside_secret or str(key).lower() in _SECRET_CONTAINERS)
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [redacted(item, inside_secret=inside_secret) for item in value]
+    if not isinstance(value, str):
+        return value
+    return _HIDDEN if inside_secret else _without_credentials(value)
+
+
+def _without_credentials(text: str) -> str:
+    """Return an address without user, password, query and fragment; any other text as it is."""
+    if not text.startswith(("http://", "https://")):
+        return text
+    address = urlsplit(text)
+    return urlunsplit((address.scheme, address.netloc.rpartition("@")[2], address.path, "", ""))
+
+
+def request_manifest(
+    request: GeminiInteractionRequest, *, client: Mapping[str, object] | None = None, redact: bool = True
+) -> dict[str, Any]:
+    """Describe a request without its contents.
+
+    Args:
+        request: The request.
+        client: Facts about the client, without credentials.
+        redact: Whether secrets in the configuration are hidden.
+
+    Returns:
+        JSON data: kind, target, ids, flags, counts, configuration, and hash and length of the input.
+    """
+    hide = redacted if redact else (lambda value: value)
+    settings = (
+        "environment",
+        "generation_config",
+        "agent_config",
+        "response_format",
+        "service_tier",
+        "labels",
+        "extra",
+    )
+    manifest: dict[str, Any] = {
+        "kind": request.kind,
+        "target_kind": request.target_kind,
+        "model": request.model,
+        "agent": request.agent,
+        "previous_interaction_id": request.previous_interaction_id,
+        "interaction_id": request.interaction_id,
+        "function_call_id": request.function_call_id,
+        "function_name": request.function_name,
+        "input_sha256": digest(request.input) if request.input is not None else None,
+        "input_length": len(json.dumps(request.input)) if request.input is not None else None,
+        "system_instruction_length": len(request.system_instruction) if request.system_instruction else None,
+        "background": request.background,
+        "store": request.store,
+        "timeout_s": request.timeout_s,
+        "tool_count": len(request.tools) if request.tools is not None else None,
+        "tools": hide(request.tools) if request.tools is not None else None,
+        "metadata_keys": sorted(request.metadata or {}),
+        "client": dict(client or {}),
+    }
+    manifest |= {name: hide(getattr(request, name)) for name in settings}
+    return {name: value for name, value in manifest.items() if value is not None}
+
+
+class Capture:
+    """Saves the artifacts and the event of one turn; a problem becomes a warning, or an error if the policy says so.
+
+    Attributes:
+        warnings: What could not be saved.
+    """
+
+    def __init__(self, call: Call, policy: GeminiInteractionCapturePolicy, *, runner_name: str, label: str) -> None:
+        self._call, self._policy = call, policy
+        self._runner_name, self._label = runner_name, label
+        self.warnings: list[str] = []
+
+    def save(self, kind: str, value: object, *, wanted: bool, type_: str = "output") -> str | None:
+        """Save one artifact.
+
+        Args:
+            kind: First part of its name.
+            value: JSON data.
+            wanted: Whether the policy asks for it; nothing is saved for `None` either.
+            type_: Kind of artifact as listings show it.
+
+        Returns:
+            Its name, or `None`.
+
+        Raises:
+            KitaruRuntimeError: It cannot be saved and the policy says that this is an error.
+        """
+        if not wanted or value is None:
+            return None
+        name = f"{kind}__{self._runner_name}_{self._label}"
+        try:
+            self._call.save(name, value, type=type_)
+        except Exception as error:  # noqa: BLE001 - the answer is paid for; the policy says whether this loses it
+            self._trouble(f"artifact {name}", error, fatal=self._policy.fail_on_artifact_capture_error)
+            return None
+        return name
+
+    def log(self, key: str, value: Mapping[str, object]) -> None:
+        """Add an entry for this turn to the metadata of the checkpoint.
+
+        Args:
+            key: Metadata key.
+            value: The entry.
+
+        Raises:
+            KitaruRuntimeError: It cannot be written and the policy says that this is an error.
+        """
+        if not self._policy.emit_events:
+            return
+        try:
+            self._call.log(**{key: {self._label: dict(value)}})
+        except Exception as error:  # noqa: BLE001 - as above
+            self._trouble(f"metadata {key}", error, fatal=self._policy.fail_on_event_persistence_error)
+
+    def _trouble(self, what: str, error: Exception, *, fatal: bool) -> None:
+        if fatal:
+            msg = (
+                f"Gemini already answered, but {what} could not be saved ({type(error).__name__}). Retrying this turn "
+                "may duplicate the work; fix the store, or leave the fail_on_... switch of the capture policy off."
+            )
+            raise KitaruRuntimeError(msg) from error
+        self.warnings.append(f"{what} could not be saved: {type(error).__name__}")

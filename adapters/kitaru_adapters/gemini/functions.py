@@ -1,0 +1,229 @@
+"""Answering `requires_action`: the functions that a turn asks for become checkpoints or waits of the flow."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Unpack
+
+from kitaru.errors import KitaruUsageError
+from kitaru.seam import Question, Unit, ask, ask_async, in_flow, run_unit, run_unit_async
+from kitaru_adapters.gemini.request import GeminiInteractionRequest
+from kitaru_adapters.gemini.results import FunctionAnswer
+from kitaru_adapters.gemini.types import ADAPTER
+from kitaru_adapters.kit.names import identifier, slug
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from kitaru.seam import Call
+    from kitaru_adapters.gemini.options import TurnOptions
+    from kitaru_adapters.gemini.types import GeminiInteractionFunctionCall, GeminiInteractionResult
+
+__all__ = [
+    "run_function_calls",
+    "run_function_calls_async",
+    "wait_for_function_calls",
+    "wait_for_function_calls_async",
+]
+
+_ANY_JSON = {"title": "Result of the function"}
+
+
+def wait_for_function_calls(  # noqa: PLR0913 - what a person is asked, by name
+    result: GeminiInteractionResult,
+    *,
+    schemas: Mapping[str, object] | None = None,
+    names: Mapping[str, str] | None = None,
+    question: str | None = None,
+    timeout: float | None = None,
+    metadata: Mapping[str, object] | None = None,
+    show_arguments: bool = False,
+    request: GeminiInteractionRequest | None = None,
+    **options: Unpack[TurnOptions],
+) -> GeminiInteractionRequest:
+    """Ask a person for the result of every open function call; flow body only.
+
+    All waits are opened together, and the flow pauses once. A wait is bound to its call and arguments: when a rerun
+    asks for something else under the same name, an old answer does not count.
+
+    Args:
+        result: A turn that ended in `requires_action`.
+        schemas: What an answer must look like, by function name; any JSON otherwise.
+        names: Names of the waits by call id; `{function}_{call id}` otherwise.
+        question: Text for the person.
+        timeout: Seconds the runner stays and polls before the flow pauses.
+        metadata: Facts to store with each wait.
+        show_arguments: Whether the model's arguments may be stored with the waits; they can hold user data.
+        request: The request of that turn, if the result does not come straight from a runner.
+        **options: Fields of the next request, such as `tools` or `timeout_s`.
+
+    Returns:
+        The request that answers all calls.
+
+    Raises:
+        KitaruUsageError: Called outside the flow body, or nothing is asked for.
+    """
+    calls = _open_calls(result, "wait_for_function_calls")
+    asking = _Asking(schemas or {}, names or {}, question, timeout, metadata or {}, show_arguments)
+    return _request(result, ask([asking.question(call) for call in calls]), request, options)
+
+
+async def wait_for_function_calls_async(  # noqa: PLR0913 - as above
+    result: GeminiInteractionResult,
+    *,
+    schemas: Mapping[str, object] | None = None,
+    names: Mapping[str, str] | None = None,
+    question: str | None = None,
+    timeout: float | None = None,  # noqa: ASYNC109 - the window of a wait, not a limit of this coroutine
+    metadata: Mapping[str, object] | None = None,
+    show_arguments: bool = False,
+    request: GeminiInteractionRequest | None = None,
+    **options: Unpack[TurnOptions],
+) -> GeminiInteractionRequest:
+    """Ask a person for every open function call without blocking the event loop; see `wait_for_function_calls`."""
+    calls = _open_calls(result, "wait_for_function_calls_async")
+    asking = _Asking(schemas or {}, names or {}, question, timeout, metadata or {}, show_arguments)
+    return _request(result, await ask_async([asking.question(call) for call in calls]), request, options)
+
+
+@dataclass(frozen=True)
+class _Asking:
+    schemas: Mapping[str, object]
+    names: Mapping[str, str]
+    text: str | None
+    timeout: float | None
+    metadata: Mapping[str, object]
+    show_arguments: bool
+
+    def question(self, call: GeminiInteractionFunctionCall) -> Question:
+        function = call.function_name
+        default = f"{slug(function, fallback='function')}_{identifier(call.call_id, what=function)}"
+        facts: dict[str, object] = {"adapter": ADAPTER, "call_id": call.call_id, "function_name": function}
+        shown = {"arguments": call.arguments} if self.show_arguments else {}
+        return Question(
+            name=self.names.get(call.call_id, default),
+            schema=self.schemas.get(function, _ANY_JSON),
+            question=self.text or f"What is the result of {function}?",
+            metadata={**self.metadata, **facts, **shown},
+            timeout=self.timeout,
+            bound_to={"call_id": call.call_id, "function": function, "arguments": call.arguments},
+        )
+
+
+def run_function_calls(
+    result: GeminiInteractionResult,
+    functions: Mapping[str, Callable[..., object]],
+    *,
+    retries: int = 0,
+    request: GeminiInteractionRequest | None = None,
+    **options: Unpack[TurnOptions],
+) -> GeminiInteractionRequest:
+    """Run every open function call, each in a checkpoint of its own; flow body only.
+
+    A rerun repeats none that completed, and only the one that failed.
+
+    Args:
+        result: A turn that ended in `requires_action`.
+        functions: The functions by name; each gets the model's arguments as keywords.
+        retries: How many more attempts each of them has.
+        request: The request of that turn, if the result does not come straight from a runner.
+        **options: Fields of the next request.
+
+    Returns:
+        The request that answers all calls.
+
+    Raises:
+        KitaruUsageError: Called outside the flow body, nothing is asked for, or a function is not offered.
+    """
+    calls = _offered(_open_calls(result, "run_function_calls"), functions)
+    values = []
+    for call in calls:
+        function = functions[call.function_name]
+        if inspect.iscoroutinefunction(function):
+            msg = f"{call.function_name!r} is a coroutine function; use `await run_function_calls_async(...)`."
+            raise KitaruUsageError(msg)
+        values.append(run_unit(_unit(result, call, retries), _body(function, call)).value)
+    return _request(result, values, request, options)
+
+
+async def run_function_calls_async(
+    result: GeminiInteractionResult,
+    functions: Mapping[str, Callable[..., object]],
+    *,
+    retries: int = 0,
+    request: GeminiInteractionRequest | None = None,
+    **options: Unpack[TurnOptions],
+) -> GeminiInteractionRequest:
+    """Run every open function call on the event loop, coroutine functions too; see `run_function_calls`."""
+    calls = _offered(_open_calls(result, "run_function_calls_async"), functions)
+    values = []
+    for call in calls:
+        outcome = await run_unit_async(_unit(result, call, retries), _async_body(functions[call.function_name], call))
+        values.append(outcome.value)
+    return _request(result, values, request, options)
+
+
+def _open_calls(result: GeminiInteractionResult, what: str) -> list[GeminiInteractionFunctionCall]:
+    if not in_flow():
+        msg = f"{what} works in the flow body, where waits and checkpoints can be opened; it was called elsewhere."
+        raise KitaruUsageError(msg)
+    calls = result.function_calls
+    if result.status != "requires_action" or not calls:
+        msg = (
+            f"Interaction {result.interaction_id} is {result.status!r} and asks for no function; look at status first."
+        )
+        raise KitaruUsageError(msg)
+    return calls
+
+
+def _offered(
+    calls: list[GeminiInteractionFunctionCall], functions: Mapping[str, object]
+) -> list[GeminiInteractionFunctionCall]:
+    if unknown := sorted({call.function_name for call in calls} - set(functions)):
+        msg = f"The model asks for {', '.join(unknown)}; offered here are: {', '.join(sorted(functions)) or 'none'}."
+        raise KitaruUsageError(msg)
+    return calls
+
+
+def _unit(result: GeminiInteractionResult, call: GeminiInteractionFunctionCall, retries: int) -> Unit:
+    return Unit(
+        name=f"{slug(call.function_name, fallback='function')}_gemini_function",
+        adapter=ADAPTER,
+        kind="tool",
+        type="tool_call",
+        key=f"{result.interaction_id}:{call.call_id}",
+        inputs={"tool_args": call.arguments},
+        business_key=call.call_id,
+        retries=retries,
+    )
+
+
+def _body(function: Callable[..., object], call: GeminiInteractionFunctionCall) -> Callable[[Call], object]:
+    def body(_: Call) -> object:
+        return function(**call.arguments)
+
+    return body
+
+
+def _async_body(
+    function: Callable[..., object], call: GeminiInteractionFunctionCall
+) -> Callable[[Call], Awaitable[object]]:
+    async def body(_: Call) -> object:
+        value = function(**call.arguments)
+        return await value if inspect.isawaitable(value) else value
+
+    return body
+
+
+def _request(
+    result: GeminiInteractionResult,
+    values: Sequence[object],
+    request: GeminiInteractionRequest | None,
+    options: TurnOptions,
+) -> GeminiInteractionRequest:
+    answers = [
+        FunctionAnswer(call_id=call.call_id, name=call.function_name, result=value)
+        for call, value in zip(result.function_calls, values, strict=True)
+    ]
+    return GeminiInteractionRequest.function_results(results=answers, from_result=result, request=request, **options)

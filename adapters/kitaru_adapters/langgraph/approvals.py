@@ -1,0 +1,104 @@
+"""Answers to LangChain's human-in-the-loop middleware, as models for people and programs that answer a wait."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["Approve", "Decision", "Decisions", "Edit", "EditedAction", "Reject", "Respond", "default_schema"]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Approve(_Answer):
+    """Run the tool as the model asked.
+
+    Attributes:
+        type: Always `approve`.
+    """
+
+    type: Literal["approve"] = "approve"
+
+
+class EditedAction(_Answer):
+    """The call to make instead.
+
+    Attributes:
+        name: The tool.
+        args: Its arguments.
+    """
+
+    name: str
+    args: dict[str, Any]
+
+
+class Edit(_Answer):
+    """Run another call instead.
+
+    Attributes:
+        type: Always `edit`.
+        edited_action: The call.
+    """
+
+    type: Literal["edit"] = "edit"
+    edited_action: EditedAction
+
+
+class Reject(_Answer):
+    """Do not run the tool.
+
+    Attributes:
+        type: Always `reject`.
+        message: Why, told to the model.
+    """
+
+    type: Literal["reject"] = "reject"
+    message: str | None = None
+
+
+class Respond(_Answer):
+    """Answer in place of the tool.
+
+    Attributes:
+        type: Always `respond`.
+        message: What the model gets as the tool's result.
+    """
+
+    type: Literal["respond"] = "respond"
+    message: str
+
+
+Decision = Annotated[Approve | Edit | Reject | Respond, Field(discriminator="type")]
+
+
+class Decisions(_Answer):
+    """One decision for each tool call of a batch, in the same order.
+
+    Attributes:
+        decisions: The decisions.
+    """
+
+    decisions: list[Decision]
+
+
+def default_schema(value: object, response_schema: dict[str, Any] | None) -> object:
+    """Return the schema of an answer where the caller names none.
+
+    Args:
+        value: What the interrupt shows.
+        response_schema: The interrupt's own schema, if it carries one.
+
+    Returns:
+        That schema; the decisions of LangChain's approval middleware where the value is one of its requests; else any
+        JSON value.
+    """
+    if response_schema is not None:
+        return response_schema
+    if isinstance(value, dict) and {"action_requests", "review_configs"} <= value.keys():
+        return Decisions
+    if isinstance(value, dict) and value.get("type") == "tool_approval":
+        return Decision
+    return Any

@@ -1,0 +1,158 @@
+"""Turning LangChain's and LangGraph's objects into plain values that kitaru's typed codec stores exactly, and back.
+
+Only the framework's own classes are treated here; what users put inside (artifacts, structured responses, arguments)
+stays as it is and goes through kitaru's codec. Every stored object stands in a dataclass of its own, so data of the
+user can never be mistaken for one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.messages import BaseMessage
+from langgraph.types import Command, Interrupt, Overwrite, Send
+
+from kitaru.errors import KitaruDecodingError, KitaruEncodingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["StoredMessage", "StoredObject", "pack", "unpack"]
+
+_OBJECTS: dict[str, tuple[type, tuple[str, ...]]] = {
+    "command": (Command, ("graph", "update", "resume", "goto")),
+    "send": (Send, ("node", "arg", "timeout")),
+    "interrupt": (Interrupt, ("value", "id", "response_schema")),
+    "overwrite": (Overwrite, ("value",)),
+}
+
+
+@dataclass(frozen=True)
+class StoredMessage:
+    """A message: where its class is, and its fields.
+
+    Attributes:
+        type: Module and qualified name of the class.
+        fields: The fields that were set, extra ones included.
+    """
+
+    type: str
+    fields: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """Another object of the framework.
+
+    Attributes:
+        kind: Which one.
+        fields: Its parts.
+    """
+
+    kind: str
+    fields: dict[str, Any]
+
+
+@cache
+def _responses() -> dict[str, tuple[type, tuple[str, ...]]]:
+    """Return the results of LangChain's agents; without langchain nobody can hand one in."""
+    try:
+        from langchain.agents.middleware.types import ExtendedModelResponse, ModelResponse
+    except ModuleNotFoundError:
+        return {}
+    return {
+        "model_response": (ModelResponse, ("result", "structured_response")),
+        "extended_model_response": (ExtendedModelResponse, ("model_response", "command")),
+    }
+
+
+def _known() -> dict[str, tuple[type, tuple[str, ...]]]:
+    return {**_OBJECTS, **_responses()}
+
+
+def _class_path(cls: type) -> str:
+    return f"{cls.__module__}:{cls.__qualname__}"
+
+
+def pack(value: object) -> object:
+    """Return the value with every object of the framework replaced by its stored form.
+
+    Args:
+        value: Messages, commands, model responses, containers of these, or anything kitaru's codec stores.
+
+    Returns:
+        A value that kitaru's codec stores; it is a copy, as far as containers go.
+
+    Raises:
+        KitaruEncodingError: A message keeps something outside its fields, which would not come back.
+    """
+    if isinstance(value, BaseMessage):
+        return _packed_message(value)
+    if isinstance(value, (dict, list, tuple)):
+        return _rebuilt(value, pack)
+    for kind, (cls, names) in _known().items():
+        if type(value) is cls:
+            return StoredObject(kind, {name: pack(getattr(value, name)) for name in names})
+    return value
+
+
+def _packed_message(message: BaseMessage) -> StoredMessage:
+    parts = {name: getattr(message, name) for name in type(message).model_fields} | (message.__pydantic_extra__ or {})
+    if type(message).model_construct(_fields_set=set(parts), **parts) != message:
+        msg = (
+            f"A message of class {_class_path(type(message))!r} cannot be stored: it keeps data outside its fields, "
+            "which would not come back. Declare that data as a field of the class."
+        )
+        raise KitaruEncodingError(msg, type_name=_class_path(type(message)))
+    return StoredMessage(_class_path(type(message)), {name: pack(part) for name, part in parts.items()})
+
+
+def _rebuilt(value: dict[Any, Any] | list[Any] | tuple[Any, ...], convert: Callable[[object], object]) -> object:
+    if type(value) is dict:
+        return {key: convert(item) for key, item in value.items()}
+    if type(value) is list:
+        return [convert(item) for item in value]
+    if type(value) is tuple:
+        return tuple(convert(item) for item in value)
+    return value  # a named tuple or a subclass of the user: kitaru's codec knows it or refuses it by name
+
+
+def unpack(value: object) -> object:
+    """Return the value with every stored form replaced by the framework's object.
+
+    Args:
+        value: What `pack` returned, after a trip through the journal.
+
+    Returns:
+        The value as it was.
+
+    Raises:
+        KitaruDecodingError: A message's class is not loaded in this process.
+    """
+    if isinstance(value, StoredMessage):
+        parts = {name: unpack(part) for name, part in value.fields.items()}
+        return _message_class(value).model_construct(_fields_set=set(parts), **parts)
+    if isinstance(value, StoredObject):
+        known = _known().get(value.kind)
+        if known is None:
+            msg = f"A stored {value.kind!r} cannot be read: langchain, which brings its class, is not installed here."
+            raise KitaruDecodingError(msg, type_name=value.kind, raw=value.fields)
+        return known[0](**{name: unpack(part) for name, part in value.fields.items()})
+    return _rebuilt(value, unpack) if isinstance(value, (dict, list, tuple)) else value
+
+
+def _message_class(stored: StoredMessage) -> type[BaseMessage]:
+    """Find a message's class among those that are loaded; names found in data are never imported."""
+    pending: list[type[BaseMessage]] = [BaseMessage]
+    while pending:
+        cls = pending.pop()
+        if _class_path(cls) == stored.type:
+            return cls
+        pending.extend(cls.__subclasses__())
+    msg = (
+        f"A stored message is of class {stored.type!r}, which is not loaded here. "
+        "Import the module that defines it where the flow is defined."
+    )
+    raise KitaruDecodingError(msg, type_name=stored.type, raw=stored.fields)

@@ -1,0 +1,159 @@
+"""From what a graph handed back and what its thread holds to one result, and its stored form."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kitaru_adapters.kit.limits import Limits, bounded
+from kitaru_adapters.langgraph.capture import redacted, structure
+from kitaru_adapters.langgraph.codec import StoredObject, pack, unpack
+from kitaru_adapters.langgraph.types import (
+    LangGraphInterruptSummary,
+    LangGraphPendingState,
+    LangGraphRunResult,
+    LangGraphStateSummary,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kitaru_adapters.langgraph.driving import GraphResult
+    from kitaru_adapters.langgraph.policies import LangGraphCapturePolicy
+    from kitaru_adapters.langgraph.types import LangGraphRunRequest
+
+__all__ = ["interrupts_of", "pack_result", "run_result", "unpack_result"]
+
+_KIND = "langgraph_result"
+_WHOLE = Limits(depth=20, items=10_000, characters=1 << 20)
+"""A person who answers must see what was asked; only what nobody could read is cut."""
+
+
+def interrupts_of(snapshot: Any, found: Sequence[Any]) -> list[LangGraphInterruptSummary]:  # noqa: ANN401
+    """Number the pending interrupts by their place in the graph.
+
+    Args:
+        snapshot: LangGraph's state snapshot, or `None` where it cannot be read.
+        found: Interrupts of the output, in the order in which they happened; used only without a snapshot.
+
+    Returns:
+        The interrupts, in an order that is the same in every run.
+    """
+    tasks = sorted(getattr(snapshot, "tasks", ()), key=lambda task: str(task.path))
+    waiting = {each.id for each in getattr(snapshot, "interrupts", ())}
+    placed = [(task, each) for task in tasks for each in task.interrupts if each.id in waiting or not waiting]
+    if not placed:
+        placed = [(None, each) for each in found]
+    counts: dict[str, int] = {}
+    return [_summary(index, task, each, counts) for index, (task, each) in enumerate(placed)]
+
+
+def _summary(index: int, task: Any, interrupt: Any, counts: dict[str, int]) -> LangGraphInterruptSummary:  # noqa: ANN401
+    place = _place(task) if task is not None else f"interrupt@{index}"
+    counts[place] = counts.get(place, 0) + 1
+    schema = getattr(interrupt, "response_schema", None)
+    return LangGraphInterruptSummary(
+        index=index,
+        interrupt_id=getattr(interrupt, "id", None),
+        value=bounded(interrupt.value, _WHOLE),
+        task_id=getattr(task, "id", None),
+        node_name=getattr(task, "name", None),
+        response_schema=schema if isinstance(schema, dict) else None,
+        path=f"{place}#{counts[place]}",
+    )
+
+
+def _place(task: Any) -> str:  # noqa: ANN401 - LangGraph's task
+    push = ".".join(str(part) for part in task.path[1:] if isinstance(part, int))
+    return f"{task.name}[{push}]" if push else str(task.name)
+
+
+def _tasks(snapshot: Any, policy: LangGraphCapturePolicy) -> list[dict[str, Any]]:  # noqa: ANN401
+    return [
+        {
+            "index": index,
+            "id": task.id,
+            "name": task.name,
+            "path": [str(part) for part in task.path],
+            "interrupt_count": len(task.interrupts),
+            "has_result": task.result is not None,
+            "has_error": task.error is not None,
+            "error_type": type(task.error).__name__ if task.error is not None else None,
+            **({"result": redacted(task.result)} if policy.shows_text else {}),
+        }
+        for index, task in enumerate(snapshot.tasks)
+    ]
+
+
+def run_result(
+    graph: GraphResult,
+    snapshot: Any,  # noqa: ANN401 - LangGraph's state snapshot
+    request: LangGraphRunRequest,
+    policy: LangGraphCapturePolicy,
+    **facts: Any,  # noqa: ANN401 - further fields of the result
+) -> LangGraphRunResult:
+    """Build the result of one invocation.
+
+    Args:
+        graph: What the graph handed back.
+        snapshot: The thread's state after it, or `None` where there is none to read.
+        request: What was asked.
+        policy: What may be shown.
+        **facts: Further fields of the result.
+
+    Returns:
+        A completed or an interrupted result.
+    """
+    interrupts = interrupts_of(snapshot, graph.interrupts)
+    head = snapshot.config["configurable"].get("checkpoint_id") if snapshot is not None else None
+    following = list(snapshot.next) if snapshot is not None else []
+    named: dict[str, Any] = {
+        "checkpoint_ns": request.checkpoint_ns,
+        "next_nodes": following,
+        "interrupts": interrupts,
+    }
+    common: dict[str, Any] = {
+        "thread_id": request.thread_id,
+        "latest_checkpoint_id": head,
+        "next_nodes": following,
+        "state_summary": _state(snapshot, policy, head, named),
+        **facts,
+    }
+    if not interrupts:
+        return LangGraphRunResult(status="completed", output=graph.output, **common)
+    created = getattr(snapshot, "created_at", None)
+    pending = LangGraphPendingState(thread_id=request.thread_id, checkpoint_id=head, created_at_iso=created, **named)
+    return LangGraphRunResult(status="interrupted", interrupts=interrupts, pending_state=pending, **common)
+
+
+def _state(
+    snapshot: Any,  # noqa: ANN401 - LangGraph's state snapshot
+    policy: LangGraphCapturePolicy,
+    head: str | None,
+    named: dict[str, Any],
+) -> LangGraphStateSummary | None:
+    if snapshot is None or not policy.save_state_snapshot:
+        return None
+    values = redacted(pack(snapshot.values)) if policy.save_state_values else structure(snapshot.values)
+    tasks = _tasks(snapshot, policy) if policy.save_state_tasks else []
+    return LangGraphStateSummary(latest_checkpoint_id=head, values=values, tasks=tasks, **named)
+
+
+def pack_result(result: LangGraphRunResult) -> StoredObject:
+    """Return a result in the form in which it is stored: its output with live objects, the rest as plain data."""
+    plain = result.model_dump(mode="json", exclude={"output"})
+    return StoredObject(_KIND, {"result": plain, "output": pack(result.output)})
+
+
+def unpack_result(value: object, request: LangGraphRunRequest) -> LangGraphRunResult:
+    """Return a stored result; a person's override of it is taken as the graph's output.
+
+    Args:
+        value: What was stored.
+        request: What was asked.
+
+    Returns:
+        The result.
+    """
+    if isinstance(value, StoredObject) and value.kind == _KIND:
+        return LangGraphRunResult(**value.fields["result"], output=unpack(value.fields["output"]))
+    return LangGraphRunResult(status="completed", output=unpack(value), thread_id=request.thread_id)

@@ -1,0 +1,118 @@
+"""Where in a graph a call stands, in words that are the same in every run.
+
+LangGraph's own ids (tasks, checkpoints, namespaces) are new in each run, so a call is named by the way that leads to
+it: node, step counted from the beginning of the invocation, place in a fan-out, and so on down through nested graphs.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.callbacks import BaseCallbackHandler
+from langgraph.config import get_config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["Ordinals", "PositionTracker"]
+
+_PUSH = "__pregel_push"
+FRESH_STEP = -2
+"""Step of a thread that does not exist yet: its first checkpoint, the input, has step -1."""
+
+
+class PositionTracker(BaseCallbackHandler):
+    """Remembers for every namespace that starts the node, step and path it stands for.
+
+    Attributes:
+        base_step: Step of the thread's head before the invocation.
+    """
+
+    run_inline = True  # a call right after the start of its node must find it
+
+    def __init__(self, base_step: int = FRESH_STEP) -> None:
+        self.base_step = base_step
+        self._segments: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def on_chain_start(
+        self,
+        serialized: object,  # noqa: ARG002 - the framework's signature
+        inputs: object,  # noqa: ARG002
+        *,
+        metadata: dict[str, Any] | None = None,
+        **kwargs: Any,  # noqa: ANN401, ARG002
+    ) -> None:
+        """Note the position of a node that starts."""
+        namespace = (metadata or {}).get("langgraph_checkpoint_ns")
+        if metadata and isinstance(namespace, str) and namespace and "langgraph_node" in metadata:
+            with self._lock:
+                self._segments.setdefault(namespace, self._segment(metadata, nested="|" in namespace))
+
+    def _segment(self, metadata: Mapping[str, Any], *, nested: bool) -> str:
+        step = metadata.get("langgraph_step")
+        if isinstance(step, int) and not nested:
+            step -= self.base_step
+        path = metadata.get("langgraph_path") or ()
+        push = f"[{_push_index(path)}]" if path and path[0] == _PUSH else ""
+        return f"{metadata['langgraph_node']}@{step}{push}"
+
+    def here(self) -> str:
+        """Return the way from the root of the graph to the node that runs now, or an empty text outside nodes."""
+        try:
+            metadata = get_config().get("metadata") or {}
+        except RuntimeError:
+            return ""
+        namespace = metadata.get("langgraph_checkpoint_ns")
+        if not isinstance(namespace, str) or not namespace:
+            return ""
+        parts = namespace.split("|")
+        with self._lock:
+            known = [self._segments.get("|".join(parts[: end + 1])) for end in range(len(parts))]
+        return "/".join(found or part.split(":")[0] for found, part in zip(known, parts, strict=True))
+
+
+def _push_index(path: object) -> str:
+    """Return the place in a fan-out; a task called by a task holds its caller's path, which has a place of its own."""
+    if isinstance(path, (list, tuple)):
+        return ".".join(_push_index(part) for part in path[1:] if _counts(part))
+    return str(path)
+
+
+def _counts(part: object) -> bool:
+    return isinstance(part, (int, list, tuple)) and not isinstance(part, bool)
+
+
+class Ordinals:
+    """Numbers calls at the same position, in such a way that failed attempts leave no trace.
+
+    A running call holds its number; if it fails, the next one gets the same number, so a retry outside finds again what
+    a run without the failure would have found.
+    """
+
+    def __init__(self) -> None:
+        self._taken: dict[str, set[int]] = {}
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def next(self, position: str) -> Iterator[int]:
+        """Hold the lowest free number of a position; keep it on success, give it back on failure.
+
+        Args:
+            position: The position.
+
+        Yields:
+            The number, from 1.
+        """
+        with self._lock:
+            taken = self._taken.setdefault(position, set())
+            number = next(n for n in range(1, len(taken) + 2) if n not in taken)
+            taken.add(number)
+        try:
+            yield number
+        except BaseException:
+            with self._lock:
+                taken.discard(number)
+            raise

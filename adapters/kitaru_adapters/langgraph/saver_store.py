@@ -1,0 +1,188 @@
+"""The tables behind `KitaruCheckpointSaver`: threads of graphs in one SQLite file.
+
+A channel's value is stored once for each version of the channel, and a list is stored as a chain of its elements: a
+conversation of a thousand messages stands there once, not once for each step that made it longer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+import threading
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from kitaru.errors import KitaruJournalError
+
+__all__ = ["Encoded", "ThreadStore"]
+
+Encoded = tuple[str, bytes]
+"""Type name and bytes, as LangGraph's serializers give them."""
+
+_APPLICATION_ID = 0x4B544852
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS checkpoints (
+    thread TEXT NOT NULL, ns TEXT NOT NULL, id TEXT NOT NULL, parent TEXT, run_id TEXT,
+    type TEXT NOT NULL, body BLOB NOT NULL, meta_type TEXT NOT NULL, meta BLOB NOT NULL,
+    PRIMARY KEY (thread, ns, id)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS checkpoints_by_run ON checkpoints (run_id) WHERE run_id IS NOT NULL;
+CREATE TABLE IF NOT EXISTS versions (
+    thread TEXT NOT NULL, ns TEXT NOT NULL, channel TEXT NOT NULL, version TEXT NOT NULL,
+    kind TEXT NOT NULL, content BLOB,
+    PRIMARY KEY (thread, ns, channel, version)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS writes (
+    thread TEXT NOT NULL, ns TEXT NOT NULL, checkpoint TEXT NOT NULL, task TEXT NOT NULL, idx INTEGER NOT NULL,
+    path TEXT NOT NULL, channel TEXT NOT NULL, part BLOB NOT NULL,
+    PRIMARY KEY (thread, ns, checkpoint, task, idx)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS chain (
+    node BLOB PRIMARY KEY, parent BLOB, part BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS parts (
+    hash BLOB PRIMARY KEY, type TEXT NOT NULL, packed INTEGER NOT NULL, data BLOB NOT NULL
+);
+"""
+_COMPRESS = 1024
+_WINDOW = 400
+
+_ORDERED_CHAIN = """
+WITH RECURSIVE walk (node, depth) AS (
+    SELECT ?, 0 UNION ALL
+    SELECT chain.parent, walk.depth + 1 FROM walk JOIN chain ON chain.node = walk.node WHERE chain.parent IS NOT NULL
+)
+SELECT parts.type, parts.packed, parts.data FROM walk
+JOIN chain ON chain.node = walk.node JOIN parts ON parts.hash = chain.part ORDER BY walk.depth DESC
+"""
+_SWEEP = """
+DELETE FROM chain WHERE node NOT IN (
+    WITH RECURSIVE reachable (node) AS (
+        SELECT content FROM versions WHERE kind = 'list' UNION
+        SELECT chain.parent FROM reachable JOIN chain ON chain.node = reachable.node WHERE chain.parent IS NOT NULL
+    )
+    SELECT node FROM reachable
+);
+DELETE FROM parts WHERE hash NOT IN (
+    SELECT part FROM chain UNION SELECT part FROM writes UNION SELECT content FROM versions WHERE kind = 'value'
+);
+"""
+
+
+class ThreadStore:
+    """One SQLite file with the threads of any number of graphs; safe to use from several threads.
+
+    Args:
+        path: The file; it is created with access for its owner only.
+
+    Raises:
+        KitaruJournalError: The file belongs to something else.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
+        self._lock = threading.RLock()
+        found = self._db.execute("PRAGMA application_id").fetchone()[0]
+        if found not in {0, _APPLICATION_ID} or (found == 0 and self._has_tables()):
+            self._db.close()
+            msg = f"{path} is no file of kitaru's checkpoint saver, so nothing was written to it. Give another path."
+            raise KitaruJournalError(msg, url=str(path), reason="foreign")
+        self._db.executescript(
+            f"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA application_id={_APPLICATION_ID};{_SCHEMA}"
+        )
+
+    def _has_tables(self) -> bool:
+        return bool(self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Open a transaction; it is durable when the block ends, and undone if the block raises."""
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Return the rows of a query."""
+        with self._lock:
+            return self._db.execute(sql, parameters).fetchall()
+
+    def add_part(self, encoded: Encoded) -> bytes:
+        """Store bytes by their content, inside a transaction.
+
+        Args:
+            encoded: Type and bytes.
+
+        Returns:
+            The address of the part.
+        """
+        kind, data = encoded
+        address = hashlib.sha256(kind.encode() + b"\0" + data).digest()
+        packed = zlib.compress(data) if len(data) > _COMPRESS else data
+        row = (address, kind, int(packed is not data), packed)
+        self._db.execute("INSERT OR IGNORE INTO parts VALUES (?, ?, ?, ?)", row)
+        return address
+
+    def add_list(self, elements: Sequence[Encoded]) -> bytes:
+        """Store a list as an extension of the longest list that is stored already, inside a transaction.
+
+        Args:
+            elements: Its elements; there must be one at least.
+
+        Returns:
+            The address of the list.
+        """
+        parts = [hashlib.sha256(kind.encode() + b"\0" + data).digest() for kind, data in elements]
+        nodes: list[bytes] = []
+        for part in parts:
+            nodes.append(hashlib.sha256((nodes[-1] if nodes else b"") + part).digest())
+        known = self._longest_known(nodes)
+        for index in range(known, len(nodes)):
+            parent = nodes[index - 1] if index else None
+            row = (nodes[index], parent, self.add_part(elements[index]))
+            self._db.execute("INSERT OR IGNORE INTO chain VALUES (?, ?, ?)", row)
+        return nodes[-1]
+
+    def _longest_known(self, nodes: list[bytes]) -> int:
+        for end in range(len(nodes), 0, -_WINDOW):
+            window = nodes[max(0, end - _WINDOW) : end]
+            marks = ",".join("?" * len(window))
+            found = {row[0] for row in self._db.execute(f"SELECT node FROM chain WHERE node IN ({marks})", window)}  # noqa: S608
+            for index in range(len(window) - 1, -1, -1):
+                if window[index] in found:
+                    return end - len(window) + index + 1
+        return 0
+
+    def part(self, address: object) -> Encoded:
+        """Return stored bytes."""
+        ((kind, packed, data),) = self.rows("SELECT type, packed, data FROM parts WHERE hash = ?", (address,))
+        return _unpacked(kind, packed, data)
+
+    def elements(self, address: object) -> list[Encoded]:
+        """Return the elements of a stored list."""
+        return [_unpacked(*row) for row in self.rows(_ORDERED_CHAIN, (address,))]
+
+    def sweep(self) -> None:
+        """Delete values that no checkpoint names any more, inside a transaction."""
+        for statement in _SWEEP.split(";"):
+            if statement.strip():
+                self._db.execute(statement)
+
+
+def _unpacked(kind: str, packed: int, data: bytes) -> Encoded:
+    return kind, zlib.decompress(data) if packed else data

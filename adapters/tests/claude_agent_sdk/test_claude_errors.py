@@ -1,0 +1,133 @@
+"""How runs fail, what is kept of them, and which are attempted again."""
+
+from __future__ import annotations
+
+import pytest
+
+from kitaru import KitaruClient
+from kitaru.adapters.claude_agent_sdk import ClaudeCapturePolicy, ClaudeRunError, ClaudeRunRequest, KitaruClaudeRunner
+from kitaru.errors import KitaruRuntimeError, KitaruStateError
+from kitaru.seam import Call
+from kitaru_adapters.claude_agent_sdk.testing import ApiError, Text, ToolUse, replies
+
+GO = ClaudeRunRequest.start("go")
+BASH = ToolUse("Bash", {"command": "true", "description": "x"})
+
+
+def failure_of(flows, runner, request=GO):
+    found = []
+
+    def body():
+        with pytest.raises((ClaudeRunError, KitaruStateError)) as caught:
+            runner.run_sync(request)
+        found.append(caught.value)
+
+    handle = flows.start(body)
+    handle.wait(timeout=30)
+    return found[0], handle
+
+
+def test_an_error_of_the_api_is_reported_once_with_its_status(api, make_runner, flows):
+    api.reset(lambda _: ApiError(401, "no such key"))
+    error, _ = failure_of(flows, make_runner())
+    assert (error.api_error_status, error.subtype, error.retryable) == (401, "success", False)
+    assert "401" in str(error)
+    assert error.session_id
+
+
+def test_reaching_the_limit_of_turns_keeps_usage_and_is_not_attempted_again(api, make_runner, flows):
+    api.reset(replies([BASH]))
+    runner = make_runner(checkpoint_config={"retries": 2})
+    error, handle = failure_of(flows, runner, ClaudeRunRequest.start("go", max_turns=1))
+    assert (error.subtype, error.usage["input_tokens"]) == ("error_max_turns", 10)
+    assert error.cost_usd > 0
+    assert len(api.turns) == 1
+    call = KitaruClient().executions.get(handle.exec_id).checkpoints[0]
+    (usage,) = call.llm_usage_records
+    assert (usage["status"], usage["usage"]["total_tokens"]) == ("failed", 15)
+    assert call.metadata["claude_agent_sdk_events"]["r1"]["error"]["type"] == "ClaudeRunError"
+
+
+def test_an_overloaded_api_is_attempted_again(api, make_options, make_runner, flows):
+    asked = []
+
+    def script(turn):
+        asked.append(turn)
+        return ApiError(529) if len(asked) == 1 else [Text("done")]
+
+    api.reset(script)
+    options = make_options()
+    result = flows.run(lambda: make_runner(options=options, checkpoint_config={"retries": 1}).run_sync(GO))
+    assert result.final_text == "done"
+    assert [(attempt.attempt, attempt.interrupted) for attempt in result.earlier_attempts] == [(1, False)]
+
+
+def test_a_program_that_dies_is_attempted_again(home, make_options, make_runner, flows):
+    flag = home / "died"
+    program = home / "claude"
+    program.write_text(f"#!/bin/sh\ntouch {flag}; exit 3\n")
+    program.chmod(0o700)
+    sick, well = make_options(cli_path=program), make_options()
+    runner_options = iter([sick, well])
+    runner = KitaruClaudeRunner(
+        name="r", options_factory=lambda _: next(runner_options), checkpoint_config={"retries": 1}
+    )
+    assert flows.run(lambda: runner.run_sync(GO)).final_text == "done"
+    assert flag.exists()
+
+
+def test_a_program_that_is_not_there_is_named(make_options, make_runner, flows):
+    error, _ = failure_of(flows, make_runner(options=make_options(cli_path="/nowhere/claude")))
+    assert not error.retryable
+    assert "/nowhere/claude" in str(error)
+
+
+def test_resuming_an_unknown_session_is_an_error_of_state(make_runner, flows):
+    unknown = "00000000-1111-4111-8111-111111111111"
+    error, _ = failure_of(flows, make_runner(), ClaudeRunRequest.resume("more", unknown))
+    assert isinstance(error, KitaruStateError)
+    assert unknown in str(error)
+
+
+def test_a_session_that_exists_already_is_in_use(make_options, make_runner, flows):
+    same = "00000000-1111-4111-8111-222222222222"
+    runner = make_runner(options=make_options(session_id=same))
+
+    def body():
+        runner.run_sync(GO)
+        with pytest.raises(KitaruStateError, match="exists already"):
+            runner.run_sync(GO)
+
+    flows.run(body)
+
+
+def test_a_resumed_session_that_never_moves_is_ended(home, make_options, make_runner, flows, programs):
+    program = home / "claude"
+    program.write_text("#!/bin/sh\nexec cat >/dev/null\n")
+    program.chmod(0o700)
+    runner = make_runner(options=make_options(cli_path=program), resume_timeout=0.3)
+    request = ClaudeRunRequest.resume("more", "00000000-1111-4111-8111-333333333333")
+    error, _ = failure_of(flows, runner, request)
+    assert "no sign of life" in str(error)
+    assert programs() == []
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_an_artifact_that_cannot_be_saved_is_a_warning_or_an_error_by_flag(
+    api, make_runner, flows, monkeypatch, strict
+):
+    def refuse(self, name, value, **_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Call, "save", refuse)
+    runner = make_runner(capture=ClaudeCapturePolicy(fail_on_artifact_capture_error=strict))
+
+    def body():
+        if not strict:
+            return runner.run_sync(GO).metadata["capture_failures"]
+        with pytest.raises(KitaruRuntimeError, match="Claude has run already"):
+            runner.run_sync(GO)
+        return ["raised"]
+
+    failures = flows.run(body)
+    assert failures[0] == ("raised" if strict else "messages: OSError")

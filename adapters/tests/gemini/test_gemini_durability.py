@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kitaru import KitaruClient
+from kitaru.adapters.gemini import (
+    GeminiBackendError,
+    GeminiInteractionGoneError,
+    GeminiInteractionRequest,
+    GeminiUnknownSubmissionError,
+)
+from kitaru.errors import KitaruExecutionError
+from kitaru_adapters.gemini.loopback import Turn
+
+Request = GeminiInteractionRequest
+START = Request.start("hi", model="gemini-3-pro")
+JOB = Request.start("dig", agent="deep-research-preview-04-2026", background=True, timeout_s=20)
+PROGRAM = Path(__file__).with_name("crash_program.py")
+
+
+class Process:
+    """The flow in a process of its own, so that it can really be killed."""
+
+    def __init__(self, service) -> None:
+        self.service = service
+        self.child: subprocess.Popen[str] | None = None
+
+    def start(self, *arguments: str) -> Process:
+        self.child = subprocess.Popen([sys.executable, PROGRAM, *arguments], stdout=subprocess.PIPE, text=True)
+        return self
+
+    def killed_at(self, kind: str, number: int = 1) -> None:
+        """Let the service kill it with SIGKILL at a request, after the request took effect and before its answer."""
+
+        def kill(_):
+            if self.service.count(kind) == number:
+                self.service.on_request = None
+                self.child.send_signal(signal.SIGKILL)
+                self.child.wait()
+
+        self.service.on_request = kill
+        self.start("start", *self.arguments)
+        assert self.child.wait(timeout=30) == -signal.SIGKILL
+        self.child.stdout.close()
+
+    arguments: tuple[str, ...] = ()
+
+    def resumed(self) -> str:
+        self.start("retry", *self.arguments)
+        output, _ = self.child.communicate(timeout=30)
+        assert self.child.returncode == 0
+        return output.strip()
+
+
+@pytest.fixture
+def process(service, monkeypatch):
+    monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", service.url)
+    running = Process(service)
+    yield running
+    if running.child is not None and running.child.poll() is None:
+        running.child.kill()
+        running.child.wait()
+
+
+def test_a_finished_turn_reruns_without_a_request_and_equal(service, talk):
+    service.script(Turn(text="42", usage={"total_input_tokens": 3}))
+    conversation = talk()
+    conversation.fail_behind = True
+    handle = conversation.run(START)
+    with pytest.raises(Exception, match="later"):
+        handle.wait()
+    first = conversation.results
+    assert conversation.retry(handle).wait() == first == conversation.results
+    assert len(service.requests) == 1
+
+
+def test_killed_while_polling_it_goes_on_with_the_same_job(service, process):
+    service.script(Turn(text="found", pending=["in_progress"] * 10))
+    process.killed_at("get", 3)
+    assert process.resumed() == "found"
+    assert (service.count("create"), service.count("cancel")) == (1, 0)
+
+
+def test_a_job_that_finishes_while_nobody_runs_is_picked_up(service, process):
+    service.script(Turn(text="found", pending=["in_progress"] * 10_000))
+    process.killed_at("get", 2)
+    service.finish("int-1")
+    seen = service.count("get")
+    assert process.resumed() == "found"
+    assert (service.count("create"), service.count("get") - seen) == (1, 1)
+
+
+def test_killed_between_create_and_note_it_submits_again_with_a_warning(service, process):
+    service.script(Turn(pending=["in_progress"] * 10), Turn(text="second"))
+    process.killed_at("create")
+    assert process.resumed() == "second possible_duplicate_submission intent,submitted"
+    assert service.count("create") == 2
+
+
+def test_killed_between_create_and_note_it_can_refuse_to_submit_again(service, process):
+    process.arguments = ("fail",)
+    process.killed_at("create")
+    assert process.resumed() == "GeminiUnknownSubmissionError"
+    assert service.count("create") == 1
+
+
+def test_killed_in_the_middle_of_a_stream_it_does_not_submit_again(service, process):
+    service.script(Turn(text="streamed", pending=["in_progress"]))
+    process.arguments = ("stream",)
+    process.killed_at("stream")
+    assert process.resumed() == "streamed"
+    assert service.count("create") == 1
+
+
+def test_a_server_error_on_create_is_exactly_one_request(service, talk):
+    service.script(Turn(fault_after=500))
+    error = talk().failure(START)
+    assert isinstance(error, GeminiBackendError)
+    assert (error.status_code, error.retryable) == (500, True)
+    assert service.count("create") == 1
+
+
+@pytest.mark.parametrize("status", [408, 409, 429, 500, 503])
+def test_the_default_client_sends_each_create_once(service, talk, status):
+    service.script(Turn(refuse=status))
+    assert isinstance(talk().failure(START), GeminiBackendError)
+    assert service.count("create") == 1
+
+
+def test_after_a_server_error_the_outcome_is_unknown_and_can_be_refused(service, talk):
+    service.script(Turn(fault_after=502))
+    conversation = talk(on_unknown_submission="fail")
+    handle = conversation.run(START)
+    with pytest.raises(Exception, match="502"):
+        handle.wait()
+    conversation.retry(handle)
+    with pytest.raises(KitaruExecutionError) as caught:
+        handle.wait()
+    assert isinstance(caught.value.__cause__, GeminiUnknownSubmissionError)
+    assert service.count("create") == 1
+
+
+def test_a_definite_refusal_leaves_no_doubt_behind(service, talk):
+    service.script(Turn(refuse=429), Turn(text="now"))
+    result = talk(checkpoint_config={"retries": 1}, on_unknown_submission="fail").result(START)
+    assert (result.output_text, result.warnings) == ("now", [])
+    assert [entry.state for entry in result.attempt_submissions] == ["refused", "submitted"]
+
+
+def test_an_answer_that_never_came_is_a_possible_duplicate(service, talk):
+    service.script(Turn(hang_up=True), Turn(text="again"))
+    result = talk(checkpoint_config={"retries": 1}).result(START)
+    assert result.warnings == ["possible_duplicate_submission"]
+    assert [(entry.attempt, entry.state) for entry in result.attempt_submissions] == [(1, "intent"), (2, "submitted")]
+
+
+def test_the_next_hop_follows_a_failure_between_two_hops(service, talk):
+    service.script(Turn(text="one ", continuation_token="t1"), Turn(refuse=503), Turn(text="two"))  # noqa: S106
+    conversation = talk()
+    result = conversation.fail_then_retry(START).wait()[0]
+    assert result.output_text == "one two"
+    assert result.continuation_ids == ["int-1", "int-2"]
+    assert [body.get("continuation_token") for body in service.creates] == [None, "t1", "t1"]
+    assert service.creates[-1]["previous_interaction_id"] == "int-1"
+
+
+def test_an_expired_previous_interaction_is_explained(service, talk):
+    service.script(Turn(refuse=404))
+    error = talk().failure(Request.resume("go on", "int-gone", model="gemini-3-pro"))
+    assert isinstance(error, GeminiInteractionGoneError)
+    assert error.interaction_id == "int-gone"
+    assert "expired" in str(error)
+
+
+def test_two_turns_and_two_runners_stay_apart_on_rerun(service, make_runner):
+    from kitaru import flow
+
+    runners = [make_runner(name="writer"), make_runner(name="critic")]
+    broken = [True]
+
+    @flow
+    def both() -> list[str | None]:
+        texts = [runner.run_sync(START).output_text for runner in (*runners, runners[0])]
+        if broken.pop() if broken else False:
+            msg = "later"
+            raise RuntimeError(msg)
+        return texts
+
+    service.script(Turn(text="a"), Turn(text="b"), Turn(text="c"))
+    handle = both.run()
+    with pytest.raises(Exception, match="later"):
+        handle.wait()
+    KitaruClient().executions.retry(handle.exec_id, block=True)
+    assert handle.wait() == ["a", "b", "c"]
+    assert service.count("create") == 3
+
+
+def test_artifact_labels_count_turns(talk):
+    conversation = talk()
+    results = conversation.run(START, START).wait()
+    assert [result.output_artifact_name for result in results] == ["output__agent_r1", "output__agent_r2"]
+
+
+def test_a_replay_runs_the_turn_again_and_leaves_the_source_alone(service, talk):
+    service.script(Turn(text="first"), Turn(text="second"))
+    conversation = talk()
+    handle = conversation.run(START)
+    handle.wait()
+    replayed = conversation.flow.replay(handle.exec_id, from_="agent_gemini_interaction")
+    assert replayed.wait()[0].output_text == "second"
+    assert handle.wait()[0].output_text == "first"
+
+
+def test_an_override_takes_the_plain_text_a_person_would_write(service, talk):
+    conversation = talk()
+    handle = conversation.run(START)
+    handle.wait()
+    selector = "checkpoint.agent_gemini_interaction"
+    replayed = conversation.flow.replay(handle.exec_id, from_="agent_gemini_interaction", overrides={selector: "mine"})
+    assert replayed.wait() is not None
+    assert conversation.results[0].output_text == "mine"
+    assert service.count("create") == 1
+
+
+def test_with_early_id_a_plain_turn_notes_its_id_from_the_first_event(service, talk):
+    service.script(Turn(text="kept", cuts=[2, 0, 0], pending=["in_progress"]))
+    result = talk(early_id=True, checkpoint_config={"retries": 1}).result(START.model_copy(update={"timeout_s": 20}))
+    assert result.output_text == "kept"
+    assert service.count("create") == 1
+    assert service.creates[0]["stream"] is True
+
+
+def test_the_environment_of_the_test_keeps_secrets_out_of_the_store(talk, tmp_path):
+    talk().result(Request.start("very private prompt", model="gemini-3-pro"))
+    stored = b"".join(path.read_bytes() for path in (tmp_path / "kitaru").rglob("*") if path.is_file())
+    assert os.environ["GEMINI_API_KEY"].encode() not in stored
+    assert b"very private prompt" not in stored

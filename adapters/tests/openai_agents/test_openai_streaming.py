@@ -1,0 +1,111 @@
+"""Streams: the same result as a plain run, live events without content, silence on reuse."""
+
+from __future__ import annotations
+
+import pytest
+from agents import Agent, function_tool
+from agents.testing import ScriptedModel, assistant_message, function_call
+
+import kitaru
+from kitaru.adapters.openai_agents import (
+    OPENAI_STREAM_COMPLETED,
+    OPENAI_STREAM_EVENT_KINDS,
+    OPENAI_STREAM_FAILED,
+    OPENAI_STREAM_STARTED,
+    KitaruRunner,
+    OpenAICapturePolicy,
+    OpenAIRunRequest,
+)
+
+START = OpenAIRunRequest.start("go")
+
+
+def agent_with_tool(last="a poem about spring"):
+    @function_tool
+    def fact(topic: str) -> str:
+        return f"{topic} is green"
+
+    steps = [[function_call("fact", {"topic": "grass"}, call_id="c1")], [assistant_message(last)]]
+    return Agent(name="poet", model=ScriptedModel(steps), tools=[fact])
+
+
+def live(told):
+    events = kitaru.KitaruClient().executions.events(told.exec_id, reconnect=False)
+    return [event for event in events if event.kind in OPENAI_STREAM_EVENT_KINDS]
+
+
+@pytest.mark.parametrize("strategy", ["calls", "runner_call"])
+def test_a_streamed_run_gives_what_a_plain_run_gives(story, strategy):
+    plain = story(lambda: KitaruRunner(agent_with_tool(), checkpoint_strategy=strategy).run(START)).once()
+    streamed = story(lambda: KitaruRunner(agent_with_tool(), checkpoint_strategy=strategy).run_stream(START)).once()
+    assert streamed.model_dump(exclude={"usage", "run_summary_artifact_name"}) == plain.model_dump(
+        exclude={"usage", "run_summary_artifact_name"}
+    )
+
+
+@pytest.mark.parametrize("strategy", ["calls", "runner_call"])
+def test_a_reused_stream_gives_the_same_items_and_publishes_nothing(story, strategy):
+    agent = agent_with_tool()
+    told = story(lambda: KitaruRunner(agent, checkpoint_strategy=strategy).run_stream(START))
+    first = told.first()
+    before = len(live(told))
+    assert told.rerun() == first
+    assert len(live(told)) == before > 0
+    assert len(agent.model.calls) == 2
+
+
+def test_a_stream_and_a_plain_run_never_share_the_record_of_a_whole_run(story):
+    agent = Agent(name="poet", model=ScriptedModel([[assistant_message("plain")], [assistant_message("streamed")]]))
+    runner = KitaruRunner(agent, checkpoint_strategy="runner_call")
+    runs = [runner.run, runner.run_stream]
+    told = story(lambda: runs.pop(0)(START))
+    assert told.first().final_output == "plain"
+    assert told.rerun().final_output == "streamed"
+
+
+def test_events_of_the_stream_reach_the_callers_callback(story):
+    seen: list[str] = []
+    runner = KitaruRunner(agent_with_tool())
+    story(lambda: runner.run_stream(START, on_event=lambda event: seen.append(event.type))).once()
+    assert {"raw_response_event", "run_item_stream_event", "agent_updated_stream_event"} <= set(seen)
+
+
+def test_live_events_hold_no_prompts_arguments_or_outputs(story):
+    told = story(lambda: KitaruRunner(agent_with_tool("secret words"), checkpoint_strategy="runner_call").run_stream(START))
+    told.once()
+    text = str([event.payload for event in live(told)])
+    assert ("grass" in text, "secret" in text, "poet" in text) == (False, False, True)
+
+
+def test_pieces_of_text_are_published_only_when_asked_for(story):
+    capture = OpenAICapturePolicy(include_stream_text_deltas=True)
+    told = story(lambda: KitaruRunner(agent_with_tool("spring"), capture=capture).run_stream(START))
+    told.once()
+    assert "spring" in str([event.payload for event in live(told)])
+
+
+def test_a_failing_stream_surfaces_and_publishes_failed(story):
+    agent = Agent(name="poet", model=ScriptedModel([OSError("down")]))
+    told = story(lambda: KitaruRunner(agent).run_stream(START))
+    with pytest.raises(kitaru.KitaruExecutionError, match="down"):
+        told.start().wait()
+    kinds = [event.kind for event in live(told)]
+    assert (kinds[0], kinds[-1]) == (OPENAI_STREAM_STARTED, OPENAI_STREAM_FAILED)
+
+
+def test_a_stream_that_ends_well_publishes_completed_last(story):
+    told = story(lambda: KitaruRunner(agent_with_tool(), checkpoint_strategy="runner_call").run_stream(START))
+    told.once()
+    kinds = [event.kind for event in live(told)]
+    assert kinds[-1] == OPENAI_STREAM_COMPLETED
+    assert kinds.count(OPENAI_STREAM_COMPLETED) == 1
+
+
+def test_streams_of_synchronous_flows_work_as_well():
+    runner = KitaruRunner(agent_with_tool())
+
+    @kitaru.flow
+    def poem() -> str:
+        return runner.run_stream_sync(START).final_output
+
+    assert poem.run().wait() == "a poem about spring"

@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from pydantic_ai import Agent, ModelRetry, PromptedOutput, TextOutput
+from pydantic_ai.messages import FunctionToolCallEvent, FunctionToolResultEvent, PartDeltaEvent
+from pydantic_ai.models.function import FunctionModel
+
+from kitaru import KitaruClient
+from kitaru.adapters.pydantic_ai import (
+    PYDANTIC_AI_STREAM_COMPLETED,
+    PYDANTIC_AI_STREAM_EVENT,
+    PYDANTIC_AI_STREAM_FAILED,
+    PYDANTIC_AI_STREAM_STARTED,
+    CapturePolicy,
+    KitaruAgent,
+)
+
+
+def look() -> str:
+    return "a secret result"
+
+
+def collector(into):
+    async def handler(_ctx, events):
+        async for event in events:
+            into.append(event)
+
+    return handler
+
+
+@pytest.mark.parametrize("where", ["wrapper", "run"])
+def test_a_handler_gets_live_events_once_and_nothing_on_a_rerun(lab, call, where):
+    events = []
+    handler = collector(events)
+    agent = lab.agent(
+        call("look"), "one two three", tools=[look], **({"event_stream_handler": handler} if where == "wrapper" else {})
+    )
+    given = {"event_stream_handler": handler} if where == "run" else {}
+    counted = []
+
+    def body():
+        output = agent.run_sync("go", **given).output
+        counted.append(len(events))
+        return output
+
+    assert lab.twice(body) == ["one two three ", "one two three "]
+    assert counted[0] == counted[1]
+    kinds = [type(event) for event in events]
+    assert kinds.count(PartDeltaEvent) >= 2
+    assert kinds.index(FunctionToolCallEvent) < kinds.index(FunctionToolResultEvent)
+    assert lab.counts == {"bot": 2}
+
+
+@pytest.mark.parametrize("how", ["run_stream", "run_stream_events", "iter", "run"])
+def test_every_way_to_stream_gives_the_result_that_run_gives(lab, call, how):
+    agent = lab.agent(call("look"), "one two", tools=[look])
+
+    async def stream():
+        if how == "run_stream":
+            async with agent.run_stream("go") as streamed:
+                return await streamed.get_output()
+        if how == "run_stream_events":
+            async with agent.run_stream_events("go") as events:
+                return [event async for event in events][-1].result.output
+        if how == "iter":
+            async with agent.iter("go") as run:
+                async for _ in run:
+                    pass
+            return run.result.output
+        return (await agent.run("go")).output
+
+    first, second = lab.twice(lambda: asyncio.run(stream()).strip())
+    assert (first, second) == ("one two", "one two")
+    assert lab.counts == {"bot": 2}
+    assert {"bot_model_request", "look_tool"} <= set(lab.names(lab.client.executions.latest()))
+
+
+def test_a_stream_that_breaks_after_output_is_not_retried_as_one_that_did_not_open(lab):
+    attempts = []
+
+    async def breaking(_messages, _info):
+        attempts.append(1)
+        yield "half "
+        msg = "line is down"
+        raise ConnectionError(msg)
+
+    agent = KitaruAgent(
+        Agent(FunctionModel(stream_function=breaking), name="bot"),
+        model_checkpoint_config={"retries": 3},
+        event_stream_handler=collector([]),
+    )
+    handle = lab.run(lambda: agent.run_sync("go").output)
+    assert handle.status == "failed"
+    assert handle.execution.failure.exception_type.endswith("ConnectionError")
+    assert len(attempts) == 1
+
+
+def test_output_validation_retries_are_read_back(lab):
+    inner = Agent(lab.script("no", "yes", name="bot").model, name="bot")
+
+    @inner.output_validator
+    def check(output: str) -> str:
+        lab.counts["check"] += 1
+        if output == "no":
+            msg = "say yes"
+            raise ModelRetry(msg)
+        return output
+
+    agent = KitaruAgent(inner)
+    assert lab.twice(lambda: agent.run_sync("go").output) == ["yes", "yes"]
+    assert lab.counts["bot"] == 2
+
+
+def test_an_output_function_acts_once_and_keeps_its_type(lab):
+    def shout(text: str) -> tuple[str, int]:
+        lab.counts["shout"] += 1
+        return text.upper(), len(text)
+
+    agent = lab.agent("hello", output_type=TextOutput(shout))
+    assert lab.twice(lambda: agent.run_sync("go").output) == [("HELLO", 5), ("HELLO", 5)]
+    assert lab.counts == {"bot": 1, "shout": 1}
+
+
+def test_an_output_function_that_sends_the_model_back_does_so_on_a_rerun(lab):
+    def check(text: str) -> str:
+        lab.counts["check"] += 1
+        if text == "no":
+            msg = "say yes"
+            raise ModelRetry(msg)
+        return text
+
+    agent = lab.agent("no", "yes", output_type=TextOutput(check))
+    assert lab.twice(lambda: agent.run_sync("go").output) == ["yes", "yes"]
+    assert lab.counts == {"bot": 2, "check": 2}
+
+
+def live(handle):
+    return [
+        event for event in KitaruClient().executions.events(handle.exec_id) if event.kind.startswith("pydantic_ai.")
+    ]
+
+
+def test_live_events_tell_what_happens_and_never_what_was_said(lab, call):
+    agent = lab.agent(
+        call("look"),
+        "an answer",
+        tools=[look],
+        event_stream_handler=collector([]),
+        capture=CapturePolicy(save_stream_transcripts=False),
+    )
+    handle = lab.run(lambda: agent.run_sync("a private prompt").output)
+    assert handle.get() == "an answer "
+    events = live(handle)
+    kinds = [event.kind for event in events]
+    assert kinds[0] == PYDANTIC_AI_STREAM_STARTED
+    assert kinds[-1] == PYDANTIC_AI_STREAM_COMPLETED
+    assert kinds.count(PYDANTIC_AI_STREAM_STARTED) == kinds.count(PYDANTIC_AI_STREAM_COMPLETED) == 2
+    assert PYDANTIC_AI_STREAM_EVENT in kinds
+    said = repr([event.payload for event in events])
+    assert not any(text in said for text in ("private prompt", "secret result", "an answer"))
+
+
+def test_a_broken_stream_is_published_as_failed_without_its_text(lab):
+    async def breaking(_messages, _info):
+        yield "half "
+        msg = "password=hunter2"
+        raise ConnectionError(msg)
+
+    agent = KitaruAgent(Agent(FunctionModel(stream_function=breaking), name="bot"), event_stream_handler=collector([]))
+    handle = lab.run(lambda: agent.run_sync("go").output)
+    last = live(handle)[-1]
+    assert last.kind == PYDANTIC_AI_STREAM_FAILED
+    assert "ConnectionError" in repr(last.payload)
+    assert "hunter2" not in repr(last.payload)
+
+
+def test_prompted_output_goes_through_the_same_units(lab):
+    agent = lab.agent('{"response": 7}', output_type=PromptedOutput(int))
+    assert lab.twice(lambda: agent.run_sync("go").output) == [7, 7]
+    assert lab.counts == {"bot": 1}

@@ -1,0 +1,142 @@
+"""The promised import path of the LangGraph adapter: everything is in `kitaru_adapters.langgraph`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kitaru_adapters.kit.missing import require_framework
+
+with require_framework("langgraph", extra="langgraph"):
+    from kitaru_adapters.langgraph import (
+        DEFAULT_SANDBOX_COMMAND_TOOL_DESCRIPTION,
+        DEFAULT_SANDBOX_COMMAND_TOOL_MAX_CHARS,
+        DEFAULT_SANDBOX_COMMAND_TOOL_NAME,
+        LANGGRAPH_STREAM_CHECKPOINTS,
+        LANGGRAPH_STREAM_COMPLETED,
+        LANGGRAPH_STREAM_CUSTOM,
+        LANGGRAPH_STREAM_DEBUG,
+        LANGGRAPH_STREAM_EVENT_KINDS,
+        LANGGRAPH_STREAM_FAILED,
+        LANGGRAPH_STREAM_MESSAGES,
+        LANGGRAPH_STREAM_STARTED,
+        LANGGRAPH_STREAM_TASKS,
+        LANGGRAPH_STREAM_TERMINAL_EVENT_KINDS,
+        LANGGRAPH_STREAM_TOOLS,
+        LANGGRAPH_STREAM_UPDATES,
+        LANGGRAPH_STREAM_VALUES,
+        Approve,
+        CheckpointConfig,
+        CheckpointRuntime,
+        Decision,
+        Decisions,
+        DurableChatModel,
+        Edit,
+        EditedAction,
+        GraphCheckpointStrategy,
+        KitaruCheckpointSaver,
+        KitaruGraphRunner,
+        LangGraphAdapterEvent,
+        LangGraphCallCheckpointPolicy,
+        LangGraphCapturePolicy,
+        LangGraphDurabilityPolicy,
+        LangGraphEventError,
+        LangGraphInterruptSummary,
+        LangGraphPendingState,
+        LangGraphResumeRequest,
+        LangGraphRunEvent,
+        LangGraphRunRequest,
+        LangGraphRunResult,
+        LangGraphStateSummary,
+        LangGraphStreamMode,
+        LangGraphStreamPolicy,
+        LangGraphUsageSummary,
+        Reject,
+        Respond,
+        SandboxCommandToolArgs,
+        build_resume_request,
+        create_sandbox_command_tool,
+        deep_agent_policy,
+        durable_model,
+        durable_subagents,
+        durable_tool_wrappers,
+        merge_config,
+        validate_checkpoint_strategy,
+        wait_for_interrupt,
+        wait_for_interrupt_async,
+        wait_for_interrupts,
+        wait_for_interrupts_async,
+    )
+
+if TYPE_CHECKING:
+    from kitaru_adapters.langgraph import KitaruLangGraphMiddleware
+
+__all__ = [
+    "DEFAULT_SANDBOX_COMMAND_TOOL_DESCRIPTION",
+    "DEFAULT_SANDBOX_COMMAND_TOOL_MAX_CHARS",
+    "DEFAULT_SANDBOX_COMMAND_TOOL_NAME",
+    "LANGGRAPH_STREAM_CHECKPOINTS",
+    "LANGGRAPH_STREAM_COMPLETED",
+    "LANGGRAPH_STREAM_CUSTOM",
+    "LANGGRAPH_STREAM_DEBUG",
+    "LANGGRAPH_STREAM_EVENT_KINDS",
+    "LANGGRAPH_STREAM_FAILED",
+    "LANGGRAPH_STREAM_MESSAGES",
+    "LANGGRAPH_STREAM_STARTED",
+    "LANGGRAPH_STREAM_TASKS",
+    "LANGGRAPH_STREAM_TERMINAL_EVENT_KINDS",
+    "LANGGRAPH_STREAM_TOOLS",
+    "LANGGRAPH_STREAM_UPDATES",
+    "LANGGRAPH_STREAM_VALUES",
+    "Approve",
+    "CheckpointConfig",
+    "CheckpointRuntime",
+    "Decision",
+    "Decisions",
+    "DurableChatModel",
+    "Edit",
+    "EditedAction",
+    "GraphCheckpointStrategy",
+    "KitaruCheckpointSaver",
+    "KitaruGraphRunner",
+    "KitaruLangGraphMiddleware",
+    "LangGraphAdapterEvent",
+    "LangGraphCallCheckpointPolicy",
+    "LangGraphCapturePolicy",
+    "LangGraphDurabilityPolicy",
+    "LangGraphEventError",
+    "LangGraphInterruptSummary",
+    "LangGraphPendingState",
+    "LangGraphResumeRequest",
+    "LangGraphRunEvent",
+    "LangGraphRunRequest",
+    "LangGraphRunResult",
+    "LangGraphStateSummary",
+    "LangGraphStreamMode",
+    "LangGraphStreamPolicy",
+    "LangGraphUsageSummary",
+    "Reject",
+    "Respond",
+    "SandboxCommandToolArgs",
+    "build_resume_request",
+    "create_sandbox_command_tool",
+    "deep_agent_policy",
+    "durable_model",
+    "durable_subagents",
+    "durable_tool_wrappers",
+    "merge_config",
+    "validate_checkpoint_strategy",
+    "wait_for_interrupt",
+    "wait_for_interrupt_async",
+    "wait_for_interrupts",
+    "wait_for_interrupts_async",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Load the middleware on first use: it needs langchain, the rest needs langgraph only."""
+    if name != "KitaruLangGraphMiddleware":
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    with require_framework("langchain", extra="langgraph"):
+        from kitaru_adapters.langgraph import KitaruLangGraphMiddleware
+    return KitaruLangGraphMiddleware

@@ -1,0 +1,36 @@
+"""`kitaru init`: marks a folder as a project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kitaru.cli.app import OutputOption
+from kitaru.cli.output import Output
+from kitaru.errors import KitaruStateError, KitaruUsageError
+
+__all__ = ["init"]
+
+_MARKER = ".kitaru"
+
+
+def init(path: Path = Path(), /, *, output: OutputOption = "text") -> None:
+    """Mark a folder as a kitaru project.
+
+    Args:
+        path: The folder; the current one by default.
+        output: text for people, json for programs.
+    """
+    from kitaru.cli.views import success
+
+    folder = path.expanduser().resolve()
+    if not folder.is_dir():
+        msg = f"{folder} is no folder; create it first, or name another one."
+        raise KitaruUsageError(msg)
+    marker = folder / _MARKER
+    if marker.exists():
+        msg = f"{folder} is a kitaru project already ({marker} exists)."
+        raise KitaruStateError(msg)
+    marker.mkdir(mode=0o700)
+    (marker / ".gitignore").write_text("*\n", encoding="utf-8")
+    item = {"path": str(folder), "repository_directory": _MARKER}
+    Output("init", output).item(item, success(f"Initialised a kitaru project in {folder}", f"created {_MARKER}/"))

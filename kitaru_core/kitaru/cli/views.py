@@ -1,0 +1,204 @@
+"""How executions look to a person: a table of many, a record and a tree of one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from kitaru.engine.replay import ReplayPlan
+    from kitaru.operating.models import CheckpointCall, Execution, PendingWait
+
+__all__ = ["ago", "execution_record", "executions_table", "plan_view", "status_text", "success", "wait_view"]
+
+_STYLES = {
+    "running": "cyan",
+    "waiting": "yellow",
+    "completed": "green",
+    "failed": "red",
+    "cancelled": "bright_black",
+}
+_ORIGINS = {"reused": "reused", "overridden": "overridden", "hit": "from cache"}
+
+
+def status_text(status: str) -> Text:
+    """Return a status in its colour."""
+    return Text(status, style=_STYLES.get(status, ""))
+
+
+def success(message: str, *details: str) -> RenderableType:
+    """Return a line that says what was done, with dim details below."""
+    lines = [Text(message, style="green"), *(Text(f"  {detail}", style="dim") for detail in details)]
+    return Group(*lines)
+
+
+def ago(moment: datetime | None, now: datetime | None = None) -> str:
+    """Return how long ago something was, in one unit."""
+    if moment is None:
+        return "-"
+    seconds = ((now or datetime.now(UTC)) - moment).total_seconds()
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= size:
+            return f"{int(seconds // size)}{unit} ago"
+    return f"{max(0, int(seconds))}s ago"
+
+
+def _took(started: datetime | None, ended: datetime | None) -> str:
+    if started is None or ended is None:
+        return ""
+    seconds = max(0.0, (ended - started) / timedelta(seconds=1))
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)}m {int(seconds % 60):02}s"  # noqa: PLR2004 - a minute
+
+
+def executions_table(executions: Sequence[Execution], *, title: str = "Executions") -> RenderableType:
+    """Return a table of executions, newest first."""
+    if not executions:
+        return Group(Text(title, style="bold"), Text("  executions: none found"))
+    table = Table(title=Text(title, style="bold"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("ID", no_wrap=True, style="dim")
+    table.add_column("Flow", overflow="ellipsis", no_wrap=True)
+    table.add_column("Status", no_wrap=True)
+    table.add_column("Steps", justify="right", no_wrap=True)
+    table.add_column("Started", no_wrap=True)
+    table.add_column("Took", justify="right", no_wrap=True)
+    table.add_column("Note", overflow="ellipsis", no_wrap=True)
+    for execution in executions:
+        table.add_row(
+            execution.exec_id,
+            execution.flow_name or "-",
+            status_text(execution.status),
+            str(execution.checkpoint_count),
+            ago(execution.started_at),
+            _took(execution.started_at, execution.ended_at),
+            _note(execution),
+        )
+    return table
+
+
+def _note(execution: Execution) -> Text:
+    wait = execution.pending_wait
+    if wait is not None:
+        return Text(wait.question or wait.name, style="yellow")
+    if execution.failure is not None:
+        return Text(execution.failure.message.partition("\n")[0], style="red")
+    return Text(execution.status_reason or "", style="dim")
+
+
+def execution_record(execution: Execution) -> RenderableType:
+    """Return everything about an execution: facts, then the tree of its calls."""
+    facts: list[tuple[str, str | Text]] = [
+        ("Execution ID", execution.exec_id),
+        ("Flow", execution.flow_name or "-"),
+        ("Status", status_text(execution.status)),
+        ("Started", _time(execution.started_at)),
+        ("Ended", _time(execution.ended_at)),
+        ("Stack", execution.stack_name or "-"),
+    ]
+    if execution.original_exec_id:
+        facts.append(("Replay of", execution.original_exec_id))
+    if execution.status_reason:
+        facts.append(("Reason", execution.status_reason.partition("\n")[0]))
+    if execution.llm_usage_summary:
+        facts.append(("LLM usage", _usage(execution.llm_usage_summary)))
+    grid = Table.grid(padding=(0, 1))
+    for label, value in facts:
+        grid.add_row(Text(f"  {label}:", style="dim"), value)
+    parts: list[RenderableType] = [Text("Execution", style="bold"), grid]
+    if execution.pending_wait is not None:
+        parts += [Text(""), wait_view(execution.exec_id, execution.pending_wait)]
+    parts += [Text(""), _tree(execution)]
+    hint = _next_step(execution)
+    if hint:
+        parts += [Text(""), Text(hint, style="dim")]
+    return Group(*parts)
+
+
+def _time(moment: datetime | None) -> str:
+    return "not available" if moment is None else f"{moment.isoformat(timespec='seconds')} ({ago(moment)})"
+
+
+def _usage(summary: Mapping[str, Any]) -> str:
+    cost = summary.get("display_cost_usd")
+    text = (
+        f"{summary.get('usage_record_count', 0)} records ({summary.get('incurred_usage_record_count', 0)} incurred, "
+        f"{summary.get('reused_usage_record_count', 0)} reused), {summary.get('total_tokens', 0)} tokens"
+    )
+    return text if cost is None else f"{text}, display cost ${cost:.4f}"
+
+
+def wait_view(execution_id: str, wait: PendingWait) -> RenderableType:
+    """Return an open wait and the command that answers it."""
+    example = {"boolean": "true", "integer": "1", "number": "1.5", "string": "'\"text\"'"}
+    kind = (wait.schema or {}).get("type", "") if wait.schema is not None else "gate"
+    value = "null" if kind == "gate" else example.get(str(kind), "'{...}'")
+    return Group(
+        Text.assemble(("Waits for: ", "bold yellow"), wait.name, (f"  ({ago(wait.entered_waiting_at)})", "dim")),
+        Text(f"  {wait.question or 'no question given'}"),
+        Text(f"  kitaru executions input {execution_id} --wait {wait.name} --value {value}", style="dim"),
+    )
+
+
+def _tree(execution: Execution) -> RenderableType:
+    calls = execution.checkpoints
+    tree = Tree(Text(f"Checkpoints ({len(calls)})", style="bold"))
+    for call in calls:
+        branch = tree.add(_call_line(call))
+        for attempt in call.attempts:
+            if attempt.failure is not None:
+                text = f"attempt {attempt.number} failed: {attempt.failure.message.partition(chr(10))[0]}"
+                branch.add(Text(text, style="red"))
+        for artifact in call.artifacts:
+            if artifact.save_type == "manual":
+                branch.add(Text(f"artifact {artifact.name} ({artifact.kind})", style="dim"))
+    return tree
+
+
+def _call_line(call: CheckpointCall) -> Text:
+    line = Text.assemble(call.invocation_id, "  ", status_text(call.status))
+    took = _took(call.started_at, call.ended_at)
+    origin = _ORIGINS.get(call.cache_status)
+    if origin:
+        line.append(f"  {origin}", style="magenta")
+    elif took:
+        line.append(f"  {took}", style="dim")
+    if call.checkpoint_type:
+        line.append(f"  {call.checkpoint_type}", style="dim")
+    if len(call.attempts) > 1:
+        line.append(f"  {len(call.attempts)} attempts", style="yellow")
+    tokens = sum(int((record.get("usage") or {}).get("total_tokens") or 0) for record in call.llm_usage_records)
+    if tokens:
+        line.append(f"  {tokens} tokens", style="dim")
+    return line
+
+
+def _next_step(execution: Execution) -> str:
+    if execution.status == "failed":
+        return f"To continue it from its last completed boundary: kitaru executions retry {execution.exec_id}"
+    if execution.status == "waiting" and execution.pending_wait is None:
+        return f"All its waits are answered. To go on: kitaru executions resume {execution.exec_id}"
+    return ""
+
+
+def plan_view(plan: ReplayPlan) -> RenderableType:
+    """Return what a replay will do."""
+    table = Table(title=Text("Replay plan", style="bold"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("Call", no_wrap=True)
+    table.add_column("What happens")
+    for name in plan.reused:
+        table.add_row(name, Text("reused: its recorded value is read back", style="green"))
+    for name in plan.overridden:
+        table.add_row(name, Text("overridden: the given value takes its place", style="magenta"))
+    for name in plan.runs:
+        table.add_row(name, Text("runs again", style="yellow"))
+    return table

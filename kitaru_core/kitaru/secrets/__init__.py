@@ -1,0 +1,1 @@
+"""Secrets: named values that are kept encrypted and never written into a record, a log or an error."""

@@ -1,0 +1,1 @@
+"""Stacks: named places where executions run; one of them is active."""
