@@ -27,7 +27,7 @@ class KitaruConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         auth_token: Token for that server; never shown.
         project: Project on that server.
         durability: What a commit survives: `power` or `process`.
-        run_mode: Where a flow's body runs: `background` or `inline`.
+        run_mode: Where a flow's body runs: `thread` or `inline`.
         max_concurrency: How many submitted checkpoints of an execution run at once.
 
     Raises:

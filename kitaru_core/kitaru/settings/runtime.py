@@ -51,7 +51,7 @@ def configure(  # noqa: PLR0913 - one keyword for each setting
         llm_estimated_costs: `auto` estimates costs of model calls from the price table, `off` does not.
         project: Project on the server.
         durability: `power` or `process`; for journals opened from now on.
-        run_mode: `background`, or `inline` to run a flow's body on the caller's thread.
+        run_mode: `thread`, or `inline` to run a flow's body on the caller's thread.
         max_concurrency: How many submitted checkpoints of an execution run at once.
 
     Returns:

@@ -31,7 +31,7 @@ __all__ = [
 
 Durability = Literal["power", "process"]
 EstimatedCosts = Literal["auto", "off"]
-RunMode = Literal["background", "inline"]
+RunMode = Literal["thread", "inline"]
 
 _TRUE: Final = frozenset({"1", "true", "t", "yes", "y", "on"})
 _FALSE: Final = frozenset({"0", "false", "f", "no", "n", "off"})
@@ -196,8 +196,8 @@ def run_mode(value: object, where: str) -> RunMode:
     Raises:
         KitaruUsageError: It is none.
     """
-    meanings = "`background` (a thread of its own, the default) or `inline` (the caller's thread)"
-    return cast("RunMode", _one_of(value, ("background", "inline"), where, meanings))
+    meanings = "`thread` (a thread of its own, the default) or `inline` (the caller's thread)"
+    return cast("RunMode", _one_of(value, ("thread", "inline"), where, meanings))
 
 
 def server_address(value: object, where: str) -> str:

@@ -1,0 +1,1 @@
+"""Models for `llm()`: their aliases, who serves them, and what a call costs."""

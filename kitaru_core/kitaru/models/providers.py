@@ -1,0 +1,109 @@
+"""Calling a model: finding its provider, and turning whatever happens there into errors of ours."""
+
+from __future__ import annotations
+
+from typing import NoReturn, cast
+
+from kitaru.artifacts.redaction import Redactor, shared_redactor
+from kitaru.errors import KitaruBackendError, KitaruError, KitaruRuntimeError, KitaruUsageError
+from kitaru.models.aliases import ResolvedModelSelection
+from kitaru.models.api import ModelProviderClient, ModelReply, ModelRequest
+
+__all__ = ["Target", "find_provider"]
+
+
+class Target:
+    """A provider and the model to call there.
+
+    Args:
+        name: The provider's prefix.
+        client: The provider.
+        model: The model, without the prefix.
+    """
+
+    __slots__ = ("client", "model", "name")
+
+    def __init__(self, name: str, client: ModelProviderClient, model: str) -> None:
+        self.name = name
+        self.client = client
+        self.model = model
+
+    def call(self, request: ModelRequest) -> ModelReply:
+        """Call the model.
+
+        Args:
+            request: The call.
+
+        Returns:
+            The answer, which has a text.
+
+        Raises:
+            KitaruBackendError: The provider failed; its words are in the message, without credentials.
+            KitaruRuntimeError: The answer has no text.
+            KitaruUsageError: The provider cannot take such messages.
+        """
+        try:
+            reply = self.client.complete(request)
+        except KitaruError:
+            raise
+        except Exception as error:  # noqa: BLE001 - each SDK has errors of its own, and all of them may quote a credential
+            self._fail(error, request)
+        return self._checked(reply)
+
+    async def call_async(self, request: ModelRequest) -> ModelReply:
+        """Call the model on the caller's event loop; see `call`.
+
+        Args:
+            request: The call.
+        """
+        try:
+            reply = await self.client.complete_async(request)
+        except KitaruError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fail(error, request)
+        return self._checked(reply)
+
+    def _fail(self, error: Exception, request: ModelRequest) -> NoReturn:
+        # The SDK's own exception is not chained: its text and the request in it may hold the credential.
+        redactor = Redactor(request.credentials.values())
+        told = shared_redactor().text(redactor.text(f"{type(error).__name__}: {error}"))
+        msg = f"The provider {self.name!r} could not answer for {self.model!r}. {told}"
+        raise KitaruBackendError(msg) from None
+
+    def _checked(self, reply: ModelReply) -> ModelReply:
+        if reply.text.strip():
+            return reply
+        reason = f" (it stopped because of {reply.finish_reason!r})" if reply.finish_reason else ""
+        msg = f"{self.name}/{self.model} answered without any text{reason}. Allow more tokens, or change the prompt."
+        raise KitaruRuntimeError(msg)
+
+
+def find_provider(selection: ResolvedModelSelection) -> Target:
+    """Find who serves a model.
+
+    Args:
+        selection: The model, as `provider/model`.
+
+    Returns:
+        The provider.
+
+    Raises:
+        KitaruUsageError: The text names no provider, nobody offers it, or its SDK is not installed.
+    """
+    from kitaru.hooks.manager import get_manager
+
+    offered = get_manager().model_providers()
+    known = ", ".join(sorted(offered)) or "none is installed"
+    provider, separator, model = selection.resolved_model.partition("/")
+    if not separator or not provider or not model.strip():
+        msg = (
+            f"{selection.resolved_model!r} is neither an alias nor provider/model. Register it with `kitaru model "
+            f"register`, or put a provider in front (providers: {known})."
+        )
+        raise KitaruUsageError(msg)
+    card = offered.get(provider) or offered.get(provider.casefold())
+    if card is None:
+        msg = f"Nobody serves {selection.resolved_model!r}: there is no provider {provider!r} (providers: {known})."
+        raise KitaruUsageError(msg)
+    return Target(card.name, cast("ModelProviderClient", card.load()), model.strip())
