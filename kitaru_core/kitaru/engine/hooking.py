@@ -11,6 +11,7 @@ import msgspec
 from kitaru.errors import KitaruPluginError
 from kitaru.records.boundary import Boundary
 from kitaru.records.record import Record
+from kitaru.settings.resolve import durability
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +56,8 @@ def prepare_plugins(store: str, *, stack: str | None, strict: bool) -> dict[str,
     if not manager.is_configured:
         from kitaru.hooks.facts import RuntimeConfig
 
-        manager.configured(RuntimeConfig(store=store, stack=stack, strict_replay=strict))
+        config = RuntimeConfig(store=store, durability=durability(), stack=stack, strict_replay=strict)
+        manager.configured(config)
     return manager.versions()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 import time
 from collections.abc import Sequence
@@ -26,6 +25,7 @@ from kitaru.errors import (
 )
 from kitaru.journal.api import Draft
 from kitaru.records.facts import WaitAborted, WaitOpened, WaitResolved
+from kitaru.settings.environment import wait_timeout
 
 if TYPE_CHECKING:
     from kitaru.engine.run import Run
@@ -277,7 +277,7 @@ def _opened(run: Run, question: Question, name: str, schema: dict[str, Any] | No
 def _end_of_window(questions: Sequence[Question]) -> float:
     windows = [question.timeout for question in questions]
     given = [window for window in windows if window is not None]
-    default = float(os.environ.get("KITARU_WAIT_TIMEOUT") or DEFAULT_WINDOW)
+    default = wait_timeout(DEFAULT_WINDOW)
     return time.monotonic() + (max(given) if len(given) == len(windows) else max([default, *given]))
 
 

@@ -24,11 +24,13 @@ class RuntimeConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         store: Address of the journal, without credentials.
+        durability: What a commit survives: `power` or `process`.
         stack: Name of the active stack.
         strict_replay: Whether a drift is an error.
     """
 
     store: str
+    durability: str = "power"
     stack: str | None = None
     strict_replay: bool = False
 
