@@ -47,7 +47,7 @@ def prepare_plugins(store: str, *, stack: str | None, strict: bool) -> dict[str,
         strict: Whether a drift is an error.
 
     Returns:
-        The versions of the plugins that take part, by distribution.
+        The versions of the foreign plugins that take part, by distribution.
 
     Raises:
         KitaruPluginError: A plugin is broken, or refuses the configuration; nothing has been recorded.
@@ -58,7 +58,7 @@ def prepare_plugins(store: str, *, stack: str | None, strict: bool) -> dict[str,
 
         config = RuntimeConfig(store=store, durability=durability(), stack=stack, strict_replay=strict)
         manager.configured(config)
-    return manager.versions()
+    return {name: version for name, version in manager.versions().items() if name != "kitaru-core"}
 
 
 def identified(run: Run, unit: Unit, digest: str | None) -> str | None:
