@@ -1,10 +1,11 @@
 """The LangGraph adapter: compiled graphs, LangChain agents and Deep Agents as durable parts of a flow.
 
-Names are loaded on first use, so that the plugin system can look at this package without importing the framework.
+Names are loaded on first use, so that the plugin in this package can be read without the framework.
 """
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
@@ -132,11 +133,11 @@ __all__ = [
 ]
 
 _MODULES: Final = {
-    "kit.configs": (
+    "kitaru_adapters.kit.configs": (
         "CheckpointConfig",
         "CheckpointRuntime",
     ),
-    "langgraph.approvals": (
+    "kitaru_adapters.langgraph.approvals": (
         "Approve",
         "Decision",
         "Decisions",
@@ -145,13 +146,13 @@ _MODULES: Final = {
         "Reject",
         "Respond",
     ),
-    "langgraph.driving": ("merge_config",),
-    "langgraph.middleware": ("KitaruLangGraphMiddleware",),
-    "langgraph.models": (
+    "kitaru_adapters.langgraph.driving": ("merge_config",),
+    "kitaru_adapters.langgraph.middleware": ("KitaruLangGraphMiddleware",),
+    "kitaru_adapters.langgraph.models": (
         "DurableChatModel",
         "durable_model",
     ),
-    "langgraph.policies": (
+    "kitaru_adapters.langgraph.policies": (
         "LangGraphCallCheckpointPolicy",
         "LangGraphCapturePolicy",
         "LangGraphDurabilityPolicy",
@@ -159,16 +160,16 @@ _MODULES: Final = {
         "LangGraphStreamPolicy",
         "validate_checkpoint_strategy",
     ),
-    "langgraph.runner": ("KitaruGraphRunner",),
-    "langgraph.sandbox": (
+    "kitaru_adapters.langgraph.runner": ("KitaruGraphRunner",),
+    "kitaru_adapters.langgraph.sandbox": (
         "DEFAULT_SANDBOX_COMMAND_TOOL_DESCRIPTION",
         "DEFAULT_SANDBOX_COMMAND_TOOL_MAX_CHARS",
         "DEFAULT_SANDBOX_COMMAND_TOOL_NAME",
         "SandboxCommandToolArgs",
         "create_sandbox_command_tool",
     ),
-    "langgraph.saver": ("KitaruCheckpointSaver",),
-    "langgraph.streams": (
+    "kitaru_adapters.langgraph.saver": ("KitaruCheckpointSaver",),
+    "kitaru_adapters.langgraph.streams": (
         "LANGGRAPH_STREAM_CHECKPOINTS",
         "LANGGRAPH_STREAM_COMPLETED",
         "LANGGRAPH_STREAM_CUSTOM",
@@ -183,12 +184,25 @@ _MODULES: Final = {
         "LANGGRAPH_STREAM_UPDATES",
         "LANGGRAPH_STREAM_VALUES",
     ),
-    "langgraph.tools": (
+    "kitaru_adapters.langgraph.tools": (
         "deep_agent_policy",
         "durable_subagents",
         "durable_tool_wrappers",
     ),
-    "langgraph.waits": (
+    "kitaru_adapters.langgraph.types": (
+        "GraphCheckpointStrategy",
+        "LangGraphAdapterEvent",
+        "LangGraphEventError",
+        "LangGraphInterruptSummary",
+        "LangGraphPendingState",
+        "LangGraphResumeRequest",
+        "LangGraphRunEvent",
+        "LangGraphRunRequest",
+        "LangGraphRunResult",
+        "LangGraphStateSummary",
+        "LangGraphUsageSummary",
+    ),
+    "kitaru_adapters.langgraph.waits": (
         "build_resume_request",
         "wait_for_interrupt",
         "wait_for_interrupt_async",
@@ -196,23 +210,17 @@ _MODULES: Final = {
         "wait_for_interrupts_async",
     ),
 }
+_NEEDS_LANGCHAIN: Final = "KitaruLangGraphMiddleware"
 _HOME: Final = {name: module for module, names in _MODULES.items() for name in names}
 
 
 def __getattr__(name: str) -> object:
-    """Load a public name on first use; the middleware needs langchain, the rest langgraph only.
-
-    Raises:
-        KitaruFeatureNotAvailableError: langchain is missing.
-    """
-    if name not in __all__:
+    """Load a public name on first use."""
+    if name not in _HOME:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
-    home = f"kitaru_adapters.{_HOME.get(name, 'langgraph.types')}"
-    if name == "KitaruLangGraphMiddleware":
-        with require_framework("langchain", extra="langgraph"):
-            import_module(home)
-    value = getattr(import_module(home), name)
+    with require_framework("langchain", extra="langgraph") if name == _NEEDS_LANGCHAIN else nullcontext():
+        value = getattr(import_module(_HOME[name]), name)
     globals()[name] = value
     return value
 

@@ -78,6 +78,7 @@ class Ledger:
         self._by_key: dict[str, str] = {}
         self._counts: dict[str, int] = {}
         self._explicit: set[str] = set()
+        self._met: set[str] = set()
 
     @property
     def pending(self) -> int:
@@ -134,10 +135,12 @@ class Ledger:
                 return explicit, self._explicitly(name, explicit)
             if key is not None and key in self._by_key:
                 found = self._by_key.pop(key)
+                self._met.add(found)
                 return found, self._by_id.pop(found, None)
             if concurrent and key is None and digest is not None and self._by_id:
                 alike = self._alike(name, digest)
                 if alike is not None:
+                    self._met.add(alike.fact.invocation_id)
                     return alike.fact.invocation_id, self._by_id.pop(alike.fact.invocation_id)
             return self._by_place(name, keyed=key is not None)
 
@@ -168,7 +171,8 @@ class Ledger:
         while True:
             n = self._counts[name] = self._counts.get(name, 0) + 1
             candidate = name if n == 1 else f"{name}_{n}"
-            if self._clashes(name, candidate):
+            if candidate in self._met or self._clashes(name, candidate):
+                # Met by its key or its inputs, so no place was counted for it; its id belongs to it for ever.
                 continue
             recorded = self._by_id.get(candidate)
             if recorded is None:
