@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from kitaru.crash_points import hit
 from kitaru.errors import KitaruJournalError
 from kitaru.journal.api import Draft, Durability, ExecutionRow, Lease, ListQuery, LiveEvent, StoredRecord, WaitRow
 from kitaru.journal.commit import Committed, GroupCommit
@@ -355,9 +356,12 @@ class SqliteJournal:
             self._commit.flush()
             connection = self._commit.connection
             try:
+                hit("journal.before_commit")
                 connection.execute("BEGIN IMMEDIATE")
                 yield connection
+                hit("journal.in_transaction")
                 connection.execute("COMMIT")
+                hit("journal.after_commit")
                 self._commit.commits += 1
             except sqlite3.Error as error:
                 raise journal_error(error, self.url) from error
