@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from kitaru.errors import KitaruUsageError
+from kitaru.errors import KitaruFeatureNotAvailableError, KitaruUsageError
 from kitaru.settings.config import KitaruConfig
 from kitaru.settings.environment import (
     VARIABLES,
@@ -16,6 +16,7 @@ from kitaru.settings.environment import (
 from kitaru.settings.image import ImageSettings, as_image
 from kitaru.settings.project import project_config
 from kitaru.settings.runtime import configure, runtime_config
+from kitaru.settings.servers import connect
 
 
 def test_configure_sets_keeps_and_clears():
@@ -165,3 +166,10 @@ def test_importing_the_settings_touches_nothing_and_loads_no_heavy_library(tmp_p
     done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
     assert not (tmp_path / "never").exists()
+
+
+def test_connecting_says_that_there_is_no_client_and_refuses_what_is_no_address():
+    with pytest.raises(KitaruFeatureNotAvailableError, match=r"https://kitaru\.example\.com"):
+        connect("https://kitaru.example.com/", api_key="hunter22")
+    with pytest.raises(KitaruUsageError, match="address"):
+        connect("kitaru.example.com")
