@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import kitaru
+from kitaru import config
 from kitaru.errors import KitaruFeatureNotAvailableError, KitaruUsageError
 from kitaru.settings.config import KitaruConfig
 from kitaru.settings.environment import (
@@ -173,3 +177,21 @@ def test_connecting_says_that_there_is_no_client_and_refuses_what_is_no_address(
         connect("https://kitaru.example.com/", api_key="hunter22")
     with pytest.raises(KitaruUsageError, match="address"):
         connect("kitaru.example.com")
+
+
+def test_every_variable_the_runtime_reads_is_listed():
+    folder = Path(kitaru.__file__).parent
+    text = "".join(file.read_text() for file in folder.rglob("*.py") if file.parent.name != "adapters")
+    read = set(re.findall(r"\bKITARU_[A-Z]+(?:_[A-Z]+)*\b", text))
+    assert read - set(VARIABLES) == {"KITARU_RUNNER"}
+
+
+@pytest.mark.parametrize("name", config.__all__)
+def test_every_name_of_the_config_module_can_be_loaded(name):
+    assert getattr(config, name).__name__
+
+
+def test_the_config_module_has_no_other_names():
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = config.nothing
+    assert dir(config) == config.__all__
