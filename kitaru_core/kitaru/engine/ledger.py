@@ -79,7 +79,7 @@ class Ledger:
         self._by_key: dict[str, str] = {}
         self._counts: dict[str, int] = {}
         self._explicit: set[str] = set()
-        self._claimed: set[str] = set()
+        self._met: set[str] = set()
         self._by_digest: dict[tuple[str, str], list[str]] | None = None
 
     @property
@@ -137,13 +137,13 @@ class Ledger:
                 return explicit, self._explicitly(name, explicit)
             if key is not None and key in self._by_key:
                 found = self._by_key.pop(key)
-                self._claimed.add(found)
+                self._met.add(found)
                 return found, self._by_id.pop(found, None)
             uncertain = digest if concurrent and key is None else None
             if uncertain is not None and self._by_id:
                 alike = self._alike(name, uncertain)
                 if alike is not None:
-                    self._claimed.add(alike)
+                    self._met.add(alike)
                     return alike, self._by_id.pop(alike)
             return self._by_place(name, keyed=key is not None, uncertain=uncertain)
 
@@ -180,7 +180,8 @@ class Ledger:
         while True:
             n = self._counts[name] = self._counts.get(name, 0) + 1
             candidate = name if n == 1 else f"{name}_{n}"
-            if candidate in self._claimed or self._clashes(name, candidate):
+            if candidate in self._met or self._clashes(name, candidate):
+                # Met by its key or its inputs, so no place was counted for it; its id belongs to it for ever.
                 continue
             recorded = self._by_id.get(candidate)
             if recorded is None:
