@@ -23,6 +23,7 @@ from kitaru.records.facts import (
     NoteWritten,
     OutcomeReconciled,
     RunnerStarted,
+    UsageRecorded,
     WaitOpened,
 )
 from kitaru.records.record import Record
@@ -56,6 +57,7 @@ class RecordedCall:
     handled: bool = False
     reconciled: str | None = None
     notes: list[tuple[int, NoteWritten]] = field(default_factory=list)
+    usage: list[UsageRecorded] = field(default_factory=list)
     adopt: bool = False
 
     @property
@@ -79,7 +81,7 @@ class Ledger:
         self._by_key: dict[str, str] = {}
         self._counts: dict[str, int] = {}
         self._explicit: set[str] = set()
-        self._met: set[str] = set()
+        self._claimed: set[str] = set()
         self._by_digest: dict[tuple[str, str], list[str]] | None = None
 
     @property
@@ -137,13 +139,13 @@ class Ledger:
                 return explicit, self._explicitly(name, explicit)
             if key is not None and key in self._by_key:
                 found = self._by_key.pop(key)
-                self._met.add(found)
+                self._claimed.add(found)
                 return found, self._by_id.pop(found, None)
             uncertain = digest if concurrent and key is None else None
             if uncertain is not None and self._by_id:
                 alike = self._alike(name, uncertain)
                 if alike is not None:
-                    self._met.add(alike)
+                    self._claimed.add(alike)
                     return alike, self._by_id.pop(alike)
             return self._by_place(name, keyed=key is not None, uncertain=uncertain)
 
@@ -180,8 +182,7 @@ class Ledger:
         while True:
             n = self._counts[name] = self._counts.get(name, 0) + 1
             candidate = name if n == 1 else f"{name}_{n}"
-            if candidate in self._met or self._clashes(name, candidate):
-                # Met by its key or its inputs, so no place was counted for it; its id belongs to it for ever.
+            if candidate in self._claimed or self._clashes(name, candidate):
                 continue
             recorded = self._by_id.get(candidate)
             if recorded is None:
@@ -227,6 +228,8 @@ def fold(records: Iterable[Record]) -> tuple[dict[str, RecordedCall], list[WaitO
                 failed.add(fact.call_id)
         elif isinstance(fact, NoteWritten) and fact.call_id in calls:
             calls[fact.call_id].notes.append((record.seq, fact))
+        elif isinstance(fact, UsageRecorded) and fact.call_id in calls:
+            calls[fact.call_id].usage.append(fact)
         elif isinstance(fact, WaitOpened):
             _settle_failures(calls, failed, None)
             waits.append(fact)
@@ -248,6 +251,9 @@ def _take(calls: dict[str, RecordedCall], record: Record, fact: CallFact) -> Non
     known = calls.get(fact.call_id)
     if known is None:
         calls[fact.call_id] = RecordedCall(fact, record.execution_id, record.seq, attempts=fact.attempt)
+        return
+    if isinstance(fact, CheckpointStarted) and not known.in_doubt and fact.attempt <= known.attempts:
+        # A start that was written after the end of the same attempt says nothing new.
         return
     known.fact, known.seq, known.handled = fact, record.seq, False
     known.attempts = max(known.attempts, fact.attempt)
