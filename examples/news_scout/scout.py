@@ -68,7 +68,7 @@ def _words(interest: str) -> list[str]:
 
 
 def _count(text: str, words: list[str]) -> int:
-    return sum(len(re.findall(rf"\b{word[:6]}", text.lower())) for word in words)
+    return sum(len(re.findall(rf"\b{word[:5]}", text.lower())) for word in words)
 
 
 def _model() -> object:
