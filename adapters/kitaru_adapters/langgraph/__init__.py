@@ -144,6 +144,7 @@ _MODULES: Final = {
         "Respond",
     ),
     "kitaru_adapters.langgraph.driving": ("merge_config",),
+    "kitaru_adapters.langgraph.middleware": ("KitaruLangGraphMiddleware",),
     "kitaru_adapters.langgraph.models": (
         "DurableChatModel",
         "durable_model",
@@ -210,14 +211,7 @@ _HOME: Final = {name: module for module, names in _MODULES.items() for name in n
 
 
 def __getattr__(name: str) -> object:
-    """Load a public name on first use; the middleware needs langchain, the rest needs langgraph only."""
-    if name == "KitaruLangGraphMiddleware":
-        from kitaru_adapters.kit.missing import require_framework
-
-        with require_framework("langchain", extra="langgraph"):
-            from kitaru_adapters.langgraph.middleware import KitaruLangGraphMiddleware
-
-        return KitaruLangGraphMiddleware
+    """Load a public name on first use."""
     if name not in _HOME:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
