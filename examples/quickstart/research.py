@@ -17,14 +17,14 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from research_model import offline_model
+from library import Library
 from pydantic_ai import Agent, RunContext
 from pydantic_ai.models import infer_model
+from research_model import offline_model
 from work_log import CRASH_VARIABLE, FAIL_VARIABLE, CountedModel, begin
 
 import kitaru
 from kitaru.adapters.pydantic_ai import CapturePolicy, KitaruAgent, hitl_tool
-from library import Library
 
 __all__ = ["main", "publish", "research"]
 
