@@ -125,7 +125,7 @@ class RunScope:
         self._seen[label] += 1
         return self._seen[label]
 
-    def unit(  # noqa: PLR0913 - the parts that differ between the kinds of unit
+    def unit(
         self,
         name: str,
         key: str,

@@ -165,7 +165,7 @@ class RunRecorder:
         if name and name not in self.models:
             self.models.append(name)
 
-    def add(  # noqa: PLR0913 - the fields of one published event
+    def add(
         self,
         kind: EventKind,
         *,

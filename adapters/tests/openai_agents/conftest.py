@@ -254,6 +254,11 @@ class Story:
         return [call.name for call in self.execution.checkpoints]
 
     @property
+    def records(self) -> list[Any]:
+        """Every record of the execution."""
+        return list(default_journal().records(self.exec_id))
+
+    @property
     def live_events(self) -> list[tuple[str, dict[str, Any]]]:
         """Kind and payload of every live event."""
         return [(event.kind, json.loads(event.body)) for event in default_journal().events(self.exec_id)]

@@ -114,8 +114,7 @@ def test_the_context_never_appears_in_what_is_stored(story):
     told = story(lambda: runner.run(START, context={"password": "hunter2"}))
     told.once()
     assert "hunter2" not in json.dumps(told.execution.metadata, default=str)
-    journal = kitaru.KitaruClient().executions._journal
-    assert not any("hunter2" in repr(record) for record in journal.records(told.exec_id))
+    assert not any("hunter2" in repr(record) for record in told.records)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +156,7 @@ def test_a_tool_that_a_hook_swaps_in_is_named_in_a_warning(story):
         return "late"
 
     class Hooks(AgentHooks):
-        async def on_start(self, context, agent):
+        async def on_start(self, _context, agent):
             agent.tools = [*agent.tools, late]
 
     agent = Agent(name="one", model=ScriptedModel([[assistant_message("x")]]), hooks=Hooks())
