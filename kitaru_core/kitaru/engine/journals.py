@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kitaru.hooks.manager import get_manager
 from kitaru.journal.registry import open_journal
 from kitaru.records.record import Record
 from kitaru.settings.paths import store_address
@@ -22,12 +23,12 @@ def default_journal(address: str | None = None) -> Journal:
     Args:
         address: An address or path; by default `KITARU_STORE`, or the file in the configuration directory.
     """
+    # Plugins are loaded before anything is recorded: a broken one is an error here, not in the middle of a run.
+    get_manager()
     return open_journal(address or store_address(), durability=durability(), on_committed=_show_observers)
 
 
 def _show_observers(committed: list[Committed]) -> None:
-    from kitaru.hooks.manager import get_manager
-
     manager = get_manager()
     if not manager.record_hooks_active:
         return
