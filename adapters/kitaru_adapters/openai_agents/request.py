@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from agents.tool import FunctionTool
 
+from kitaru_adapters.openai_agents.boundary import content_key
 from kitaru_adapters.openai_agents.codec import MODEL_CODEC, as_recorded_response, item_bytes, item_json
 from kitaru_adapters.openai_agents.tools import is_durable
 from kitaru_adapters.openai_agents.usage import model_call_record
@@ -60,7 +61,8 @@ class ModelRequest:
             The unit; its key counts the calls of this run that have completed.
         """
         scope, arguments = self._scope, self._arguments
-        history = _history(arguments["input"])
+        history = _history(arguments["system_instructions"], arguments["input"])
+        visible = scope.settings.capture.save_input
         shown = _shown_request(arguments, self._model, scope.acting_agent, streamed=streamed)
         identity = {**shown, "input": _digest(history)}
         config = scope.settings.model
@@ -70,12 +72,12 @@ class ModelRequest:
             config,
             kind="model",
             label="llm_call",
-            inputs={"input": shown} if scope.settings.capture.save_input else {},
+            inputs={"input": shown} if visible else {},
             identity={key: value for key, value in identity.items() if key != "streamed"},
-            history=history,
+            history=history if visible else None,
             codec=MODEL_CODEC,
             validate=as_recorded_response,
-            cache_key=scope.cache_key("model", msgspec.json.encode(identity)) if config.get("cache") else None,
+            cache_key=content_key(b"model", msgspec.json.encode(identity)) if config.get("cache") else None,
         )
 
     @contextmanager
@@ -143,9 +145,11 @@ class ModelRequest:
                 )
 
 
-def _history(items: object) -> list[bytes]:
+def _history(instructions: str | None, items: object) -> list[bytes]:
+    """Return everything that the model reads, as the messages of one conversation, so that each is stored once."""
+    opening = [{"role": "system", "content": instructions}] if instructions is not None else []
     listed = items if isinstance(items, list) else [{"role": "user", "content": items}]
-    return [item_bytes(item) for item in listed]
+    return [item_bytes(item) for item in (*opening, *listed)]
 
 
 def _digest(history: list[bytes]) -> str:
@@ -162,7 +166,6 @@ def _shown_request(arguments: dict[str, Any], model: str | None, agent: str, *, 
         "agent": agent,
         "model": model,
         "streamed": streamed,
-        "system_instructions": arguments["system_instructions"],
         "settings": _shown_settings(settings),
         "tools": [_tool_digest(tool) for tool in arguments["tools"]],
         "handoffs": [handoff.tool_name for handoff in arguments["handoffs"]],
@@ -174,7 +177,9 @@ def _shown_request(arguments: dict[str, Any], model: str | None, agent: str, *, 
 
 
 def _shown_settings(settings: ModelSettings | None) -> dict[str, Any]:
-    shown = {name: value for name, value in (settings.to_json_dict() if settings else {}).items() if value is not None}
+    given = settings.to_json_dict() if settings else {}
+    # headers carry credentials, and they do not change what is asked
+    shown = {name: value for name, value in given.items() if value is not None and name != "extra_headers"}
     extra = shown.get("extra_args")
     if isinstance(extra, dict) and str(extra.get("prompt_cache_key", "")).startswith("agents-sdk:"):
         # made up by the framework for each run, so it says nothing about the request

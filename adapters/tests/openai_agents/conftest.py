@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -243,6 +245,22 @@ class Story:
         handle = self._flow.run()
         self.exec_id = handle.exec_id
         return handle
+
+    def answered_after_the_pause(self, *, value: object) -> Any:
+        """Run until everything waits and the runner has left, answer all questions alike, resume, give the result."""
+        handle, client = self.start(), kitaru.KitaruClient()
+        end = time.monotonic() + 10
+        while handle.status != "waiting":
+            assert time.monotonic() < end, handle.status
+            time.sleep(0.005)
+        for wait in client.executions.pending_waits(self.exec_id):
+            client.executions.input(self.exec_id, wait=wait.name, value=value)
+        while handle.status != "completed":
+            assert time.monotonic() < end, handle.status
+            with contextlib.suppress(kitaru.KitaruStateError):  # until its runner has left
+                client.executions.resume(self.exec_id, block=True)
+            time.sleep(0.005)
+        return handle.wait()
 
     @property
     def execution(self) -> Any:

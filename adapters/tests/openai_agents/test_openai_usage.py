@@ -129,6 +129,19 @@ def test_the_callers_own_rule_for_the_contexts_identity_wins():
     assert context_identity(object(), lambda _: "tenant-1") == "tenant-1"
 
 
+def test_what_the_model_reads_is_stored_for_people_only_where_capture_says_so(story):
+    def stored(capture):
+        agent = agent_with_tools()
+        agent.instructions = "whisper"
+        told = story(lambda: KitaruRunner(agent, capture=capture).run(START))
+        told.once()
+        first = next(record.fact for record in told.records if type(record.fact).__name__ == "CheckpointCompleted")
+        return first.history
+
+    assert stored(OpenAICapturePolicy()).length == 2
+    assert stored(OpenAICapturePolicy(save_input=False)) is None
+
+
 def test_response_items_are_shown_only_when_asked_for(story):
     capture = OpenAICapturePolicy(save_response_items=True)
     told = story(lambda: KitaruRunner(agent_with_tools(), capture=capture).run(START))
