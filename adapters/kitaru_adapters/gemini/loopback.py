@@ -49,6 +49,7 @@ class Turn:
         refuse: HTTP status answered instead of accepting the create.
         fault_after: HTTP status answered although the create was accepted.
         hang_up: Accept the create and close the connection without an answer.
+        stall_s: Accept the create and answer only after this many seconds.
         get_faults: HTTP statuses answered by the first gets; 0 answers normally.
         cuts: After how many events the first event streams are cut off, one entry a connection.
         error_event: Text of an error event that ends the event stream.
@@ -64,6 +65,7 @@ class Turn:
     refuse: int = 0
     fault_after: int = 0
     hang_up: bool = False
+    stall_s: float = 0.0
     get_faults: Sequence[int] = ()
     cuts: Sequence[int] = ()
     error_event: str | None = None
@@ -183,6 +185,7 @@ class LoopbackGemini:
         requests: Every request received, oldest first.
         jobs: Every interaction accepted, by id.
         on_request: Called with each request after it took effect and before it is answered.
+        closing: Set when the service is being closed.
     """
 
     requests: list[ReceivedRequest] = field(default_factory=list)
@@ -198,7 +201,7 @@ class LoopbackGemini:
         """
         self.requests, self.jobs, self.on_request = [], {}, None
         self._turns, self._answer = deque(turns), answer
-        self._lock = threading.Lock()
+        self._lock, self.closing = threading.Lock(), threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"service": self}))
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -214,7 +217,8 @@ class LoopbackGemini:
         self.close()
 
     def close(self) -> None:
-        """Stop listening; a second call does nothing."""
+        """Stop listening; answers that are held back go out now."""
+        self.closing.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -267,6 +271,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         turn, job = self.service.accept(body)
         self.service.note(request)
+        self.service.closing.wait(turn.stall_s)
         if turn.hang_up:
             self.close_connection = True
         elif job is None or turn.fault_after:

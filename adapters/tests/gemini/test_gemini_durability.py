@@ -51,6 +51,14 @@ class Process:
 
     arguments: tuple[str, ...] = ()
 
+    def crashed_at(self, point: str, monkeypatch) -> None:
+        """Let it kill itself with SIGKILL when it passes a point of the runtime."""
+        with monkeypatch.context() as armed:
+            armed.setenv("KITARU_CRASH_AT", point)
+            self.start("start", *self.arguments)
+        assert self.child.wait(timeout=30) == -signal.SIGKILL
+        self.child.stdout.close()
+
     def resumed(self) -> str:
         self.start("retry", *self.arguments)
         output, _ = self.child.communicate(timeout=30)
@@ -118,6 +126,26 @@ def test_killed_in_the_middle_of_a_stream_it_does_not_submit_again(service, proc
     assert service.count("create") == 1
 
 
+@pytest.mark.parametrize("point", ["note.written:2", "boundary.after_body"])
+def test_killed_once_the_id_is_noted_it_never_submits_again(service, process, monkeypatch, point):
+    service.script(Turn(text="found", pending=["in_progress"]))
+    process.crashed_at(point, monkeypatch)
+    assert process.resumed() == "found"
+    assert service.count("create") == 1
+
+
+def test_a_job_is_taken_up_even_when_the_rerun_asks_something_else(service, talk):
+    service.script(Turn(text="the first question's answer", pending=["in_progress"] * 2))
+    conversation = talk()
+    handle = conversation.run(Request.start("one", agent="a", background=True))
+    with pytest.raises(KitaruExecutionError):
+        handle.wait()
+    conversation.requests = (Request.start("two", agent="a", background=True),)
+    (result,) = conversation.retry(handle).wait()
+    assert (result.output_text, service.count("create")) == ("the first question's answer", 1)
+    assert result.warnings == ["request_changed: int-1 was submitted for other contents"]
+
+
 def test_a_server_error_on_create_is_exactly_one_request(service, talk):
     service.script(Turn(fault_after=500))
     error = talk().failure(START)
@@ -161,7 +189,7 @@ def test_an_answer_that_never_came_is_a_possible_duplicate(service, talk):
 
 
 def test_the_next_hop_follows_a_failure_between_two_hops(service, talk):
-    service.script(Turn(text="one ", continuation_token="t1"), Turn(refuse=503), Turn(text="two"))  # noqa: S106
+    service.script(Turn(text="one ", continuation_token="t1"), Turn(refuse=503), Turn(text="two"))
     conversation = talk()
     result = conversation.fail_then_retry(START).wait()[0]
     assert result.output_text == "one two"
