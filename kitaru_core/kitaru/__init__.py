@@ -53,6 +53,9 @@ if TYPE_CHECKING:
         PendingWait,
     )
     from kitaru.records.status import ExecutionStatus
+    from kitaru.settings.config import KitaruConfig
+    from kitaru.settings.image import ImageSettings
+    from kitaru.settings.runtime import configure
 
 _HOMES = {
     "kitaru.authoring.arguments": ("unmapped",),
@@ -95,6 +98,9 @@ _HOMES = {
         "PendingWait",
     ),
     "kitaru.records.status": ("ExecutionStatus",),
+    "kitaru.settings.config": ("KitaruConfig",),
+    "kitaru.settings.image": ("ImageSettings",),
+    "kitaru.settings.runtime": ("configure",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -108,9 +114,11 @@ __all__ = [
     "FailureInfo",
     "FailureOrigin",
     "FlowHandle",
+    "ImageSettings",
     "KitaruAmbiguousFlowResultError",
     "KitaruBackendError",
     "KitaruClient",
+    "KitaruConfig",
     "KitaruContextError",
     "KitaruDivergenceError",
     "KitaruError",
@@ -132,6 +140,7 @@ __all__ = [
     "RetryPolicy",
     "__version__",
     "checkpoint",
+    "configure",
     "current_call",
     "current_execution_id",
     "flow",

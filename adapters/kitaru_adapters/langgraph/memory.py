@@ -11,12 +11,14 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kitaru_adapters.langgraph.conversations import Conversations
+
 if TYPE_CHECKING:
     from kitaru_adapters.langgraph.types import LangGraphRunRequest, LangGraphRunResult
 
-__all__ = ["Answered", "AnsweredRuns"]
+__all__ = ["Answered", "RunMemory"]
 
-_EXECUTIONS = 256
+_EXECUTIONS = 32
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,15 @@ class Answered:
     result: LangGraphRunResult
 
 
-class AnsweredRuns:
-    """Invocations by execution and thread, of the latest executions only."""
+class RunMemory:
+    """What a runner remembers: answered invocations by execution and thread, and what turns handed back.
+
+    Attributes:
+        conversations: Messages of earlier turns.
+    """
 
     def __init__(self) -> None:
+        self.conversations = Conversations()
         self._runs: OrderedDict[tuple[str, str], list[Answered]] = OrderedDict()
         self._lock = threading.Lock()
 

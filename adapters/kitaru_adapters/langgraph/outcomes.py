@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from kitaru_adapters.kit.limits import Limits, bounded
 from kitaru_adapters.langgraph.capture import redacted, structure
 from kitaru_adapters.langgraph.codec import StoredObject, pack, unpack
+from kitaru_adapters.langgraph.conversations import Lists, pack_output, unpack_output
 from kitaru_adapters.langgraph.types import (
     LangGraphInterruptSummary,
     LangGraphPendingState,
@@ -15,7 +16,7 @@ from kitaru_adapters.langgraph.types import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from kitaru_adapters.langgraph.driving import GraphResult
     from kitaru_adapters.langgraph.policies import LangGraphCapturePolicy
@@ -138,22 +139,34 @@ def _state(
     return LangGraphStateSummary(latest_checkpoint_id=head, values=values, tasks=tasks, **named)
 
 
-def pack_result(result: LangGraphRunResult) -> StoredObject:
-    """Return a result in the form in which it is stored: its output with live objects, the rest as plain data."""
+def pack_result(result: LangGraphRunResult, label: str = "", before: Lists | None = None) -> StoredObject:
+    """Return a result in the form in which it is stored: its output with live objects, the rest as plain data.
+
+    Args:
+        result: The result.
+        label: Label of the turn before it on the thread.
+        before: That turn's messages, which are not stored again.
+
+    Returns:
+        The stored form.
+    """
     plain = result.model_dump(mode="json", exclude={"output"})
-    return StoredObject(_KIND, {"result": plain, "output": pack(result.output)})
+    return StoredObject(_KIND, {"result": plain, "output": pack_output(result.output, label, before or {})})
 
 
-def unpack_result(value: object, request: LangGraphRunRequest) -> LangGraphRunResult:
+def unpack_result(
+    value: object, request: LangGraphRunRequest, find: Callable[[str], Lists | None]
+) -> LangGraphRunResult:
     """Return a stored result; a person's override of it is taken as the graph's output.
 
     Args:
         value: What was stored.
         request: What was asked.
+        find: Returns the messages of an earlier turn by its label.
 
     Returns:
         The result.
     """
     if isinstance(value, StoredObject) and value.kind == _KIND:
-        return LangGraphRunResult(**value.fields["result"], output=unpack(value.fields["output"]))
+        return LangGraphRunResult(**value.fields["result"], output=unpack_output(value.fields["output"], find))
     return LangGraphRunResult(status="completed", output=unpack(value), thread_id=request.thread_id)

@@ -9,7 +9,7 @@ from kitaru_adapters.kit.configs import CheckpointConfig, check_config
 from kitaru_adapters.kit.names import slug
 from kitaru_adapters.langgraph.driving import Driver
 from kitaru_adapters.langgraph.execution import Run
-from kitaru_adapters.langgraph.memory import AnsweredRuns
+from kitaru_adapters.langgraph.memory import RunMemory
 from kitaru_adapters.langgraph.policies import (
     LangGraphCallCheckpointPolicy,
     LangGraphCapturePolicy,
@@ -81,7 +81,7 @@ class KitaruGraphRunner:
         self._config_factory = config_factory
         self._context_factory = context_factory
         self._calculator = cost_calculator
-        self._answered = AnsweredRuns()
+        self._memory = RunMemory()
 
     @property
     def graph(self) -> Any:  # noqa: ANN401 - any compiled graph
@@ -218,7 +218,7 @@ class KitaruGraphRunner:
             request=request,
             factories=(self._config_factory, self._context_factory),
             calculator=self._calculator,
-            answered=self._answered,
+            memory=self._memory,
         )
 
 

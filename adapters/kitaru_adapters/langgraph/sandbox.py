@@ -46,7 +46,7 @@ class SandboxCommandToolArgs(BaseModel):
     cwd: str | None = Field(default=None, description="Directory to run it in.")
 
 
-def create_sandbox_command_tool(  # noqa: PLR0913 - the published signature
+def create_sandbox_command_tool(
     *,
     name: str = DEFAULT_SANDBOX_COMMAND_TOOL_NAME,
     description: str | None = None,

@@ -63,7 +63,7 @@ def durable_subagents(
     middleware: object,
     *,
     general_purpose: bool = True,
-) -> list[dict[str, Any]]:
+) -> list[Any]:
     """Put the middleware into every subagent of a deep agent, which would not inherit it otherwise.
 
     Args:

@@ -54,7 +54,7 @@ def build_resume_request(
     return _resume(result, [_chosen(result, interrupt_index)], [resume], fields)
 
 
-def wait_for_interrupt(  # noqa: PLR0913 - the published signature
+def wait_for_interrupt(
     result: LangGraphRunResult,
     *,
     schema: object = _UNSET,
@@ -88,7 +88,7 @@ def wait_for_interrupt(  # noqa: PLR0913 - the published signature
     return _resume(result, [chosen], answers, fields)
 
 
-async def wait_for_interrupt_async(  # noqa: PLR0913 - the published signature
+async def wait_for_interrupt_async(
     result: LangGraphRunResult,
     *,
     schema: object = _UNSET,
@@ -223,7 +223,7 @@ def _questions(
     ]
 
 
-def _question(  # noqa: PLR0913, PLR0917 - the parts of one wait
+def _question(
     chosen: LangGraphInterruptSummary,
     schema: object,
     name: str | None,

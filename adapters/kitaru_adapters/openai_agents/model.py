@@ -11,13 +11,21 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from agents.models.interface import Model, ModelProvider
 from agents.run_internal.model_provider_lifecycle import _normalize_run_config_for_runner
+from agents.tool import FunctionTool
 from openai.types.responses import ResponseCompletedEvent, ResponseOutputItemDoneEvent
 
 from kitaru.errors import KitaruRuntimeError
 from kitaru.seam import run_unit_async, stream_unit
 from kitaru_adapters.openai_agents.boundary import durable_run
-from kitaru_adapters.openai_agents.codec import MODEL_CODEC, RecordedResponse, as_recorded_response, item_bytes, item_json
+from kitaru_adapters.openai_agents.codec import (
+    MODEL_CODEC,
+    RecordedResponse,
+    as_recorded_response,
+    item_bytes,
+    item_json,
+)
 from kitaru_adapters.openai_agents.stream import ModelStreamPublisher
+from kitaru_adapters.openai_agents.tools import is_durable
 from kitaru_adapters.openai_agents.usage import model_call_record
 
 if TYPE_CHECKING:
@@ -25,6 +33,7 @@ if TYPE_CHECKING:
 
     from agents import RunConfig
     from agents.items import ModelResponse, TResponseStreamEvent
+    from agents.model_settings import ModelSettings
     from agents.retry import ModelRetryAdvice, ModelRetryAdviceRequest
 
     from kitaru.seam import Call, Outcome, Unit
@@ -129,6 +138,10 @@ class DurableModel(Model):
         """Forward the question whether a failed request may be sent again."""
         return self.inner.get_retry_advice(request)
 
+    def _supports_default_prompt_cache_key(self) -> bool:
+        supports = getattr(self.inner, "_supports_default_prompt_cache_key", None)
+        return bool(supports()) if callable(supports) else False
+
     async def close(self) -> None:
         """Close the inner model."""
         await self.inner.close()
@@ -187,6 +200,12 @@ class ModelRequest:
         self._model = model
         self._arguments = arguments
         self._position = scope.recorder.take()
+        for tool in arguments["tools"]:
+            if isinstance(tool, FunctionTool) and not is_durable(tool):
+                scope.recorder.warn(
+                    f"The tool {tool.name!r} came in while the run was going on, so its calls are not recorded; "
+                    "put it on the agent before the run."
+                )
         self._started = time.monotonic()
 
     def unit(self, *, streamed: bool) -> Unit:
@@ -310,7 +329,7 @@ def _shown_request(arguments: dict[str, Any], model: str | None, agent: str, *, 
         "model": model,
         "streamed": streamed,
         "system_instructions": arguments["system_instructions"],
-        "settings": settings.to_json_dict() if settings is not None else {},
+        "settings": _shown_settings(settings),
         "tools": [_tool_digest(tool) for tool in arguments["tools"]],
         "handoffs": [handoff.tool_name for handoff in arguments["handoffs"]],
         "output_type": schema.name() if schema is not None else None,
@@ -318,6 +337,15 @@ def _shown_request(arguments: dict[str, Any], model: str | None, agent: str, *, 
         "conversation_id": arguments["conversation_id"],
         "prompt": item_json(arguments["prompt"]),
     }
+
+
+def _shown_settings(settings: ModelSettings | None) -> dict[str, Any]:
+    shown = {name: value for name, value in (settings.to_json_dict() if settings else {}).items() if value is not None}
+    extra = shown.get("extra_args")
+    if isinstance(extra, dict) and str(extra.get("prompt_cache_key", "")).startswith("agents-sdk:"):
+        # made up by the framework for each run, so it says nothing about the request
+        shown["extra_args"] = {name: value for name, value in extra.items() if name != "prompt_cache_key"}
+    return shown
 
 
 def _tool_digest(tool: object) -> str:

@@ -46,9 +46,7 @@ class _Frame:
 
     def ask(self, name: str, *, timeout: float | None, **shown: Any) -> Any:
         """Ask without staying: where the answer is missing, the batch of calls waits for it at flow scope."""
-        asked = seam.Question(
-            name=name, timeout=timeout, key=f"{self.place}/{name}/{len(self.questions)}", **shown
-        )
+        asked = seam.Question(name=name, timeout=timeout, key=f"{self.place}/{name}/{len(self.questions)}", **shown)
         self.questions.append(asked)
         return seam.ask([msgspec.structs.replace(asked, timeout=0)])[0]
 

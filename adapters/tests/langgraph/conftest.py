@@ -7,6 +7,7 @@ import json
 import operator
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from typing import Annotated, Any, TypedDict
 
@@ -22,7 +23,12 @@ from langgraph.graph import START, StateGraph
 from langgraph.types import interrupt
 
 from kitaru import KitaruClient
-from kitaru.adapters.langgraph import KitaruCheckpointSaver, KitaruGraphRunner, KitaruLangGraphMiddleware
+from kitaru.adapters.langgraph import (
+    LANGGRAPH_STREAM_TERMINAL_EVENT_KINDS,
+    KitaruCheckpointSaver,
+    KitaruGraphRunner,
+    KitaruLangGraphMiddleware,
+)
 
 USAGE = {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}
 
@@ -97,9 +103,15 @@ class Driver:
         return self.client.executions.get(exec_id)
 
     def events(self, exec_id: str) -> list[tuple[str, dict[str, Any]]]:
-        """Return the live events of an execution's streams: kind and payload."""
-        found = self.client.executions._journal.events(exec_id)
-        return [(each.kind, json.loads(each.body)) for each in found if each.kind.startswith("langgraph.stream.")]
+        """Return the live events of an execution's stream, kind and payload, once its end is written."""
+        until = time.monotonic() + 10
+        while True:
+            found = self.client.executions._journal.events(exec_id)
+            shown = [(each.kind, json.loads(each.body)) for each in found if each.kind.startswith("langgraph.stream.")]
+            if any(kind in LANGGRAPH_STREAM_TERMINAL_EVENT_KINDS for kind, _ in shown):
+                return shown
+            assert time.monotonic() < until, shown
+            time.sleep(0.01)
 
     def checkpoints(self, exec_id: str) -> list[Any]:
         return self.client.executions.get(exec_id).checkpoints
@@ -116,10 +128,14 @@ class World(Driver):
     def __init__(self, folder) -> None:
         super().__init__()
         self.folder = folder
-        self.hello = {"messages": [HumanMessage("hello")]}
         self.calls: list[str] = []
         self.crash: collections.Counter[str] = collections.Counter()
         self._lock = threading.Lock()
+
+    @property
+    def hello(self) -> dict[str, Any]:
+        """A new input each time: LangGraph writes an id into the message it is handed."""
+        return {"messages": [HumanMessage("hello")]}
 
     def wish(self, *calls: tuple[str, int]) -> AIMessage:
         """Return a model's wish to call tools."""

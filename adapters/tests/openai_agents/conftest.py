@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import kitaru
+from kitaru.engine.journals import default_journal
 
 os.environ["OPENAI_AGENTS_DISABLE_TRACING"] = "1"
 
@@ -37,6 +38,8 @@ class FakeProvider:
         self.requests: list[dict[str, Any]] = []
         self.replies: list[Reply] = []
         self.brain: Callable[[dict[str, Any]], Reply] | None = None
+        self.connections: set[int] = set()
+        self.keep_alive = False
         self._lock = threading.Lock()
         provider = self
 
@@ -66,6 +69,7 @@ class FakeProvider:
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         body = json.loads(handler.rfile.read(int(handler.headers["content-length"])))
         with self._lock:
+            self.connections.add(handler.client_address[1])
             self.requests.append({"path": handler.path, "body": body})
             number = len(self.requests)
             reply = self.brain(body) if self.brain is not None else self.replies.pop(0)
@@ -74,7 +78,9 @@ class FakeProvider:
             handler.connection.shutdown(2)
         elif reply.status != 200:
             headers = {} if reply.retry_after is None else {"retry-after": str(reply.retry_after)}
-            self._send(handler, reply.status, json.dumps({"error": {"message": "slow down"}}), "application/json", headers)
+            self._send(
+                handler, reply.status, json.dumps({"error": {"message": "slow down"}}), "application/json", headers
+            )
         elif handler.path.endswith("/responses"):
             self._responses(handler, body, reply, number)
         else:
@@ -122,12 +128,14 @@ class FakeProvider:
         text = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
         self._send(handler, 200, text, "text/event-stream")
 
-    @staticmethod
-    def _send(handler, status: int, text: str, kind: str, headers: dict[str, str] | None = None) -> None:
+    def _send(self, handler, status: int, text: str, kind: str, headers: dict[str, str] | None = None) -> None:
         data = text.encode()
         handler.send_response(status)
         for name, value in {"content-type": kind, "content-length": str(len(data)), **(headers or {})}.items():
             handler.send_header(name, value)
+        if not self.keep_alive:
+            handler.send_header("connection", "close")
+            handler.close_connection = True
         handler.end_headers()
         handler.wfile.write(data)
 
@@ -244,6 +252,11 @@ class Story:
     def names(self) -> list[str]:
         """Names of the boundaries, in the order of the body."""
         return [call.name for call in self.execution.checkpoints]
+
+    @property
+    def live_events(self) -> list[tuple[str, dict[str, Any]]]:
+        """Kind and payload of every live event."""
+        return [(event.kind, json.loads(event.body)) for event in default_journal().events(self.exec_id)]
 
 
 @pytest.fixture

@@ -72,7 +72,9 @@ def answered_after_the_pause(handle, value):
 
 
 def outputs(result):
-    return {item["call_id"]: item["output"] for item in result.input_items if item.get("type") == "function_call_output"}
+    return {
+        item["call_id"]: item["output"] for item in result.input_items if item.get("type") == "function_call_output"
+    }
 
 
 def test_request_and_resume_goes_on_with_the_recorded_calls(story):

@@ -52,13 +52,13 @@ class Shelf(MCPServer):
 
 def reader(server, calls=2):
     found = [function_call("find", {"title": "Dune"}, call_id=f"c{n}") for n in range(calls)]
-    return Agent(
-        name="reader", model=ScriptedModel([found, [assistant_message("x")]]), mcp_servers=[server]
-    )
+    return Agent(name="reader", model=ScriptedModel([found, [assistant_message("x")]]), mcp_servers=[server])
 
 
 def outputs(result):
-    return {item["call_id"]: item["output"] for item in result.input_items if item.get("type") == "function_call_output"}
+    return {
+        item["call_id"]: item["output"] for item in result.input_items if item.get("type") == "function_call_output"
+    }
 
 
 def test_listing_and_calls_replay_without_the_server_and_equal_calls_are_told_apart(story):
@@ -97,7 +97,9 @@ def test_an_override_of_an_mcp_call_takes_plain_text(story):
         return [assistant_message(str(call.input[-1]["output"]))]
 
     agent = reader(Shelf(), 1)
-    agent.model = ScriptedModel([[function_call("find", {}, call_id="c1")], {"responder": answer}, {"responder": answer}])
+    agent.model = ScriptedModel(
+        [[function_call("find", {}, call_id="c1")], {"responder": answer}, {"responder": answer}]
+    )
     told = story(lambda: KitaruRunner(agent).run(START))
     told.once()
     overrides = {"checkpoint.reader_shelf_find_mcp_call": "by hand"}
@@ -129,7 +131,9 @@ def stdio_server(tmp_path):
     )
     log = tmp_path / "log"
     log.write_text("")
-    server = MCPServerStdio({"command": sys.executable, "args": [str(program), str(log)]}, client_session_timeout_seconds=20)
+    server = MCPServerStdio(
+        {"command": sys.executable, "args": [str(program), str(log)]}, client_session_timeout_seconds=20
+    )
     return server, log
 
 

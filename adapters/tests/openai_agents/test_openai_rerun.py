@@ -62,7 +62,11 @@ def test_only_the_calls_after_the_failure_run_again(story):
         ran.append("steady")
         return "ok"
 
-    steps = [[function_call("steady", {}, call_id="a")], [function_call("flaky", {}, call_id="b")], [assistant_message("x")]]
+    steps = [
+        [function_call("steady", {}, call_id="a")],
+        [function_call("flaky", {}, call_id="b")],
+        [assistant_message("x")],
+    ]
     agent = Agent(name="two", model=ScriptedModel(steps), tools=[flaky, steady])
     told = story(lambda: KitaruRunner(agent).run(START))
     told.fail_behind = False
@@ -171,10 +175,16 @@ def test_an_override_of_a_model_call_takes_the_plain_text_of_the_answer(story):
 
 def test_an_override_of_a_tool_call_takes_the_plain_return_value(story):
     def answer(call):
-        return [assistant_message(next(item["output"] for item in call.input if item.get("call_id") == "c1" and "output" in item))]
+        return [
+            assistant_message(
+                next(item["output"] for item in call.input if item.get("call_id") == "c1" and "output" in item)
+            )
+        ]
 
     agent = two_step_agent([])
-    agent.model = ScriptedModel([[function_call("add", {"a": 1, "b": 2}, call_id="c1")], answer_step(answer), answer_step(answer)])
+    agent.model = ScriptedModel(
+        [[function_call("add", {"a": 1, "b": 2}, call_id="c1")], answer_step(answer), answer_step(answer)]
+    )
     told = story(lambda: KitaruRunner(agent).run(START))
     assert told.once().final_output == "3"
     overrides = {"checkpoint.calc_add_tool_call": 7}

@@ -141,10 +141,11 @@ def test_a_shell_command_runs_once(story):
         ran.append(request.data.action.commands)
         return "ok"
 
-
     call = {"type": "shell_call", "id": "i1", "call_id": "c1", "action": {"commands": ["ls"]}, "status": "completed"}
     items = Response.construct(output=[call]).output
-    agent = Agent(name="one", model=ScriptedModel([items, [assistant_message("x")]]), tools=[ShellTool(executor=execute)])
+    agent = Agent(
+        name="one", model=ScriptedModel([items, [assistant_message("x")]]), tools=[ShellTool(executor=execute)]
+    )
     told = story(lambda: KitaruRunner(agent).run(START))
     told.first()
     told.rerun()
@@ -195,7 +196,9 @@ def test_the_users_provider_resolves_model_names(story):
             self.closed += 1
 
     provider = Provider()
-    runner = KitaruRunner(Agent(name="poet", model="my/model"), run_config_factory=lambda: RunConfig(model_provider=provider))
+    runner = KitaruRunner(
+        Agent(name="poet", model="my/model"), run_config_factory=lambda: RunConfig(model_provider=provider)
+    )
     told = story(lambda: runner.run(START))
     assert told.first() == told.rerun()
     assert set(provider.asked) == {"my/model"}
@@ -228,5 +231,3 @@ def test_a_tool_gets_the_callers_own_context_object(story):
     agent = Agent(name="one", model=ScriptedModel(steps), tools=[look])
     story(lambda: KitaruRunner(agent).run(START, context=mine)).once()
     assert seen[0] is mine
-
-

@@ -15,7 +15,10 @@ def chatty(*texts):
 
 
 async def said(session):
-    return [item["content"] if isinstance(item["content"], str) else item["content"][0]["text"] for item in await session.get_items()]
+    return [
+        item["content"] if isinstance(item["content"], str) else item["content"][0]["text"]
+        for item in await session.get_items()
+    ]
 
 
 async def two_turns(runner, session):

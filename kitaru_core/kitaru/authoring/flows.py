@@ -250,8 +250,7 @@ class Flow(Generic[P, R]):
 
     def _settings(self, **given: object) -> ExecutionSettings:
         _check_retries(given.get("retries"))
-        chosen = {name: value for name, value in given.items() if value is not None}
-        return resolve_execution_settings(chosen, self._defaults)
+        return resolve_execution_settings(given, self._defaults)
 
     def deploy(self, *_args: Any, **_kwargs: Any) -> NoReturn:  # noqa: ANN401 - the flow's own inputs
         """Refuse: deployments come with the server.

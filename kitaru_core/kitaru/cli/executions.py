@@ -184,7 +184,7 @@ def _continued(verb: str, done: str, exec_id: str, *, wait: bool, output: Output
 
 
 def _in_worker(verb: str, exec_id: str, *, wait: bool, **options: object) -> Execution:
-    """Have a process of its own go on with an execution; return a snapshot once it is under way, or has come to rest."""
+    """Have a process of its own go on with an execution; return a snapshot once it is under way, or at rest."""
     from kitaru.operating.worker import start_worker
 
     client = _client()

@@ -32,6 +32,7 @@ from kitaru.records.facts import (
     CheckpointFailed,
     CheckpointReused,
     CheckpointStarted,
+    UsageRecorded,
 )
 
 if TYPE_CHECKING:
@@ -308,7 +309,17 @@ class Entry:
             **self.identity(call_id, fact.attempt),
         )
         run.write_later(Draft(reused, placed.inline, placed.blobs))
+        if not overridden:
+            for spent in recorded.usage:
+                self._report_reused(spent, call_id)
         return msgspec.structs.replace(outcome, call_id=call_id, cache_status=reused.cache_status)
+
+    def _report_reused(self, spent: UsageRecorded, call_id: str) -> None:
+        """Record what a reused call once used, as not paid for now."""
+        told = {"billing_effect": "reused_not_incurred", "cache_status": "replay_reused", "checkpoint_id": call_id}
+        fact = UsageRecorded(at=time.time(), call_id=call_id, attempt=spent.attempt, usage={**spent.usage, **told})
+        self.run.totals.usage.append(fact)
+        self.run.write_later(Draft(fact))
 
     def identity(self, call_id: str, attempt: int) -> dict[str, Any]:
         """Return the fields by which every record about this call names it."""

@@ -21,6 +21,7 @@ from kitaru.engine.waits import WaitState
 from kitaru.errors import KitaruJournalError, KitaruStateError
 from kitaru.journal.api import Draft
 from kitaru.records.facts import ExecutionStarted, RunnerStarted, WaitAborted, WaitResolved
+from kitaru.settings.environment import is_strict
 from kitaru.version import __version__
 
 if TYPE_CHECKING:
@@ -240,14 +241,8 @@ def _facts(started: ExecutionStarted) -> RunFacts:
         lineage_id=started.lineage_id or started.execution_id,
         original_execution_id=started.original_exec_id,
         settings=started.spec,
-        strict=_strict(),
+        strict=is_strict(),
     )
-
-
-def _strict() -> bool:
-    import os
-
-    return os.environ.get("KITARU_STRICT_REPLAY", "").strip().casefold() in {"1", "true", "t", "yes", "y", "on"}
 
 
 def _waits(records: list[Record], *, answered_only: bool = False) -> dict[str, WaitState]:

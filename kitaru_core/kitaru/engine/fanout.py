@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from kitaru.errors import KitaruUsageError
+from kitaru.settings.resolve import max_concurrency
 
 if TYPE_CHECKING:
     from kitaru.engine.boundary import Entry
@@ -162,21 +162,16 @@ async def _awaitable(future: CheckpointFuture[T]) -> T:
     return await future
 
 
-def max_workers(setting: object = None) -> int:
+def max_workers(setting: int | None = None) -> int:
     """Return how many calls may run beside the body at once.
 
+    Args:
+        setting: What the execution's settings say.
+
     Raises:
-        KitaruUsageError: `KITARU_MAX_CONCURRENCY` is no number of at least 1.
+        KitaruUsageError: A setting of the process is no number of at least 1.
     """
-    text = setting or os.environ.get("KITARU_MAX_CONCURRENCY") or min(32, (os.cpu_count() or 1) + 4)
-    try:
-        found = int(str(text))
-    except ValueError:
-        found = 0
-    if found < 1:
-        msg = f"KITARU_MAX_CONCURRENCY must be a whole number of at least 1, not {text!r}."
-        raise KitaruUsageError(msg)
-    return found
+    return setting or max_concurrency() or min(32, (os.cpu_count() or 1) + 4)
 
 
 def submit_entry(run: Run, entry: Entry, work: Callable[[], Outcome[T]]) -> CheckpointFuture[T]:

@@ -2,44 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-import os
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from kitaru.errors import KitaruUsageError
+from kitaru.hooks.manager import get_manager
 from kitaru.journal.registry import open_journal
 from kitaru.records.record import Record
 from kitaru.settings.paths import store_address
+from kitaru.settings.resolve import durability
 
 if TYPE_CHECKING:
-    from kitaru.journal.api import Durability, Journal
+    from kitaru.journal.api import Journal
     from kitaru.journal.commit import Committed
 
-__all__ = ["default_journal", "set_durability"]
-
-_log = logging.getLogger("kitaru")
-_durability: Durability | None = None
-
-
-def set_durability(level: str | None) -> None:
-    """Set what a commit survives for journals opened from now on; `None` goes back to the environment.
-
-    Raises:
-        KitaruUsageError: It is neither `power` nor `process`.
-    """
-    global _durability  # noqa: PLW0603 - a process-local default, set by `configure`
-    _durability = None if level is None else _checked(level)
-
-
-def _checked(level: str) -> Durability:
-    cleaned = level.strip().casefold()
-    if cleaned not in {"power", "process"}:
-        msg = (
-            f"{level!r} is no durability level; use `power` (survives the loss of power, the default) or `process` "
-            "(survives the death of the process, and is faster)."
-        )
-        raise KitaruUsageError(msg)
-    return cast("Durability", cleaned)
+__all__ = ["default_journal"]
 
 
 def default_journal(address: str | None = None) -> Journal:
@@ -48,13 +23,12 @@ def default_journal(address: str | None = None) -> Journal:
     Args:
         address: An address or path; by default `KITARU_STORE`, or the file in the configuration directory.
     """
-    level = _durability or _checked(os.environ.get("KITARU_DURABILITY") or "power")
-    return open_journal(address or store_address(), durability=level, on_committed=_show_observers)
+    # Plugins are loaded before anything is recorded: a broken one is an error here, not in the middle of a run.
+    get_manager()
+    return open_journal(address or store_address(), durability=durability(), on_committed=_show_observers)
 
 
 def _show_observers(committed: list[Committed]) -> None:
-    from kitaru.hooks.manager import get_manager
-
     manager = get_manager()
     if not manager.record_hooks_active:
         return

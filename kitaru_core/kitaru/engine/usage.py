@@ -56,7 +56,7 @@ def summarise_usage(records: Iterable[UsageRecorded], reused: AbstractSet[str] =
     }
 
 
-def _unique(records: Iterable[UsageRecorded], reused: Set[str]) -> dict[object, UsageRecorded]:
+def _unique(records: Iterable[UsageRecorded], reused: AbstractSet[str]) -> dict[object, UsageRecorded]:
     unique: dict[object, UsageRecorded] = {}
     for fact in records:
         place = None if fact.usage.get("count_once") else (fact.call_id, fact.attempt)

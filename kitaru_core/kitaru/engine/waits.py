@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 import time
 from collections.abc import Sequence
@@ -26,6 +25,7 @@ from kitaru.errors import (
 )
 from kitaru.journal.api import Draft
 from kitaru.records.facts import WaitAborted, WaitOpened, WaitResolved
+from kitaru.settings.environment import wait_timeout
 
 if TYPE_CHECKING:
     from kitaru.engine.run import Run
@@ -158,7 +158,7 @@ async def ask_async(questions: Sequence[Question]) -> list[Any]:
     try:
         while not _settled(run, states):
             wake.clear()
-            if await asyncio.to_thread(_refresh, run, states):
+            if await _refresh_async(run, states):
                 continue
             left = end - time.monotonic()
             if left <= 0 or _interpreter_is_ending():
@@ -277,7 +277,7 @@ def _opened(run: Run, question: Question, name: str, schema: dict[str, Any] | No
 def _end_of_window(questions: Sequence[Question]) -> float:
     windows = [question.timeout for question in questions]
     given = [window for window in windows if window is not None]
-    default = float(os.environ.get("KITARU_WAIT_TIMEOUT") or DEFAULT_WINDOW)
+    default = wait_timeout(DEFAULT_WINDOW)
     return time.monotonic() + (max(given) if len(given) == len(windows) else max([default, *given]))
 
 
@@ -307,6 +307,16 @@ def _refresh(run: Run, states: Sequence[WaitState]) -> bool:
     if found:
         hit("wait.answered")
     return found
+
+
+async def _refresh_async(run: Run, states: Sequence[WaitState]) -> bool:
+    try:
+        return await asyncio.to_thread(_refresh, run, states)
+    except RuntimeError:
+        # At exit the interpreter takes no more work for threads; this look is then the last one.
+        if not _interpreter_is_ending():
+            raise
+        return _refresh(run, states)
 
 
 def _suspension(run: Run, states: Sequence[WaitState]) -> Suspension:

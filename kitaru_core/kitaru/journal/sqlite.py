@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from kitaru.crash_points import hit
 from kitaru.errors import KitaruJournalError
 from kitaru.journal.api import Draft, Durability, ExecutionRow, Lease, ListQuery, LiveEvent, StoredRecord, WaitRow
 from kitaru.journal.commit import Committed, GroupCommit
@@ -76,6 +77,8 @@ class SqliteJournal:
             connection.close()
             raise journal_error(error, self.url) from error
         self._commit = GroupCommit(connection, self.url, on_committed)
+        self._on_committed = on_committed
+        self._chained: list[Committed] = []
         self._mutex = self._commit.mutex
         self._version = 0
         self._tended = self._commit.commits
@@ -98,7 +101,7 @@ class SqliteJournal:
                 (fact.execution_id, flow, stack, fact.original_exec_id, fact.at, fact.at, *_term()),
             )
             lease = Lease(fact.execution_id, int(cursor.lastrowid or 0), 1, 0, _GENESIS)
-            chain(connection, lease, draft)
+            self._chain(connection, lease, draft)
             self._leases[lease.no] = lease
         self._housekeeper.ensure_running()
         return lease
@@ -120,7 +123,7 @@ class SqliteJournal:
             lease = Lease(execution_id, row.no, generation, next_seq, head)
             if isinstance(draft.fact, RunnerStarted):
                 draft = Draft(msgspec.structs.replace(draft.fact, generation=generation), draft.payload, draft.blobs)
-            chain(connection, lease, draft)
+            self._chain(connection, lease, draft)
             self._leases[lease.no] = lease
         self._housekeeper.ensure_running()
         return lease
@@ -156,7 +159,7 @@ class SqliteJournal:
             own = self._leases.get(row.no)
             next_seq, head = _head(connection, row.no)
             lease = Lease(execution_id, row.no, row.generation, next_seq, head)
-            transaction = OperatorTransaction(row, reading, lambda draft: chain(connection, lease, draft))
+            transaction = OperatorTransaction(row, reading, lambda draft: self._chain(connection, lease, draft))
             yield transaction
         if own is not None:
             self._tell(own)
@@ -338,6 +341,9 @@ class SqliteJournal:
             with self._mutex:
                 self._commit.connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
+    def _chain(self, connection: sqlite3.Connection, lease: Lease, draft: Draft) -> None:
+        self._chained.append((lease, lease.next_seq, draft.fact, chain(connection, lease, draft)))
+
     def _report(self, error: Exception) -> None:
         _log.warning("The journal's housekeeping failed and will try again: %s", error)
 
@@ -347,13 +353,20 @@ class SqliteJournal:
             self._commit.flush()
             connection = self._commit.connection
             try:
+                hit("journal.before_commit")
                 connection.execute("BEGIN IMMEDIATE")
                 yield connection
+                hit("journal.in_transaction")
                 connection.execute("COMMIT")
+                hit("journal.after_commit")
                 self._commit.commits += 1
             except sqlite3.Error as error:
                 raise journal_error(error, self.url) from error
+            else:
+                if self._on_committed is not None and self._chained:
+                    self._on_committed(self._chained)
             finally:
+                self._chained = []
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
 
@@ -378,8 +391,8 @@ class SqliteJournal:
         return connection
 
 
-def chain(connection: sqlite3.Connection, lease: Lease, draft: Draft) -> None:
-    """Append a record inside an open transaction and advance the lease."""
+def chain(connection: sqlite3.Connection, lease: Lease, draft: Draft) -> bytes:
+    """Append a record inside an open transaction, advance the lease and return the record's hash."""
     from kitaru.journal.blobs import store_blob
     from kitaru.journal.projection import project
     from kitaru.records.facts import encode_fact
@@ -395,6 +408,7 @@ def chain(connection: sqlite3.Connection, lease: Lease, draft: Draft) -> None:
     for sql, values in project(lease.no, draft.fact):
         connection.execute(sql, values)
     lease.next_seq += 1
+    return lease.head
 
 
 def _term() -> tuple[str, float, float]:
