@@ -10,7 +10,7 @@ from pathlib import Path
 __all__ = ["Hit", "Library"]
 
 _SUFFIXES = frozenset({".md", ".rst", ".txt", ".py", ".toml"})
-_SKIPPED = frozenset({".git", ".venv", "node_modules", "__pycache__", "build", "dist"})
+_SKIPPED = frozenset({".git", ".venv", ".ci", "node_modules", "__pycache__", "build", "dist", "tests", "examples"})
 _HEADING = re.compile(r"^(#{1,6} .+|(?:class|def|async def) \w+.*|[A-Z][^\n]{2,70}\n[=-]{3,})$", re.MULTILINE)
 
 

@@ -103,30 +103,47 @@ def main(arguments: list[str] | None = None) -> int:
         arguments: The command line; that of the process when left out.
 
     Returns:
-        The exit code: 0 with the brief on standard output, 3 while a person has to answer, 1 otherwise.
+        The exit code: 0 when the brief is done, 3 while a person has to answer, 1 when the execution failed.
     """
     parser = argparse.ArgumentParser(description="Answer a question about a folder of documents.")
     parser.add_argument("question", nargs="?", default=QUESTION)
     parser.add_argument("--folder", default=str(REPOSITORY), help="the documents; this repository by default")
-    parser.add_argument("--crash-at", type=int, help="kill this process in the body of its N-th boundary")
+    parser.add_argument("--crash-at", type=int, metavar="N", help="kill this process in the body of its N-th boundary")
+    parser.add_argument("--continue", dest="exec_id", help="go on with an execution instead of starting one")
     given = parser.parse_args(arguments)
     if given.crash_at is not None:
         os.environ[CRASH_VARIABLE] = str(given.crash_at)
-    handle = research.run(given.question, given.folder)
-    sys.stderr.write(f"execution {handle.exec_id}\n")
-    return report(handle.exec_id)
+    exec_id = given.exec_id or research.run(given.question, given.folder).exec_id
+    sys.stderr.write(f"execution {exec_id}\n")
+    return follow(exec_id, go_on=given.exec_id is not None)
 
 
-def report(exec_id: str) -> int:
-    """Wait for an execution to end or to pause, and say how it stands.
+def follow(exec_id: str, *, go_on: bool) -> int:
+    """Stay with an execution until it ends or waits for a person, and say how it stands.
 
     Args:
         exec_id: The execution.
+        go_on: Whether it has to be continued first.
 
     Returns:
         The exit code, as for `main`.
     """
-    raise NotImplementedError(exec_id)
+    executions = kitaru.KitaruClient().executions
+    if go_on:
+        step = executions.resume if executions.get(exec_id).status == "waiting" else executions.retry
+        step(exec_id)
+    execution = executions.wait(exec_id)
+    if execution.status == "completed":
+        sys.stdout.write(executions.result(exec_id))
+        return 0
+    if execution.status == "waiting":
+        for wait in executions.pending_waits(exec_id):
+            sys.stderr.write(
+                f"{wait.question} Answer: kitaru executions input {exec_id} --wait {wait.name} --value true\n"
+            )
+        return 3
+    sys.stderr.write(f"{execution.status}: {execution.failure}\n")
+    return 1
 
 
 if __name__ == "__main__":

@@ -92,7 +92,7 @@ def _keywords(question: str) -> list[str]:
 
 
 def _best_documents(searches: Sequence[Any]) -> list[str]:
-    """Return the documents that most of the searches agree on, prose before code."""
+    """Return the documents that most of the searches agree on; prose goes before code."""
     agreed: Counter[str] = Counter()
     hits: Counter[str] = Counter()
     for search in searches:
@@ -100,8 +100,8 @@ def _best_documents(searches: Sequence[Any]) -> list[str]:
         agreed.update(set(paths))
         hits.update(paths)
 
-    def rank(path: str) -> tuple[int, bool, int, str]:
-        return -agreed[path], not path.endswith((".md", ".rst", ".txt")), -hits[path], path
+    def rank(path: str) -> tuple[bool, int, int, str]:
+        return not path.endswith((".md", ".rst", ".txt")), -agreed[path], -hits[path], path
 
     return sorted(agreed, key=rank)[:_DOCUMENTS]
 

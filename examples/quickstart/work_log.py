@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ __all__ = ["CountedModel", "begin", "entries"]
 
 LOG_VARIABLE = "KITARU_EXAMPLE_WORK_LOG"
 CRASH_VARIABLE = "KITARU_EXAMPLE_CRASH_AT"
-_started = 0
+_numbers = count(1)
 
 
 def begin(name: str) -> None:
@@ -27,8 +28,7 @@ def begin(name: str) -> None:
     Args:
         name: What starts.
     """
-    global _started  # noqa: PLW0603 - one count for the whole process is the point
-    _started += 1
+    number = next(_numbers)
     call = kitaru.current_call()
     path = os.environ.get(LOG_VARIABLE)
     if path:
@@ -37,7 +37,7 @@ def begin(name: str) -> None:
             log.write(json.dumps(entry) + "\n")
             log.flush()
             os.fsync(log.fileno())
-    if os.environ.get(CRASH_VARIABLE) == str(_started):
+    if os.environ.get(CRASH_VARIABLE) == str(number):
         os.kill(os.getpid(), signal.SIGKILL)
 
 

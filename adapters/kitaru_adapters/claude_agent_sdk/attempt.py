@@ -90,7 +90,7 @@ class Attempt:
             await keeper.keep_failure(error)
             raise
 
-    async def _converse(  # noqa: PLR0913, PLR0917 - one step of the method above
+    async def _converse(
         self,
         options: ClaudeAgentOptions,
         book: NoteBook,

@@ -53,7 +53,7 @@ class Conversation:
     seconds: float = 0.0
 
 
-async def converse(  # noqa: PLR0913 - what one run of the program depends on
+async def converse(
     plan: Plan,
     *,
     book: NoteBook,

@@ -84,6 +84,14 @@ class Turn:
         return [str(tool["name"]) for tool in cast("list[dict[str, object]]", self.body.get("tools", []))]
 
     @property
+    def tool_calls(self) -> dict[str, ToolUse]:
+        """Every tool call of the conversation, by its id."""
+        uses = [block for block in self._blocks() if block.get("type") == "tool_use"]
+        return {
+            str(b["id"]): ToolUse(str(b["name"]), cast("dict[str, object]", b["input"]), str(b["id"])) for b in uses
+        }
+
+    @property
     def tool_results(self) -> dict[str, str]:
         """Text of every tool result in the conversation, by the id of its call."""
         found: dict[str, str] = {}

@@ -1,15 +1,12 @@
 """The LangGraph adapter: compiled graphs, LangChain agents and Deep Agents as durable parts of a flow.
 
-Names are loaded on first use, so that the plugin in this package can be read without the framework.
+Names are loaded on first use, so that the plugin system can look at this package without importing the framework.
 """
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
-
-from kitaru_adapters.kit.missing import require_framework
 
 if TYPE_CHECKING:
     from kitaru_adapters.kit.configs import CheckpointConfig, CheckpointRuntime
@@ -210,7 +207,6 @@ _MODULES: Final = {
         "wait_for_interrupts_async",
     ),
 }
-_NEEDS_LANGCHAIN: Final = "KitaruLangGraphMiddleware"
 _HOME: Final = {name: module for module, names in _MODULES.items() for name in names}
 
 
@@ -219,8 +215,7 @@ def __getattr__(name: str) -> object:
     if name not in _HOME:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
-    with require_framework("langchain", extra="langgraph") if name == _NEEDS_LANGCHAIN else nullcontext():
-        value = getattr(import_module(_HOME[name]), name)
+    value = getattr(import_module(_HOME[name]), name)
     globals()[name] = value
     return value
 

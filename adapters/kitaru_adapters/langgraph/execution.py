@@ -43,6 +43,11 @@ class Run(Drive):
         scope = current_scope()
         return scope.execution_id if scope else ""
 
+    @property
+    def _forks(self) -> bool:
+        scope = current_scope()
+        return scope is not None and scope.is_replay and self.runner.durability.replay_thread == "fork"
+
     def procedure(self) -> Procedure[LangGraphRunResult]:
         """Run the graph, durable as far as the surroundings allow.
 
@@ -118,13 +123,12 @@ class Run(Drive):
         inv = self._invocation(
             label, granular=not self.driver.is_async or policy.async_checkpoint_policy == "checkpoint"
         )
-        old = yield from self._rebuilt(inv, self._execution)
+        rebuilt = yield from self._rebuilt(inv)
         base = yield from self._base(label, self._execution)
-        identity = f"{self._execution}/{self.runner.name}/{label}"
-        if old is None:
-            result = yield from self._entered(Leg(inv, base, identity))
+        if rebuilt is None:
+            result = yield from self._entered(Leg(inv, base, f"{self._execution}/{self.runner.name}/{label}"))
         else:
-            result = yield from self._resumed_on_rebuilt(inv, identity, old)
+            result = yield from self._resumed_on_rebuilt(inv, rebuilt)
         outcome = yield unit_step(unit, lambda call: self._summary_body(call, inv, unit, result))
         return self._kept(label, outcome.value, driven=True)
 
@@ -188,7 +192,7 @@ class Run(Drive):
         )
         outcome: Outcome[Any] = yield unit_step(unit, body)
         base = Base(**outcome.value)
-        if base.execution != execution and self.runner.durability.replay_thread == "fork":
+        if base.execution != execution and self._forks:
             return (yield from self.thread.forked(base, execution=execution))
         return base
 
@@ -212,42 +216,56 @@ class Run(Drive):
             if earlier and not call.is_replay:
                 raise lost_thread(self.request.thread_id)
 
-    def _rebuilt(self, inv: Invocation, execution: str) -> Procedure[LangGraphRunResult | None]:
+    def _rebuilt(self, inv: Invocation) -> Procedure[_Rebuilt | None]:
         """Bring back a thread that vanished, by driving the earlier invocations once more from the journal."""
-        earlier = self.memory.on(execution, self.request.thread_id)
-        scope = current_scope()
-        if not earlier or self.thread.saver is None or (scope is not None and scope.is_replay):
+        earlier = self.memory.on(self._execution, self.request.thread_id)
+        if not earlier or self.thread.saver is None:
             return None
         if (yield from self.thread.head(self.request.thread_id)) is not None:
             return None
+        name = self.thread.forked_name(self._execution) if self._forks else self.request.thread_id
+        if name != self.request.thread_id and (yield from self.thread.head(name)) is not None:
+            return None
         if not inv.granular or not self.thread.ephemeral:
             raise lost_thread(self.request.thread_id)
+        rebuilt = _Rebuilt(name, [])
         for run in earlier:
-            yield from self._driven_again(run, execution)
-        return earlier[-1].result
+            yield from self._driven_again(run, rebuilt)
+            rebuilt = _Rebuilt(name, run.result.interrupts)
+        return rebuilt
 
-    def _driven_again(self, run: Answered, execution: str) -> Procedure[None]:
+    def _driven_again(self, run: Answered, rebuilt: _Rebuilt) -> Procedure[None]:
         again = replace(self, request=run.request)
         inv = again._invocation(run.label, granular=True)  # noqa: SLF001 - another run of the same class
-        head = yield from self.thread.head(self.request.thread_id)
-        base = Base.of(head, execution=execution, thread_id=self.request.thread_id)
-        pending = (yield from self._pending()) if head is not None else []
-        value = _translated(again._input(), pending, pending)  # noqa: SLF001
-        leg = Leg(inv, base, f"{execution}/{self.runner.name}/{run.label}")
+        leg, value = yield from again._placed(inv, rebuilt)  # noqa: SLF001
         yield from again._driven(leg, value, pinned=True)  # noqa: SLF001
 
-    def _pending(self) -> Procedure[list[LangGraphInterruptSummary]]:
-        snapshot = yield snapshot_step(self.driver.graph, self.thread.config(self.request.thread_id))
-        return interrupts_of(snapshot, ())
+    def _resumed_on_rebuilt(self, inv: Invocation, rebuilt: _Rebuilt) -> Procedure[LangGraphRunResult]:
+        leg, value = yield from self._placed(inv, rebuilt)
+        return (yield from self._finished(leg, value, pinned=False))
 
-    def _resumed_on_rebuilt(
-        self, inv: Invocation, identity: str, old: LangGraphRunResult
-    ) -> Procedure[LangGraphRunResult]:
-        head = yield from self.thread.head(self.request.thread_id)
-        base = Base.of(head, execution="", thread_id=self.request.thread_id)
-        pending = yield from self._pending()
-        value = _translated(self._input(), old.interrupts, pending)
-        return (yield from self._finished(Leg(inv, base, identity), value, pinned=False))
+    def _placed(self, inv: Invocation, rebuilt: _Rebuilt) -> Procedure[tuple[Leg, object]]:
+        """Return what to drive on a rebuilt thread, and with which input."""
+        head = yield from self.thread.head(rebuilt.thread_id)
+        base = Base.of(head, execution=self._execution, thread_id=rebuilt.thread_id)
+        leg = Leg(inv, base, f"{self._execution}/{self.runner.name}/{inv.label}")
+        if head is None:
+            return leg, self._input()
+        snapshot = yield snapshot_step(self.driver.graph, self.thread.config(rebuilt.thread_id))
+        return leg, _translated(self._input(), rebuilt.interrupts, interrupts_of(snapshot, ()))
+
+
+@dataclass(frozen=True)
+class _Rebuilt:
+    """A thread as far as it is rebuilt.
+
+    Attributes:
+        thread_id: Its name; a copy's in a replay.
+        interrupts: What its last invocation waited for, as the journal holds it.
+    """
+
+    thread_id: str
+    interrupts: list[LangGraphInterruptSummary]
 
 
 def _usage_status(result: LangGraphRunResult) -> Any:  # noqa: ANN401 - a literal of the usage record

@@ -19,6 +19,7 @@ from kitaru.errors import KitaruRuntimeError, KitaruUsageError
 from kitaru_adapters.kit.configs import with_config
 from kitaru_adapters.kit.loops import own_event_loop
 from kitaru_adapters.pydantic_ai.capability import RUN_HANDLER, KitaruDurability
+from kitaru_adapters.pydantic_ai.framework import reuse_scope
 from kitaru_adapters.pydantic_ai.outcomes import add_usage, usage_delta
 from kitaru_adapters.pydantic_ai.results import dump_run, load_run
 from kitaru_adapters.pydantic_ai.runs import default_run_id
@@ -206,8 +207,9 @@ class KitaruAgent(WrapperAgent[AgentDepsT, OutputDataT]):
         Yields:
             The framework's run; its calls are recorded one by one in both strategies.
         """
-        async with self.wrapped.iter(*args, **self._prepared(kwargs)) as run:
-            yield run
+        with reuse_scope():
+            async with self.wrapped.iter(*args, **self._prepared(kwargs)) as run:
+                yield run
         self._remember(run.result)
 
     @asynccontextmanager
@@ -221,8 +223,9 @@ class KitaruAgent(WrapperAgent[AgentDepsT, OutputDataT]):
         Yields:
             The framework's streamed result; its calls are recorded one by one in both strategies.
         """
-        async with self.wrapped.run_stream(*args, **self._prepared(kwargs)) as streamed:
-            yield streamed
+        with reuse_scope():
+            async with self.wrapped.run_stream(*args, **self._prepared(kwargs)) as streamed:
+                yield streamed
         if streamed.is_complete:
             self._remember(streamed)
 
@@ -297,7 +300,8 @@ class KitaruAgent(WrapperAgent[AgentDepsT, OutputDataT]):
             return await self._run_turn(args, kwargs)
         token = RUN_HANDLER.set(kwargs.pop("event_stream_handler", None))
         try:
-            return await self.wrapped.run(*args, **kwargs)
+            with reuse_scope():
+                return await self.wrapped.run(*args, **kwargs)
         finally:
             RUN_HANDLER.reset(token)
 

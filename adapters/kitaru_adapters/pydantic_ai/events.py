@@ -199,11 +199,9 @@ class RunEvents:
         }
 
     def _returned_calls(self) -> list[str]:
-        return [
-            event["event_id"]
-            for event in self._events
-            if event["kind"] in {"tool_call", "deferred"} and event["turn_index"] == self._turn - 1
-        ]
+        ended = [event for event in self._events if event["kind"] in {"tool_call", "deferred"}]
+        last = [event for event in ended if event["turn_index"] == self._turn - 1]
+        return [event["event_id"] for event in sorted(last, key=lambda event: event["sequence_index"])]
 
     def _take(self) -> int:
         number, self._next = self._next, self._next + 1

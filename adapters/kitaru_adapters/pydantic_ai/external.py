@@ -75,7 +75,7 @@ def _question(label: str, key: str, state: RunState) -> seam.Question:
     number = key.rpartition("#")[2] if "#" in key.removeprefix(state.path) else "1"
     name = label if number == "1" else f"{label}_{number}"
     return seam.Question(
-        name=name, schema=JsonValue, question=None, metadata={"adapter": ADAPTER, "source": "external"}
+        name=name, schema=JsonValue, question=None, metadata={"adapter": ADAPTER, "source": "external"}, key=key
     )
 
 

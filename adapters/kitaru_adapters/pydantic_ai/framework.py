@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
 
 from pydantic_ai import durable_exec
 from pydantic_ai._run_context import get_current_run_context as current_run_context
@@ -12,7 +13,6 @@ from kitaru import seam
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from contextlib import AbstractContextManager
 
 __all__ = ["HAS_EXTERNAL_EVENTS", "correlate_span", "current_run_context", "record_unit", "reuse_scope"]
 
@@ -20,12 +20,24 @@ HAS_EXTERNAL_EVENTS = "ExternalEventWaiter" in durable_exec.__all__
 _HAS_REPLAY_SCOPE = "replay_scope" in durable_exec.__all__
 
 
+_SCOPED: ContextVar[bool] = ContextVar("kitaru_pydantic_ai_reuse_scope", default=False)
+
+
 @contextmanager
 def reuse_scope() -> Iterator[None]:
-    """Keep spans of reused work from being exported a second time, where the framework can do that."""
-    scope: AbstractContextManager[Any] = durable_exec.replay_scope() if _HAS_REPLAY_SCOPE else nullcontext()
-    with scope:
+    """Keep spans of reused work from being exported a second time, where the framework can do that.
+
+    One scope serves a run and the runs inside it: a second one would hide what they did from the spans around them.
+    """
+    if _SCOPED.get() or not _HAS_REPLAY_SCOPE:
         yield
+        return
+    token = _SCOPED.set(True)
+    try:
+        with durable_exec.replay_scope():
+            yield
+    finally:
+        _SCOPED.reset(token)
 
 
 def record_unit(*, executed: bool) -> None:

@@ -15,12 +15,13 @@ from kitaru.adapters.claude_agent_sdk import (
     CLAUDE_STREAM_EVENT,
     CLAUDE_STREAM_TERMINAL_EVENT_KINDS,
     ClaudeCapturePolicy,
+    ClaudeRunError,
     ClaudeRunRequest,
     KitaruClaudeRunner,
     load_messages,
 )
 from kitaru.errors import KitaruRuntimeError
-from kitaru_adapters.claude_agent_sdk.testing import Text, ToolUse, replies
+from kitaru_adapters.claude_agent_sdk.testing import ApiError, Text, ToolUse, replies
 
 GO = ClaudeRunRequest.start("go")
 
@@ -48,7 +49,7 @@ def test_a_finished_run_is_read_back_without_a_process_or_a_request(api, make_ru
     def body():
         seen.append(make_runner().run_sync(GO))
         if next(fails):
-            raise ValueError("after Claude")
+            raise ValueError
         return seen[-1]
 
     handle = flows.start(body)
@@ -71,7 +72,7 @@ def test_the_factory_is_not_asked_again_when_a_result_is_read_back(make_options,
     def body():
         KitaruClaudeRunner(name="r", options_factory=factory).run_sync(GO)
         if next(fails):
-            raise ValueError("after Claude")
+            raise ValueError
 
     handle = flows.start(body)
     with contextlib.suppress(KitaruRuntimeError):
@@ -178,7 +179,7 @@ def test_with_all_capture_off_a_rerun_still_reads_the_result_back(api, make_runn
     def body():
         result = runner.run_sync(GO)
         if next(fails):
-            raise ValueError("after Claude")
+            raise ValueError
         return result
 
     handle = flows.start(body)
@@ -245,6 +246,21 @@ def test_a_streamed_run_publishes_kinds_and_never_contents(api, make_runner, til
     assert {"tool_call_started", "text_delta", "tool_input_delta", "result_message"} <= categories
     shown = str(events)
     assert not any(text in shown for text in ("secret plan", "4242", "charged"))
+
+
+def test_a_streamed_run_that_fails_ends_with_one_event_without_a_text(api, make_runner, flows, live_events):
+    api.reset(lambda _: ApiError(401, "secret words"))
+
+    def body():
+        with pytest.raises(ClaudeRunError):
+            make_runner().run_stream_sync(GO)
+
+    handle = flows.start(body)
+    handle.wait(timeout=30)
+    events = live_events(handle)
+    ends = [data for kind, data in events if kind in CLAUDE_STREAM_TERMINAL_EVENT_KINDS]
+    assert [(data["status"], data["display"]) for data in ends] == [("failed", "ClaudeRunError")]
+    assert "secret words" not in str(events)
 
 
 def test_text_is_streamed_only_when_asked_for(api, make_runner, flows, live_events):

@@ -128,10 +128,14 @@ class World(Driver):
     def __init__(self, folder) -> None:
         super().__init__()
         self.folder = folder
-        self.hello = {"messages": [HumanMessage("hello")]}
         self.calls: list[str] = []
         self.crash: collections.Counter[str] = collections.Counter()
         self._lock = threading.Lock()
+
+    @property
+    def hello(self) -> dict[str, Any]:
+        """A new input each time: LangGraph writes an id into the message it is handed."""
+        return {"messages": [HumanMessage("hello")]}
 
     def wish(self, *calls: tuple[str, int]) -> AIMessage:
         """Return a model's wish to call tools."""

@@ -255,3 +255,17 @@ def test_missing_framework_names_the_extra():
 
 def test_broken_framework_is_not_disguised():
     assert _import_with("langgraph.types", "ImportError('broken inside')").startswith("ImportError broken inside")
+
+
+def test_plugin_is_looked_at_without_importing_the_framework():
+    code = "import sys, kitaru_adapters.langgraph.plugin as p; p.kitaru_adapters(); print('langgraph' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_both_import_paths_offer_the_same_names():
+    import kitaru.adapters.langgraph as promised
+    import kitaru_adapters.langgraph as home
+
+    assert sorted(promised.__all__) == sorted(home.__all__)
+    assert all(getattr(promised, name) is getattr(home, name) for name in home.__all__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 
@@ -131,11 +132,7 @@ class Lab:
         return self.client.executions.get(handle.exec_id).metadata
 
     def _settled(self, handle):
-        import time
-
-        end = time.monotonic() + 20
-        while handle.status == "running" and time.monotonic() < end:
-            time.sleep(0.005)
+        self.client.executions.wait(handle.exec_id, timeout=20)
         return handle
 
 
@@ -145,6 +142,16 @@ def store(tmp_path, monkeypatch):
     monkeypatch.setenv("KITARU_STORE", str(tmp_path / "kitaru.db"))
     monkeypatch.setenv("KITARU_WAIT_TIMEOUT", "0")
     return tmp_path / "kitaru.db"
+
+
+@pytest.fixture(autouse=True)
+def main_loop():
+    """Close the loop that synchronous entry points leave in the main thread."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield
+    asyncio.set_event_loop(None)
+    loop.close()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import textwrap
@@ -37,8 +38,6 @@ def test_keywords_that_nobody_knows_yet_are_handed_on(lab):
     async def body():
         return (await agent.run("go", brand_new=7)).output
 
-    import asyncio
-
     assert lab.run(lambda: asyncio.run(body())).get() == "done"
     assert inner.seen == 7
 
@@ -68,7 +67,7 @@ def test_wrap_warns_and_translates(config, mode):
 
 
 def test_wrap_refuses_old_and_new_capture_together():
-    with pytest.warns(DeprecationWarning), pytest.raises(TypeError, match="not both"):
+    with pytest.warns(DeprecationWarning, match="KitaruAgent"), pytest.raises(TypeError, match="not both"):
         wrap(Agent(TestModel(), name="bot"), tool_capture_config={"mode": "full"}, capture=CapturePolicy())
 
 
@@ -127,7 +126,7 @@ def test_small_names_behave():
 
 def test_one_model_can_be_wrapped_alone(lab):
     inner = Agent(KitaruModel(lab.script("done", name="bot").model, agent_name="solo"), name="bot")
-    first, second = lab.twice(lambda: inner.run_sync("go").output)
+    first, second = lab.twice(lambda: asyncio.run(inner.run("go")).output)
     assert (first, second) == ("done", "done")
     assert lab.counts == {"bot": 1}
 

@@ -38,7 +38,7 @@ _HARMLESS_KEYS: Final = {
 # What such names say is about a secret, not the secret itself.
 _HARMLESS_ENDINGS: Final = {
     *("budget", "count", "counts", "id", "ids", "length", "limit", "name", "names", "type", "types", "uri", "url"),
-    "usage",
+    *("source", "sources", "usage"),
 }
 
 _SHAPES: Final = re.compile(

@@ -108,15 +108,21 @@ class Checkpoint(Generic[P, R]):
         entry = self._enter(run, explicit, parents, args, kwargs)
         return self._finish(entry, args, kwargs).value
 
-    async def _call_async(
+    def _call_async(
         self, run: Run, explicit: str | None, after: object, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> Any:  # noqa: ANN401 - the function's value
-        parents = await asyncio.to_thread(_wait_for, after) if after is not None else []
-        parents += found_futures((args, kwargs))
-        if parents:
-            args, kwargs = await asyncio.to_thread(lambda: (resolved(args), resolved(kwargs)))
-        entry = self._enter(run, explicit, parents, args, kwargs)
-        return (await self._finish_async(entry, args, kwargs)).value
+    ) -> Coroutine[Any, Any, Any]:
+        """Take the place of the call now, and work when awaited: `gather` keeps the order of the body."""
+        _check_after(after)
+        waiting = [*_futures_of(after), *found_futures((args, kwargs), futures=True)]
+        parents = [future.call_id for future in waiting]
+        entry = self._enter(run, explicit, parents, () if waiting else args, {} if waiting else kwargs)
+
+        async def value() -> Any:  # noqa: ANN401 - the function's value
+            for future in waiting:
+                await asyncio.to_thread(future.wait)
+            return (await self._finish_async(entry, resolved(args), resolved(kwargs))).value
+
+        return value()
 
     def submit(self, *args: Any, id: str | None = None, after: object = None, **kwargs: Any) -> CheckpointFuture[R]:  # noqa: A002, ANN401 - the function's own parameters beside ours
         """Run the checkpoint beside the flow's body.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from kitaru.crash_points import hit
 from kitaru.engine import payloads, schemas
 from kitaru.errors import KitaruStateError, KitaruUsageError
 from kitaru.journal.api import Draft, effective_status
@@ -44,6 +45,7 @@ def answer_wait(
         stored = payloads.store(answer, path="answer")
         fact = WaitResolved(at=time.time(), wait_id=row.id, name=row.name, answer=stored.ref, by=_signed(by))
         transaction.append(Draft(fact, stored.inline, stored.blobs))
+    hit("wait.answered")
 
 
 def abort_wait(journal: Journal, execution_id: str, wait: str, *, by: Mapping[str, str] | None = None) -> None:

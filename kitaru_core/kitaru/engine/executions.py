@@ -12,6 +12,7 @@ import msgspec
 
 from kitaru.crash_points import hit
 from kitaru.engine import payloads
+from kitaru.engine.hooking import prepare_plugins
 from kitaru.engine.ids import new_execution_id
 from kitaru.engine.ledger import Ledger, RecordedCall, fold
 from kitaru.engine.replay import ReplayPlan, build_replay_plan, override_values, plan_calls
@@ -110,7 +111,7 @@ def create_run(
     stored = payloads.store(dict(arguments), path="inputs")
     given = payloads.copy_of(dict(arguments), stored, None)
     execution_id = new_execution_id()
-    fact = _started(execution_id, code, stored.ref, options)
+    fact = _started(journal, execution_id, code, stored.ref, options)
     lease = journal.create(Draft(fact, stored.inline, stored.blobs), flow=code.name, stack=options.stack)
     hit("flow.created")
     facts = RunFacts(flow=code.name, lineage_id=execution_id, settings=options.spec, strict=options.strict)
@@ -118,6 +119,7 @@ def create_run(
 
 
 def _started(
+    journal: Journal,
     execution_id: str,
     code: FlowCode,
     inputs: PayloadRef,
@@ -134,7 +136,11 @@ def _started(
         source_digest=code.source_digest,
         spec=dict(options.spec),
         inputs=inputs,
-        versions={"kitaru": __version__, "python": platform.python_version()},
+        versions={
+            "kitaru": __version__,
+            "python": platform.python_version(),
+            **prepare_plugins(journal.url, stack=options.stack, strict=options.strict),
+        },
         **{"lineage_id": execution_id, **facts},
     )
 
@@ -199,9 +205,11 @@ def continue_execution(
     Raises:
         KitaruNotFoundError: There is no such execution.
         KitaruStateError: It cannot be continued in its present state.
+        KitaruPluginError: A plugin is broken; nothing has changed.
     """
     allowed(journal.execution(execution_id))
     started = started_fact(journal.records(execution_id))
+    prepare_plugins(journal.url, stack=None, strict=_facts(started).strict)
     found = code(started)
     arguments = flow_inputs(journal, started)
 
@@ -326,6 +334,7 @@ def start_replay(
     refs, blobs = override_values(calls, overrides or {})
     recorded = {**msgspec.to_builtins(plan), "overrides": msgspec.to_builtins(refs)}
     fact = _started(
+        journal,
         new_execution_id(),
         code,
         stored.ref,

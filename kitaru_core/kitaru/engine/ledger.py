@@ -2,7 +2,8 @@
 
 A call is found by its stable key if it has one, else by its explicit id, else by its place: the n-th call of a name.
 Places are handed out in the order in which the body makes its calls. Where that order is not certain (calls made from
-tasks or threads of the user's own), a recorded call with the same input digest goes before the place.
+tasks or threads of the user's own), a recorded call with the same input digest goes before the place, and one that was
+recorded with other inputs at an uncertain place of its own is left to the call it belongs to.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from kitaru.records.facts import (
     NoteWritten,
     OutcomeReconciled,
     RunnerStarted,
+    UsageRecorded,
     WaitOpened,
 )
 from kitaru.records.record import Record
@@ -55,6 +57,7 @@ class RecordedCall:
     handled: bool = False
     reconciled: str | None = None
     notes: list[tuple[int, NoteWritten]] = field(default_factory=list)
+    usage: list[UsageRecorded] = field(default_factory=list)
     adopt: bool = False
 
     @property
@@ -78,7 +81,8 @@ class Ledger:
         self._by_key: dict[str, str] = {}
         self._counts: dict[str, int] = {}
         self._explicit: set[str] = set()
-        self._met: set[str] = set()
+        self._claimed: set[str] = set()
+        self._by_digest: dict[tuple[str, str], list[str]] | None = None
 
     @property
     def pending(self) -> int:
@@ -135,14 +139,15 @@ class Ledger:
                 return explicit, self._explicitly(name, explicit)
             if key is not None and key in self._by_key:
                 found = self._by_key.pop(key)
-                self._met.add(found)
+                self._claimed.add(found)
                 return found, self._by_id.pop(found, None)
-            if concurrent and key is None and digest is not None and self._by_id:
-                alike = self._alike(name, digest)
+            uncertain = digest if concurrent and key is None else None
+            if uncertain is not None and self._by_id:
+                alike = self._alike(name, uncertain)
                 if alike is not None:
-                    self._met.add(alike.fact.invocation_id)
-                    return alike.fact.invocation_id, self._by_id.pop(alike.fact.invocation_id)
-            return self._by_place(name, keyed=key is not None)
+                    self._claimed.add(alike)
+                    return alike, self._by_id.pop(alike)
+            return self._by_place(name, keyed=key is not None, uncertain=uncertain)
 
     def _explicitly(self, name: str, explicit: str) -> RecordedCall | None:
         if explicit in self._explicit:
@@ -159,26 +164,33 @@ class Ledger:
             raise KitaruDivergenceError(msg)
         return recorded
 
-    def _alike(self, name: str, digest: str) -> RecordedCall | None:
-        matching = (
-            call
-            for call in self._by_id.values()
-            if call.fact.name == name and call.fact.key is None and call.fact.digest == digest
-        )
-        return min(matching, key=lambda call: call.fact.index, default=None)
+    def _alike(self, name: str, digest: str) -> str | None:
+        """Return the first recorded call of a name that has these inputs and was not met yet."""
+        if self._by_digest is None:
+            self._by_digest = {}
+            for call in sorted(self._by_id.values(), key=lambda call: call.fact.index, reverse=True):
+                if call.fact.key is None and call.fact.digest is not None:
+                    self._by_digest.setdefault((call.fact.name, call.fact.digest), []).append(call.fact.invocation_id)
+        waiting = self._by_digest.get((name, digest), [])
+        while waiting:
+            found = waiting.pop()
+            if found in self._by_id:
+                return found
+        return None
 
-    def _by_place(self, name: str, *, keyed: bool) -> tuple[str, RecordedCall | None]:
+    def _by_place(self, name: str, *, keyed: bool, uncertain: str | None) -> tuple[str, RecordedCall | None]:
         while True:
             n = self._counts[name] = self._counts.get(name, 0) + 1
             candidate = name if n == 1 else f"{name}_{n}"
-            if candidate in self._met or self._clashes(name, candidate):
-                # Met by its key or its inputs, so no place was counted for it; its id belongs to it for ever.
+            if candidate in self._claimed or self._clashes(name, candidate):
                 continue
             recorded = self._by_id.get(candidate)
             if recorded is None:
                 return candidate, None
             if keyed or recorded.fact.key is not None:
                 # Recorded for another key, which will ask for it; this call is a new one.
+                continue
+            if uncertain is not None and recorded.fact.concurrent and recorded.fact.digest not in {uncertain, None}:
                 continue
             return candidate, self._by_id.pop(candidate)
 
@@ -208,12 +220,16 @@ def fold(records: Iterable[Record]) -> tuple[dict[str, RecordedCall], list[WaitO
     for record in records:
         fact = record.fact
         if isinstance(fact, CheckpointCompleted | CheckpointStarted | CheckpointReused | CheckpointFailed):
+            if _is_late(calls.get(fact.call_id), fact):
+                continue
             _settle_failures(calls, failed, fact)
             _take(calls, record, fact)
             if isinstance(fact, CheckpointFailed):
                 failed.add(fact.call_id)
         elif isinstance(fact, NoteWritten) and fact.call_id in calls:
             calls[fact.call_id].notes.append((record.seq, fact))
+        elif isinstance(fact, UsageRecorded) and fact.call_id in calls:
+            calls[fact.call_id].usage.append(fact)
         elif isinstance(fact, WaitOpened):
             _settle_failures(calls, failed, None)
             waits.append(fact)
@@ -224,10 +240,20 @@ def fold(records: Iterable[Record]) -> tuple[dict[str, RecordedCall], list[WaitO
     return calls, waits
 
 
+def _is_late(known: RecordedCall | None, fact: CallFact) -> bool:
+    """Say whether this is the start of an attempt whose outcome stands before it: starts are written lazily."""
+    if known is None or not isinstance(fact, CheckpointStarted) or isinstance(known.fact, CheckpointStarted):
+        return False
+    return fact.attempt <= known.fact.attempt
+
+
 def _take(calls: dict[str, RecordedCall], record: Record, fact: CallFact) -> None:
     known = calls.get(fact.call_id)
     if known is None:
         calls[fact.call_id] = RecordedCall(fact, record.execution_id, record.seq, attempts=fact.attempt)
+        return
+    if isinstance(fact, CheckpointStarted) and not known.in_doubt and fact.attempt <= known.attempts:
+        # A start that was written after the end of the same attempt says nothing new.
         return
     known.fact, known.seq, known.handled = fact, record.seq, False
     known.attempts = max(known.attempts, fact.attempt)

@@ -158,7 +158,7 @@ async def ask_async(questions: Sequence[Question]) -> list[Any]:
     try:
         while not _settled(run, states):
             wake.clear()
-            if await asyncio.to_thread(_refresh, run, states):
+            if await _refresh_async(run, states):
                 continue
             left = end - time.monotonic()
             if left <= 0 or _interpreter_is_ending():
@@ -307,6 +307,16 @@ def _refresh(run: Run, states: Sequence[WaitState]) -> bool:
     if found:
         hit("wait.answered")
     return found
+
+
+async def _refresh_async(run: Run, states: Sequence[WaitState]) -> bool:
+    try:
+        return await asyncio.to_thread(_refresh, run, states)
+    except RuntimeError:
+        # At exit the interpreter takes no more work for threads; this look is then the last one.
+        if not _interpreter_is_ending():
+            raise
+        return _refresh(run, states)
 
 
 def _suspension(run: Run, states: Sequence[WaitState]) -> Suspension:

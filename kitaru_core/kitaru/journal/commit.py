@@ -50,12 +50,20 @@ _ATTEMPTS = 20
 class _Ticket:
     """Drafts of one caller, and what became of them."""
 
-    __slots__ = ("drafts", "error", "future", "lease", "settled")
+    __slots__ = ("drafts", "error", "future", "lease", "overdue", "settled")
 
-    def __init__(self, lease: Lease, drafts: Sequence[Draft], future: asyncio.Future[None] | None = None) -> None:
+    def __init__(
+        self,
+        lease: Lease,
+        drafts: Sequence[Draft],
+        future: asyncio.Future[None] | None = None,
+        *,
+        overdue: Sequence[str] = (),
+    ) -> None:
         self.lease = lease
         self.drafts = drafts
         self.future = future
+        self.overdue = overdue
         self.error: Exception | None = None
         self.settled = False
 
@@ -113,11 +121,14 @@ class GroupCommit:
             self._commit_queue()
 
     def queue_overdue(self, leases: Sequence[Lease], started_before: float) -> None:
-        """Queue the `checkpoint.started` records of calls that have been running for a while."""
+        """Queue the `checkpoint.started` records of calls that have been running for a while.
+
+        Which of them still run is decided at the commit, so that no start is written after the end of its call.
+        """
         for lease in leases:
-            for call_id, (began, started) in list(lease.starting.items()):
-                if began <= started_before and lease.starting.pop(call_id, None) is not None:
-                    self._queue.append(_Ticket(lease, (started(),)))
+            overdue = [call_id for call_id, (began, _) in list(lease.starting.items()) if began <= started_before]
+            if overdue:
+                self._queue.append(_Ticket(lease, (), overdue=overdue))
 
     def close(self) -> None:
         """Commit what is queued and stop the thread that serves coroutines."""
@@ -155,6 +166,10 @@ class GroupCommit:
             else:
                 committed = self._write_each(tickets)
         _settle(tickets)
+        self.announce(committed)
+
+    def announce(self, committed: list[Committed]) -> None:
+        """Show records that became durable to whoever watches; called with the lock held, so in their order."""
         if committed and self._on_committed is not None:
             self._on_committed(committed)
 
@@ -262,6 +277,11 @@ def _rows(ticket: _Ticket, heads: dict[Lease, tuple[int, bytes]]) -> list[tuple[
 def _with_started(lease: Lease, ticket: _Ticket) -> Sequence[Draft]:
     starting = lease.starting
     if not starting:
+        return ticket.drafts
+    if ticket.overdue:
+        late = [starting.pop(call_id, None) for call_id in ticket.overdue]
+        ticket.overdue = ()
+        ticket.drafts = [*ticket.drafts, *(entry[1]() for entry in late if entry is not None)]
         return ticket.drafts
     finishes = False
     for draft in ticket.drafts:

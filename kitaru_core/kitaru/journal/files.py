@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from typing import TYPE_CHECKING
 
 from kitaru.errors import KitaruJournalError
@@ -61,10 +62,15 @@ def open_database(path: Path, url: str) -> sqlite3.Connection:
 
 def prepare(connection: sqlite3.Connection, url: str) -> None:
     """Check the version of an open database and bring it up to date."""
-    version = _version(connection, url)
+    # One snapshot for all that is looked at: another process may be making the tables at this very moment.
+    connection.execute("BEGIN")
+    try:
+        version = _version(connection, url)
+    finally:
+        connection.execute("ROLLBACK")
     if version == SCHEMA_VERSION:
         return
-    connection.execute("PRAGMA journal_mode = WAL")
+    _enter_wal(connection)
     connection.execute("BEGIN EXCLUSIVE")
     try:
         version = _version(connection, url)
@@ -79,6 +85,20 @@ def prepare(connection: sqlite3.Connection, url: str) -> None:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def _enter_wal(connection: sqlite3.Connection) -> None:
+    """Switch to the write-ahead log; SQLite does not wait for other processes here, so this does."""
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.005)
+        else:
+            return
 
 
 def _version(connection: sqlite3.Connection, url: str) -> int:

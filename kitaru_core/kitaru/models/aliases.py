@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from kitaru.errors import KitaruNotFoundError, KitaruUsageError
+from kitaru.secrets.registry import list_secrets
 from kitaru.settings import values
 from kitaru.settings.model_registry import (
     TRANSPORT_VARIABLE,
@@ -207,8 +208,6 @@ def _model(model: object) -> str:
 
 def _secret(secret: object) -> str:
     """Check that a secret exists; its values are not looked at."""
-    from kitaru.secrets.registry import list_secrets
-
     name = values.text(secret, "The secret")
     if not any(name in (summary.name, summary.id) for summary in list_secrets()):
         msg = f"There is no secret {name!r}. Create it first: kitaru secrets set {name} ..."

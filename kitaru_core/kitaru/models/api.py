@@ -63,18 +63,15 @@ class ModelReply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelProviderClient(Protocol):
-    """What the card of a model provider loads.
-
-    Attributes:
-        credentials: Names of which one must be found, in the environment or in the alias's secret; none if empty.
-        options: Further names that are handed over where they are found, such as a base address.
-    """
+    """What the card of a model provider loads."""
 
     @property
-    def credentials(self) -> Sequence[str]: ...  # noqa: D102 - described on the class
+    def credentials(self) -> Sequence[str]:
+        """Names of which one must be found, in the environment or in the alias's secret; none if empty."""
 
     @property
-    def options(self) -> Sequence[str]: ...  # noqa: D102 - described on the class
+    def options(self) -> Sequence[str]:
+        """Further names that are handed over where they are found, such as a base address."""
 
     def complete(self, request: ModelRequest) -> ModelReply:
         """Call the model and wait for its answer. Whatever is raised is shown to the user without credentials."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import metadata
+
 import msgspec
 
 from kitaru.models.api import ModelReply
@@ -68,9 +70,7 @@ def estimate_cost(provider: str, model: str, reply: ModelReply) -> Cost:
 
 
 def _version() -> str | None:
-    from importlib.metadata import PackageNotFoundError, version
-
     try:
-        return version(_SOURCE)
-    except PackageNotFoundError:
+        return metadata.version(_SOURCE)
+    except metadata.PackageNotFoundError:
         return None

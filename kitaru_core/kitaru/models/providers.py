@@ -6,6 +6,7 @@ from typing import NoReturn, cast
 
 from kitaru.artifacts.redaction import Redactor, shared_redactor
 from kitaru.errors import KitaruBackendError, KitaruError, KitaruRuntimeError, KitaruUsageError
+from kitaru.hooks.manager import get_manager
 from kitaru.models.aliases import ResolvedModelSelection
 from kitaru.models.api import ModelProviderClient, ModelReply, ModelRequest
 
@@ -91,10 +92,8 @@ def find_provider(selection: ResolvedModelSelection) -> Target:
     Raises:
         KitaruUsageError: The text names no provider, nobody offers it, or its SDK is not installed.
     """
-    from kitaru.hooks.manager import get_manager
-
     offered = get_manager().model_providers()
-    known = ", ".join(sorted(offered)) or "none is installed"
+    known = ", ".join(sorted(offered)) or "none; `kitaru plugins list` says why"
     provider, separator, model = selection.resolved_model.partition("/")
     if not separator or not provider or not model.strip():
         msg = (

@@ -13,6 +13,7 @@ from typing import Final, cast
 
 from kitaru.artifacts.redaction import shared_redactor
 from kitaru.errors import KitaruNotFoundError, KitaruUsageError
+from kitaru.hooks.manager import get_manager
 from kitaru.secrets.api import Secret, SecretStore, SecretSummary, check_values
 from kitaru.secrets.environment import EnvironmentSecretStore
 from kitaru.secrets.local import LocalSecretStore
@@ -154,8 +155,6 @@ def secret_store() -> SecretStore:
     wanted = os.environ.get(_VARIABLE, "").strip()
     if not wanted or wanted == "local":
         return LocalSecretStore(config_directory())
-    from kitaru.hooks.manager import get_manager
-
     offered = get_manager().secret_stores()
     card = offered.get(wanted)
     if card is None:

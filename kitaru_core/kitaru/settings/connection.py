@@ -11,7 +11,7 @@ from kitaru.errors import KitaruUsageError
 from kitaru.settings.config import KitaruConfig, layer
 from kitaru.settings.environment import environment_config
 from kitaru.settings.runtime import runtime_config
-from kitaru.settings.user_file import section, update_user_file, user_file
+from kitaru.settings.user_file import section, update_user_file, user_file_path
 
 __all__ = ["ResolvedConnectionConfig", "forget_connection", "remember_connection", "resolve_connection_config"]
 
@@ -100,7 +100,7 @@ def forget_connection() -> bool:
 def _remembered() -> KitaruConfig:
     kept = section("connection")
     fields = {name: kept.get(name) for name in ("server_url", "auth_token", "project")}
-    return layer(fields, lambda field: f"`{field}` of `connection` in {user_file()}")
+    return layer(fields, lambda field: f"`{field}` of `connection` in {user_file_path()}")
 
 
 def _check_complete(given: KitaruConfig, project: str | None) -> None:

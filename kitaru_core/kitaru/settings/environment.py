@@ -8,11 +8,10 @@ from typing import Final
 
 import msgspec
 
-from kitaru.artifacts.redaction import is_secret_name
 from kitaru.errors import KitaruUsageError
 from kitaru.settings import values
 from kitaru.settings.config import KitaruConfig, layer
-from kitaru.settings.image import MASK
+from kitaru.settings.masking import mask_variables
 
 __all__ = ["VARIABLES", "environment_config", "is_strict", "list_active_kitaru_environment_variables", "wait_timeout"]
 
@@ -115,7 +114,7 @@ def list_active_kitaru_environment_variables(environ: Mapping[str, str] | None =
         environ: Where to look; the process environment if none.
     """
     environ = os.environ if environ is None else environ
-    return {name: MASK if is_secret_name(name) else environ[name] for name in VARIABLES if environ.get(name)}
+    return mask_variables({name: environ[name] for name in VARIABLES if environ.get(name)})
 
 
 def _image(value: str) -> object:

@@ -7,13 +7,11 @@ from typing import Any, Final
 
 import msgspec
 
-from kitaru.artifacts.redaction import is_secret_name
 from kitaru.errors import KitaruUsageError
 from kitaru.settings import values
+from kitaru.settings.masking import mask_variables
 
-__all__ = ["MASK", "ImageSettings", "as_image", "merge_images"]
-
-MASK: Final = "***"
+__all__ = ["ImageSettings", "as_image", "merge_images"]
 
 
 class ImageSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -65,9 +63,7 @@ class ImageSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
         """Return what is set, JSON-ready, with the values of variables that look secret masked."""
         shown: dict[str, Any] = msgspec.to_builtins(self)
         if self.environment is not None:
-            shown["environment"] = {
-                name: MASK if is_secret_name(name) else value for name, value in self.environment.items()
-            }
+            shown["environment"] = mask_variables(self.environment)
         return shown
 
 

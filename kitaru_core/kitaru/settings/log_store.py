@@ -12,7 +12,7 @@ import msgspec
 from kitaru.artifacts.redaction import shared_redactor
 from kitaru.errors import KitaruUsageError
 from kitaru.settings import values
-from kitaru.settings.user_file import section, update_user_file, user_file
+from kitaru.settings.user_file import section, update_user_file, user_file_path
 
 __all__ = [
     "ResolvedLogStore",
@@ -99,7 +99,7 @@ def resolve_log_store() -> ResolvedLogStore:
     kept = section("log_store")
     if not kept:
         return active_stack_log_store()
-    place = f"`log_store` in {user_file()}"
+    place = f"`log_store` in {user_file_path()}"
     name = _backend(kept.get("backend"), f"`backend` of {place}")
     return _resolved(name, _custom(name, kept, f"`endpoint` of {place}", f"`api_key` of {place}"), "global user config")
 

@@ -11,7 +11,7 @@ import msgspec
 
 from kitaru.errors import KitaruUsageError
 from kitaru.settings import values
-from kitaru.settings.user_file import section, user_file
+from kitaru.settings.user_file import section, user_file_path
 
 __all__ = [
     "TRANSPORT_VARIABLE",
@@ -85,7 +85,7 @@ def local_registry() -> ModelRegistry:
     Raises:
         KitaruUsageError: The settings file is malformed.
     """
-    return registry_from(section("model_registry"), f"The section 'model_registry' of {user_file()}")
+    return registry_from(section("model_registry"), f"The section 'model_registry' of {user_file_path()}")
 
 
 def transported_registry() -> ModelRegistry | None:
@@ -140,7 +140,8 @@ def registry_from(found: object, where: str) -> ModelRegistry:
     """
     table = values.mapping(found, where)
     aliases = {}
-    for alias, target in values.mapping(table.get("aliases") or {}, f"`aliases` in {where}").items():
+    given = table.get("aliases")
+    for alias, target in values.mapping({} if given is None else given, f"`aliases` in {where}").items():
         place = f"The alias {alias!r} in {where}"
         fields = {"model": target} if isinstance(target, str) else values.mapping(target, place)
         secret = fields.get("secret")

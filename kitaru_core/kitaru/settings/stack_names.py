@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from kitaru.errors import KitaruStateError, KitaruUsageError
-from kitaru.settings.user_file import Section, read_user_file, user_file
+from kitaru.settings.user_file import Section, read_user_file, user_file_path
 
 __all__ = ["DEFAULT_STACK", "StackEntry", "active_stack_name", "find_stack", "remembered_stacks"]
 
@@ -51,7 +51,7 @@ def remembered_stacks(content: Section | None = None) -> dict[str, StackEntry]:
     try:
         kept = msgspec.convert(content.get("stacks") or [], list[StackEntry])
     except msgspec.ValidationError as error:
-        msg = f"The section 'stacks' of {user_file()} is malformed: {error}. Correct or remove it."
+        msg = f"The section 'stacks' of {user_file_path()} is malformed: {error}. Correct or remove it."
         raise KitaruUsageError(msg) from error
     return {DEFAULT_STACK.name: DEFAULT_STACK} | {entry.name: entry for entry in kept}
 

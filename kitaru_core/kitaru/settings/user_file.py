@@ -19,7 +19,7 @@ from kitaru.errors import KitaruUsageError
 from kitaru.settings.paths import config_directory
 from kitaru.settings.private_files import write_private
 
-__all__ = ["Section", "read_user_file", "section", "update_user_file", "user_file"]
+__all__ = ["Section", "read_user_file", "section", "update_user_file", "user_file_path"]
 
 Section = dict[str, Any]
 
@@ -28,7 +28,7 @@ _lock = threading.Lock()
 _read: dict[Path, tuple[tuple[int, int, int], Section]] = {}
 
 
-def user_file() -> Path:
+def user_file_path() -> Path:
     """Return the path of `kitaru.yaml`; it exists only once something was remembered."""
     return config_directory() / "kitaru.yaml"
 
@@ -39,7 +39,7 @@ def read_user_file() -> Section:
     Raises:
         KitaruUsageError: The file cannot be read, is malformed, or was written by a newer release.
     """
-    file = user_file()
+    file = user_file_path()
     try:
         status = file.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -69,7 +69,7 @@ def section(name: str) -> Section:
     if found is None:
         return {}
     if not isinstance(found, dict):
-        msg = f"The section {name!r} of {user_file()} must be a table of names and values; correct or remove it."
+        msg = f"The section {name!r} of {user_file_path()} must be a table of names and values; correct or remove it."
         raise KitaruUsageError(msg)
     return found
 
@@ -87,7 +87,7 @@ def update_user_file() -> Iterator[Section]:
     Raises:
         KitaruUsageError: The file was written by a newer release, or cannot be written.
     """
-    file = user_file()
+    file = user_file_path()
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _exclusive(file.with_suffix(".lock")):

@@ -102,7 +102,7 @@ local.LocalArtifactStore(sys.argv[1]).put(b"half" * 1000)
 
 
 def test_a_writer_killed_before_the_data_is_synced_leaves_nothing_visible(store):
-    done = subprocess.run([sys.executable, "-c", KILLED, str(store.root), "_sync_data"], check=False)  # noqa: S603 - our own script
+    done = subprocess.run([sys.executable, "-c", KILLED, str(store.root), "_sync_data"], check=False)
     assert done.returncode == -9
     assert list(store.digests()) == []
     assert len(list((store.root / "incoming").iterdir())) == 1

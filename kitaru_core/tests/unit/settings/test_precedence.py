@@ -93,10 +93,12 @@ def test_the_frozen_spec_is_json_and_holds_no_secret(monkeypatch):
     monkeypatch.setenv("KITARU_SERVER_URL", "https://kitaru.example.com/")
     monkeypatch.setenv("KITARU_AUTH_TOKEN", "tok-very-secret")
     monkeypatch.setenv("KITARU_MODEL_REGISTRY", '{"aliases": {"fast": {"model": "openai/gpt-5", "secret": "prod"}}}')
-    spec = resolve_execution_settings({"image": {"environment": {"API_KEY": "abc-secret", "REGION": "eu"}}}).as_dict()
+    spec = resolve_execution_settings(
+        {"image": {"environment": {"API_KEY": "abc-secret", "PRIMARY_KEY": "x", "REGION": "eu"}}}
+    ).as_dict()
     text = json.dumps(spec)
     assert "secret" not in text.replace('"secret": "prod"', "")
-    assert spec["image"]["environment"] == {"API_KEY": "***", "REGION": "eu"}
+    assert spec["image"]["environment"] == {"API_KEY": "***", "PRIMARY_KEY": "***", "REGION": "eu"}
     assert spec["server_url"] == "https://kitaru.example.com"
     assert spec["model_registry"] == {"aliases": {"fast": {"model": "openai/gpt-5", "secret": "prod"}}}
     assert spec["version"] == 1

@@ -1,0 +1,122 @@
+"""Anthropic's messages API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, TypedDict, cast
+
+from anthropic import Anthropic as Client
+from anthropic import AsyncAnthropic, omit
+from anthropic.types import Message as Answer
+from anthropic.types import MessageParam, TextBlockParam
+
+from kitaru.errors import KitaruUsageError
+from kitaru.models.api import Message, ModelReply, ModelRequest
+
+__all__ = ["Anthropic"]
+
+_MAX_TOKENS: Final = 4096
+
+
+class _Address(TypedDict):
+    """Where to call and as whom."""
+
+    api_key: str
+    base_url: str | None
+
+
+class Anthropic:
+    """Anthropic.
+
+    Attributes:
+        credentials: Names of which one must be found.
+        options: Names that are handed over where they are found.
+    """
+
+    credentials: tuple[str, ...] = ("ANTHROPIC_API_KEY",)
+    options: tuple[str, ...] = ("ANTHROPIC_BASE_URL",)
+
+    def complete(self, request: ModelRequest) -> ModelReply:
+        """Call the model.
+
+        Args:
+            request: The call.
+
+        Raises:
+            KitaruUsageError: A message of the system's does not stand in front.
+        """
+        system, messages = _split(request.messages)
+        with Client(**_address(request.credentials)) as client:
+            answer = client.messages.create(
+                model=request.model,
+                messages=messages,
+                max_tokens=request.max_tokens or _MAX_TOKENS,
+                system=system or omit,
+                extra_body=_extra(request),
+            )
+        return _reply(answer)
+
+    async def complete_async(self, request: ModelRequest) -> ModelReply:
+        """Call the model on the caller's event loop.
+
+        Args:
+            request: The call.
+
+        Raises:
+            KitaruUsageError: A message of the system's does not stand in front.
+        """
+        system, messages = _split(request.messages)
+        async with AsyncAnthropic(**_address(request.credentials)) as client:
+            answer = await client.messages.create(
+                model=request.model,
+                messages=messages,
+                max_tokens=request.max_tokens or _MAX_TOKENS,
+                system=system or omit,
+                extra_body=_extra(request),
+            )
+        return _reply(answer)
+
+
+def _address(credentials: Mapping[str, str]) -> _Address:
+    return _Address(api_key=credentials["ANTHROPIC_API_KEY"], base_url=credentials.get("ANTHROPIC_BASE_URL"))
+
+
+def _extra(request: ModelRequest) -> dict[str, float] | None:
+    # The SDK has no parameter for it any more, because newer models refuse it; older ones still take it.
+    return None if request.temperature is None else {"temperature": request.temperature}
+
+
+def _split(messages: Sequence[Message]) -> tuple[list[TextBlockParam], list[MessageParam]]:
+    """Take the system's messages out; this provider has another place for them."""
+    first = next((place for place, message in enumerate(messages) if message["role"] != "system"), len(messages))
+    rest = messages[first:]
+    if any(message["role"] == "system" for message in rest):
+        msg = "Anthropic takes messages of the system's only before all others; put them first, or use llm(system=...)."
+        raise KitaruUsageError(msg)
+    # Whether the others are well formed is the server's to say.
+    return [block for message in messages[:first] for block in _blocks(message)], cast("list[MessageParam]", list(rest))
+
+
+def _blocks(message: Message) -> list[TextBlockParam]:
+    content = message["content"]
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
+    if isinstance(content, list):
+        return cast("list[TextBlockParam]", content)
+    msg = f"A message of the system's must be a text or a list of blocks, not a {type(content).__name__}."
+    raise KitaruUsageError(msg)
+
+
+def _reply(answer: Answer) -> ModelReply:
+    usage = answer.usage
+    cached = usage.cache_read_input_tokens
+    return ModelReply(
+        text="".join(block.text for block in answer.content if block.type == "text"),
+        model=answer.model,
+        finish_reason=answer.stop_reason,
+        # Here `input_tokens` leaves out what went into or came from the cache.
+        input_tokens=usage.input_tokens + (cached or 0) + (usage.cache_creation_input_tokens or 0),
+        output_tokens=usage.output_tokens,
+        cached_input_tokens=cached,
+        raw_usage=usage.model_dump(mode="json", exclude_none=True),
+    )
