@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -25,14 +24,9 @@ from kitaru_adapters.langgraph.usage import cost_of, record_tokens, summarize
 if TYPE_CHECKING:
     from kitaru.seam import Call
     from kitaru_adapters.langgraph.driving import Driver
-    from kitaru_adapters.langgraph.runner import KitaruGraphRunner
+    from kitaru_adapters.langgraph.settings import RunnerSettings
 
-__all__ = ["Drive", "Factories", "Leg", "lost_thread"]
-
-Factories = tuple[
-    Callable[[LangGraphRunRequest], object] | None,
-    Callable[[LangGraphRunRequest], object] | None,
-]
+__all__ = ["Drive", "Leg", "lost_thread"]
 
 
 @dataclass(frozen=True)
@@ -57,22 +51,18 @@ class Drive:
     """One call of a runner, as far as the graph and its thread are concerned.
 
     Attributes:
-        runner: The runner.
+        runner: The runner's settings.
         driver: Calls the graph.
         request: What is asked.
-        factories: The runner's factories of configuration and context.
-        calculator: The runner's cost calculator.
         config: The merged configuration.
         thread: The thread.
         live: The call under whose name live events go, where no checkpoint is around the graph.
         publisher: Where the parts of a stream went.
     """
 
-    runner: KitaruGraphRunner
+    runner: RunnerSettings
     driver: Driver
     request: LangGraphRunRequest
-    factories: Factories
-    calculator: Callable[..., object] | None
     config: dict[str, Any] = field(init=False)
     thread: Thread = field(init=False)
     live: Call | None = field(default=None, init=False)
@@ -92,7 +82,7 @@ class Drive:
         self.thread = Thread(self.driver.graph, saver, self.request.thread_id, ns)
 
     def _merged(self) -> dict[str, Any]:
-        factory = self.factories[0]
+        factory = self.runner.config_factory
         own = merge_config(self.request)
         if factory is None:
             return own
@@ -174,7 +164,7 @@ class Drive:
     def _result(self, inv: Invocation, driven: GraphResult, snapshot: Any) -> LangGraphRunResult:  # noqa: ANN401
         self._warn(inv)
         used = summarize(inv.usage.total) if self.runner.capture.save_usage else None
-        cost = cost_of(used, self.calculator) if used else None
+        cost = cost_of(used, self.runner.cost_calculator) if used else None
         return run_result(
             driven,
             snapshot,
@@ -202,7 +192,7 @@ class Drive:
         return self.request.input if self.request.kind == "start" else self.request.command
 
     def _options(self) -> dict[str, Any]:
-        make = self.factories[1]
+        make = self.runner.context_factory
         context = self.request.context if self.request.context is not None or make is None else make(self.request)
         mode = self.request.durability or self.runner.durability.mode
         return {"context": context, "durability": mode if self.thread.saver is not None else None}

@@ -107,7 +107,7 @@ class Run(Drive):
         identity = f"{call.execution_id}/{call.invocation_id}"
         result = yield from self._entered(Leg(inv, base, identity, call))
         if self.runner.capture.save_usage:
-            cost = cost_of(summarize(inv.usage.total), self.calculator)
+            cost = cost_of(summarize(inv.usage.total), self.runner.cost_calculator)
             record_tokens(call, inv.usage.total, surface="graph_call", cost=cost, status=_usage_status(result))
         return self._packed(unit, self._report(inv, call, result))
 
