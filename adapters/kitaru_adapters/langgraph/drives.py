@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from langgraph.errors import is_invalid_resume
+from langgraph.types import Command
 
 from kitaru.errors import KitaruStateError, KitaruUsageError
 from kitaru.seam import current_call
 from kitaru_adapters.langgraph.boundary import SuspendedInGraph
-from kitaru_adapters.langgraph.capture import structure
+from kitaru_adapters.langgraph.capture import digest_of, structure
 from kitaru_adapters.langgraph.driving import GraphResult, merge_config, saver_in_effect, with_invocation
 from kitaru_adapters.langgraph.invocation import Invocation, Watch
 from kitaru_adapters.langgraph.outcomes import run_result
@@ -162,7 +163,7 @@ class Drive:
         return error
 
     def _result(self, inv: Invocation, driven: GraphResult, snapshot: Any) -> LangGraphRunResult:  # noqa: ANN401
-        self._warn(inv)
+        self._warn(inv, snapshot)
         used = summarize(inv.usage.total) if self.runner.capture.save_usage else None
         cost = cost_of(used, self.runner.cost_calculator) if used else None
         return run_result(
@@ -176,12 +177,16 @@ class Drive:
             invocation=inv.label,
         )
 
-    def _warn(self, inv: Invocation) -> None:
+    def _warn(self, inv: Invocation, snapshot: Any) -> None:  # noqa: ANN401 - LangGraph's state snapshot
         policy = self.runner.durability
         if self.thread.saver is None and policy.warn_without_checkpointer:
             inv.warn("The graph has no checkpointer: it cannot be resumed after an interrupt.")
         elif self.thread.saver is not None and self.thread.ephemeral and policy.warn_ephemeral_checkpointer:
             inv.warn("The graph's checkpointer keeps threads in memory only: they do not outlive this process.")
+        if snapshot is not None and snapshot.next and not snapshot.interrupts:
+            inv.warn(
+                f"The graph stopped at a breakpoint before {', '.join(snapshot.next)}; drive it on with input None."
+            )
         if inv.granular and inv.usage.outside:
             inv.warn(
                 f"{len(inv.usage.outside)} model calls were made outside checkpoints and are made again on a rerun; "
@@ -224,13 +229,14 @@ class Drive:
     def _shown_input(self) -> object:
         return structure(self._input()) if self.runner.capture.save_input else None
 
-    def _identity(self) -> dict[str, object]:
-        return {
-            "thread": self.request.thread_id,
-            "kind": self.request.kind,
-            "input": structure(self.request.input),
-            "stream": [*self.driver.modes, self.driver.subgraphs] if self.driver.streams else None,
-        }
+    def _identity(self) -> str:
+        """Return what tells this call from another one: thread, input and stream; not what a thread holds."""
+        value = self._input()
+        asked = [getattr(value, name, None) for name in ("update", "goto")] if isinstance(value, Command) else value
+        answers = getattr(value, "resume", None)
+        given = list(answers.values()) if isinstance(answers, dict) else answers
+        stream = [*self.driver.modes, self.driver.subgraphs] if self.driver.streams else None
+        return digest_of([self.request.thread_id, self.request.kind, asked, given, stream])
 
 
 def lost_thread(thread_id: str) -> KitaruStateError:

@@ -97,6 +97,7 @@ class Run(Drive):
             inputs={"input": self._shown_input()},
             identity=self._identity(),
             cache=False,
+            cache_key=self._identity(),
             retry_if=lambda error: not isinstance(error, (KitaruUsageError, KitaruStateError)),
         )
         return with_config(unit, self.runner.run_checkpoint_config)
@@ -165,6 +166,7 @@ class Run(Drive):
             inputs={"input": self._shown_input()},
             identity=self._identity(),
             cache=False,
+            cache_key=self._identity(),
         )
         return with_config(unit, self.runner.call_checkpoint_policy.summary_checkpoint_config or {})
 
