@@ -162,7 +162,7 @@ class Drive:
             record_tokens(leg.call, leg.inv.usage.total, surface="graph_call", status="failed")
         return error
 
-    def _result(self, inv: Invocation, driven: GraphResult, snapshot: Any) -> LangGraphRunResult:  # noqa: ANN401
+    def _result(self, inv: Invocation, driven: GraphResult, snapshot: Any) -> LangGraphRunResult:
         self._warn(inv, snapshot)
         used = summarize(inv.usage.total) if self.runner.capture.save_usage else None
         cost = cost_of(used, self.runner.cost_calculator) if used else None
@@ -177,7 +177,7 @@ class Drive:
             invocation=inv.label,
         )
 
-    def _warn(self, inv: Invocation, snapshot: Any) -> None:  # noqa: ANN401 - LangGraph's state snapshot
+    def _warn(self, inv: Invocation, snapshot: Any) -> None:
         policy = self.runner.durability
         if self.thread.saver is None and policy.warn_without_checkpointer:
             inv.warn("The graph has no checkpointer: it cannot be resumed after an interrupt.")
