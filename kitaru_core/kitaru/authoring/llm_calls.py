@@ -177,7 +177,7 @@ class _Work:
 
     def _begin(self) -> str | None:
         """Keep the prompt; return the canned answer if the environment has one."""
-        self._call.save(f"{self._name}_prompt", self._order.messages, type="prompt")
+        self._call.save_messages(f"{self._name}_prompt", self._order.messages)
         self._started = time.perf_counter()
         return os.environ.get(_MOCK_VARIABLE)
 
