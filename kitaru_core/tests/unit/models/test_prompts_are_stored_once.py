@@ -100,7 +100,7 @@ def test_a_prompt_is_loaded_by_name():
     def look():
         return load(handle.exec_id, "llm_1_prompt")
 
-    assert flow(lambda: look()).run().wait(timeout=30) == said  # noqa: PLW0108 - a flow calls its checkpoint
+    assert flow(lambda: look()).run().wait(timeout=30) == said
 
 
 def test_a_missing_message_is_noticed(store):
