@@ -91,6 +91,7 @@ class Run:
         self.wait_counts: dict[str, int] = {}
         self.asked: dict[str, WaitState] = {}
         self.histories: dict[str, int] = {}
+        self.prompts: dict[str, int] = {}
         self.futures: list[CheckpointFuture[Any]] = []
         self.tasks: set[asyncio.Task[None]] = set()
         self.executor: Executor | None = None
