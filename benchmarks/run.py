@@ -49,7 +49,8 @@ def main() -> int:
                 sections += SCENARIOS[name](session)
             except PeerFailedError as error:
                 sections.append(Section(name, "This could not be measured.", remarks=[str(error)]))
-        text = markdown(sections, machine(Path(base)))
+        about = [*machine(Path(base)), f"{chosen.rounds} rounds, long scenarios at {chosen.scale:g} of their size"]
+        text = markdown(sections, about)
     sys.stdout.write(text)
     if chosen.write:
         write(PAGE, "measured", text)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from crashes import lives
 from crashes.judge import Account, judge
+from crashes.leash import die_with_parent
 from crashes.ledger import Ledger
 from crashes.programs import Program, anchor_of, draw
 from kitaru import crash_points
@@ -63,8 +64,10 @@ class Child:
 
     def __init__(self, life: Callable[[], None], death: Death, log: Path) -> None:
         self.death = death
+        parent = os.getpid()
         self.pid = os.fork()
         if self.pid == 0:
+            die_with_parent(parent)
             self._live(life, log)
         self._handle = os.pidfd_open(self.pid)
 
