@@ -36,7 +36,7 @@ def machine(base: Path) -> list[str]:
         f"{datetime.now(tz=UTC):%Y-%m-%d}, {os.cpu_count()} cores ({model})",
         f"{platform.system()} {platform.release()}, file system {kind}",
         f"CPython {platform.python_version()}, SQLite {sqlite3.sqlite_version}",
-        f"load average at the end of the run: {os.getloadavg()[1]:.1f} (above the number of cores, others were at work)",
+        f"load average at the end of the run: {os.getloadavg()[1]:.1f} (others were at work above {os.cpu_count()})",
     ]
 
 
