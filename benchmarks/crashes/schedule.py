@@ -145,17 +145,23 @@ class Schedule:
         Returns:
             The account.
         """
-        self._until_done("started", lambda: lives.begin(self._plan))  # the plan's store moves when power is cut
+        self._until_done("started", self._begin)
         wanted = self._draw_replay()
         started = self._ledger.last("started")
         if wanted is None or started is None or self._open("started"):
             wanted = None
         else:
             self._deaths = self._source.randint(0, 2)
-            self._until_done("replayed", partial(lives.replay, self._plan, started["execution"], wanted))
+            self._until_done("replayed", partial(self._replay, started["execution"], wanted))
         self.account.counts["schedules"] += 1
         self.account.merge(judge(self._ledger.read(), self._plan.program, wanted))
         return self.account
+
+    def _begin(self) -> None:
+        lives.begin(self._plan)  # looked up when the life begins: the store moves when power is cut
+
+    def _replay(self, source: str, wanted: lives.Replay) -> None:
+        lives.replay(self._plan, source, wanted)
 
     def keep(self, folder: Path) -> None:
         """Copy its ledger and its store, to look at a fault."""
