@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FunctionToolRun", "ToolUnit", "run_function_tool", "run_tool_unit"]
 
+_SHOWN = 500
 _DEFAULT_POLICY_SPOKE = "_function_tool_default_failure_handled"
 
 
@@ -54,7 +55,7 @@ class FunctionToolRun:
     invoke: Callable[[], Awaitable[Any]]
     settle: Callable[[Exception], Awaitable[str | None]] = _no_policy
 
-    async def timed(self) -> Any:  # noqa: ANN401 - whatever the tool returns
+    async def timed(self) -> Any:
         """Call the implementation within the tool's time limit.
 
         Returns:
@@ -87,7 +88,7 @@ class FunctionToolRun:
         text = formatter(self.ctx, error)
         return await text if not isinstance(text, str) else text
 
-    async def outside(self) -> Any:  # noqa: ANN401 - whatever the tool returns
+    async def outside(self) -> Any:
         """Call the tool without a unit, with the same policies.
 
         Returns:
@@ -132,7 +133,7 @@ class ToolUnit:
     event: Literal["tool_call", "custom_tool_call"] = "tool_call"
 
 
-async def run_function_tool(scope: RunScope, run: FunctionToolRun, agent: str, config: CheckpointConfig) -> Any:  # noqa: ANN401 - whatever the tool returns
+async def run_function_tool(scope: RunScope, run: FunctionToolRun, agent: str, config: CheckpointConfig) -> Any:
     """Run one call of a function tool as a unit, or return what was recorded.
 
     Args:
@@ -195,7 +196,7 @@ async def run_tool_unit(scope: RunScope, tool: ToolUnit, body: Callable[[Call], 
     )
     position, started = scope.recorder.position(f"{scope.path}/{call_key}"), time.monotonic()
     metadata: dict[str, Any] = {"tool_name": tool.name, "tool_call_id": tool.call_id or None}
-    metadata["arguments"] = tool.arguments if scope.settings.capture.save_input else REDACTED
+    metadata["arguments"] = tool.arguments[:_SHOWN] if scope.settings.capture.save_input else REDACTED
     try:
         async with scope.activity.working():
             outcome = await run_unit_async(unit, body)
