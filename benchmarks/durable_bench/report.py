@@ -59,7 +59,7 @@ def markdown(sections: Iterable[Section], about: list[str]) -> str:
     """
     lines = ["Machine and date:", "", *(f"- {line}" for line in about), ""]
     sections = list(sections)
-    lines += ["## Targets", "", "| figure | measured | target | holds |", "|---|---:|---:|---|"]
+    lines += ["### Targets", "", "| figure | measured | target | holds |", "|---|---:|---:|---|"]
     for section in sections:
         for verdict in section.verdicts:
             bound = ">=" if verdict.at_least else "<="
@@ -73,7 +73,7 @@ def markdown(sections: Iterable[Section], about: list[str]) -> str:
 
 
 def _section(section: Section) -> Iterator[str]:
-    yield f"## {section.title}"
+    yield f"### {section.title}"
     yield ""
     yield section.note
     yield ""
