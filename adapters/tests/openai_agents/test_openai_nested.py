@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from agents import Agent, GuardrailFunctionOutput, Runner, Usage, function_tool, input_guardrail
 from agents.testing import ModelStep, ScriptedModel, assistant_message, function_call
 
+import kitaru
 from kitaru.adapters.openai_agents import KitaruRunner, OpenAIRunRequest
 
 START = OpenAIRunRequest.start("go")
@@ -77,6 +79,19 @@ def test_a_plain_run_inside_an_opted_out_tool_is_made_of_units(story):
     assert told.first() == told.rerun()
     assert "helper_openai_model_call" in told.names
     assert len(helper.model.calls) == 1
+
+
+def test_a_blocking_run_in_an_asynchronous_tool_is_refused_as_by_the_framework(story):
+    helper = Agent(name="helper", model=counted([assistant_message("help")]))
+
+    @function_tool(failure_error_function=None)
+    async def ask() -> str:
+        return Runner.run_sync(helper, "help").final_output
+
+    outer = Agent(name="boss", model=counted([function_call("ask", {}, call_id="c1")]), tools=[ask])
+    runner = KitaruRunner(outer, tool_checkpoint_config_by_name={"ask": False})
+    with pytest.raises(kitaru.KitaruExecutionError, match="event loop is already running"):
+        story(lambda: runner.run(START)).start().wait()
 
 
 def test_a_run_inside_a_guardrail_is_made_of_units(story):
