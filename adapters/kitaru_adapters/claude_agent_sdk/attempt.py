@@ -86,8 +86,7 @@ class Attempt:
                 return await self._converse(options, book, earlier, guard, keeper, stream)
         except Exception as error:
             broke_off = isinstance(error, ClaudeRunError) and error.broke_off
-            await book.write("ended", status="interrupted" if broke_off else "failed")
-            await keeper.keep_failure(error)
+            await keeper.keep_failure(error, book, "interrupted" if broke_off else "failed")
             raise
 
     async def _converse(

@@ -6,6 +6,7 @@ their status code and their class name, never by import.
 
 from __future__ import annotations
 
+from json import JSONDecodeError
 from typing import TYPE_CHECKING
 
 from kitaru.errors import (
@@ -38,7 +39,7 @@ __all__ = [
 ]
 
 _SAFE_TEXT_LIMIT = 500
-_NOT_FOUND, _REQUEST_TIMEOUT, _TOO_MANY, _SERVER_ERRORS = 404, 408, 429, 500
+_CLIENT_ERRORS, _NOT_FOUND, _REQUEST_TIMEOUT, _TOO_MANY, _SERVER_ERRORS = 400, 404, 408, 429, 500
 _TRANSIENT_CODES = frozenset({_REQUEST_TIMEOUT, _TOO_MANY})
 _NEVER_SENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "InvalidURL"})
 
@@ -177,18 +178,17 @@ def is_definite_refusal(error: BaseException) -> bool:
     """
     code = status_code(error)
     if code is not None:
-        return code < _SERVER_ERRORS and code != _REQUEST_TIMEOUT
+        return _CLIENT_ERRORS <= code < _SERVER_ERRORS and code != _REQUEST_TIMEOUT
     if isinstance(error, (TypeError, ValueError)):
-        return True
+        # What is wrong with an answer comes with its status, so without one the request was not even built.
+        return not isinstance(error, UnicodeDecodeError | JSONDecodeError)
     return any(type(cause).__name__ in _NEVER_SENT for cause in _causes(error))
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
+    while error is not None:
         yield error
-        error = error.__cause__ or error.__context__
+        error = error.__cause__
 
 
 def create_error(error: Exception, *, continues: str | None, over_after_s: float | None) -> KitaruError | None:
@@ -215,7 +215,7 @@ def create_error(error: Exception, *, continues: str | None, over_after_s: float
         return GeminiInteractionGoneError(msg, interaction_id=continues)
     if code is None and not is_connection_trouble(error):
         return None
-    if over_after_s is not None:
+    if code is None and over_after_s is not None:
         msg = f"The create got no answer within {over_after_s:g} s; whether a job was accepted is unknown."
         return GeminiDeadlineError(msg)
     msg = f"The create failed ({type(error).__name__}, status {code}); exactly one request was sent by this attempt."

@@ -113,9 +113,9 @@ class Turn:
             interaction = yield from self._carry_out()
         except GeneratorExit:
             raise
-        except BaseException as error:
-            if isinstance(error, GeminiInteractionEndedError):
-                self.last = self.last | {"usage": error.usage}
+        except BaseException:
+            if self._watches and self._watches[-1].last.get("usage"):
+                self.last = self._watches[-1].last
             yield from self._cancel_own_job()
             raise
         self.warnings += [notice for watch in self._watches for notice in watch.warnings]
@@ -182,11 +182,10 @@ class Turn:
     def _face_unknown(self, entry: Entry) -> None:
         if self._settings.on_unknown_submission == "fail":
             msg = (
-                f"Attempt {entry.attempt} of {self._call.invocation_id!r} announced a create and its outcome "
-                "was lost: the "
-                "service may be running a job whose id nobody knows. Look for it in the console, then either "
-                "observe it "
-                "with GeminiInteractionRequest.poll(...), or start it again with on_unknown_submission='resubmit'."
+                f"Attempt {entry.attempt} of {self._call.invocation_id!r} announced a create and its outcome was lost: "
+                "the service may be running a job whose id nobody knows. Look for it in the console, then either "
+                "observe it with GeminiInteractionRequest.poll(...), or start it again with "
+                "on_unknown_submission='resubmit'."
             )
             raise GeminiUnknownSubmissionError(msg, attempt=entry.attempt, announced_at=entry.at)
         self.warnings.append("possible_duplicate_submission")
@@ -201,7 +200,8 @@ class Turn:
         except KitaruError:
             raise
         except Exception as error:
-            if is_definite_refusal(error):
+            entry = self.submissions.latest(index)
+            if is_definite_refusal(error) and entry is not None and entry.is_unknown:
                 yield from self.submissions.write("refused", hop=index)
             over = self._deadline.seconds if self._deadline.is_over else None
             translated = create_error(error, continues=self._request.previous_interaction_id, over_after_s=over)

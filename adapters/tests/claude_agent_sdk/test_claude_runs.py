@@ -119,14 +119,21 @@ def test_inside_a_checkpoint_it_runs_when_told_to_and_warns(make_runner, flows):
     assert "runs again" in result.warnings[0]
 
 
+def test_observation_can_be_switched_off(api, make_runner, till, flows):
+    api.reset(replies([ToolUse("mcp__shop__charge", {"amount": 3})], [Text("done")]))
+    result = flows.run(lambda: make_runner(till.server(), observe_tools=False).run_sync(GO))
+    assert (result.final_text, till.amounts, result.tool_calls) == ("done", [3], [])
+
+
 def test_structured_output_and_denials_are_in_the_result(api, make_options, make_runner, flows):
     schema = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
     api.reset(
-        replies([ToolUse("Bash", {"command": "true", "description": "x"})], [ToolUse("StructuredOutput", {"a": 1})])
+        replies([ToolUse("Bash", {"command": "touch x", "description": "x"})], [ToolUse("StructuredOutput", {"a": 1})])
     )
     options = make_options(allowed_tools=[], output_format={"type": "json_schema", "schema": schema})
     result = flows.run(lambda: make_runner(options=options).run_sync(GO))
     assert result.structured_output == {"a": 1}
+    assert [denial["tool_name"] for denial in result.permission_denials] == ["Bash"]
 
 
 def test_messages_are_kept_with_their_classes(api, make_runner, till, flows):
@@ -214,7 +221,8 @@ def test_cancelling_the_task_ends_the_program(api, make_runner, flows, programs)
         go_on.set()
 
 
-def test_cancelling_the_execution_ends_the_program(api, make_runner, flows, programs):
+@pytest.mark.parametrize("form", ["sync", "async"])
+def test_cancelling_the_execution_ends_the_program(api, make_runner, flows, programs, form):
     asked, go_on = threading.Event(), threading.Event()
 
     def script(_turn):
@@ -223,7 +231,11 @@ def test_cancelling_the_execution_ends_the_program(api, make_runner, flows, prog
         return [Text("late")]
 
     api.reset(script)
-    handle = flows.start(lambda: make_runner().run_sync(GO))
+
+    async def body():
+        await make_runner().run(GO)
+
+    handle = flows.start(body if form == "async" else lambda: make_runner().run_sync(GO))
     try:
         assert asked.wait(10)
         handle.cancel()

@@ -9,7 +9,7 @@ from google.genai.types import HttpOptions, HttpRetryOptions
 
 from kitaru import KitaruClient
 from kitaru.adapters.gemini import GeminiInteractionCapturePolicy, GeminiInteractionRequest
-from kitaru.errors import KitaruUsageError
+from kitaru.errors import KitaruExecutionError, KitaruUsageError
 from kitaru_adapters.gemini.boundary import cache_key, is_cacheable
 from kitaru_adapters.gemini.capture import redacted, request_manifest
 from kitaru_adapters.gemini.codec import merge_hops, output_text, step_summaries
@@ -115,6 +115,15 @@ def test_a_failed_turn_counts_what_it_used(service, talk):
     service.script(Turn(status="failed", usage=USAGE))
     handle = talk().run(START)
     with pytest.raises(Exception, match="failed"):
+        handle.wait()
+    (record,) = records(handle)
+    assert (record["status"], record["usage"]["total_tokens"]) == ("failed", 17)
+
+
+def test_a_turn_that_ran_out_of_time_counts_what_the_last_look_showed(service, talk):
+    service.script(Turn(status="completed", pending=["in_progress"] * 10_000, usage=USAGE, usage_while_pending=True))
+    handle = talk().run(Request.start("x", agent="a", background=True, timeout_s=0.1))
+    with pytest.raises(KitaruExecutionError):
         handle.wait()
     (record,) = records(handle)
     assert (record["status"], record["usage"]["total_tokens"]) == ("failed", 17)
@@ -256,5 +265,5 @@ def test_where_labels_are_known_to_be_taken_they_name_the_execution(service, tal
 
 
 class Granted(Credentials):
-    def refresh(self, request):  # noqa: ARG002 - the signature of the base class
+    def refresh(self, request):
         self.token = "granted"
