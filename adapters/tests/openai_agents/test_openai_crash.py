@@ -43,6 +43,7 @@ def job(program, provider, reply, tmp_path):
     provider.brain = think
     environment = {
         "KITARU_CONFIG_PATH": str(tmp_path / "kitaru"),
+        "KITARU_STRICT_REPLAY": "1",
         "PROVIDER": provider.url,
         "EFFECTS": str(tmp_path / "effects"),
         "SESSION": str(tmp_path / "session.db"),
