@@ -108,6 +108,18 @@ def test_a_run_inside_a_guardrail_is_made_of_units(story):
     assert (len(judge.model.calls), sorted(told.names)) == (1, ["judge_openai_model_call", "poet_openai_model_call"])
 
 
+def test_a_streamed_agent_tool_is_made_of_units_and_gives_its_events(story):
+    inner = Agent(name="expert", model=counted([assistant_message("fact")]))
+    seen: list[str] = []
+    tool = inner.as_tool("ask_expert", "Ask", on_stream=lambda event: seen.append(event["event"].type))
+    steps = ([function_call("ask_expert", {"input": "q"}, call_id="c1")], [assistant_message("thanks")])
+    outer = Agent(name="boss", model=counted(*steps), tools=[tool])
+    told = story(lambda: KitaruRunner(outer).run(START))
+    assert told.first() == told.rerun()
+    assert "run_item_stream_event" in seen
+    assert (len(inner.model.calls), "expert_openai_model_call" in told.names) == (1, True)
+
+
 async def test_runs_outside_of_a_durable_run_are_untouched(story):
     story(lambda: KitaruRunner(crew()[0]).run(START)).once()
     plain = Agent(name="plain", model=counted([assistant_message("hi")]))
