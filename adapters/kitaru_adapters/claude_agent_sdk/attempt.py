@@ -74,8 +74,13 @@ class Attempt:
             stream.complete(display=f"{self.settings.name} ended: {result.status}")
         return result
 
+    @property
+    def _notes(self) -> str:
+        """Name of the notes inside the call. A call of its own holds one run, whatever its place in the body is now."""
+        return self.place.label if self.place.direct else "run"
+
     async def _run(self, stream: LiveStream | None) -> ClaudeRunResult:
-        book = NoteBook(self.call, self.place.label)
+        book = NoteBook(self.call, self._notes)
         earlier = book.earlier()
         keeper = Keeper(self.settings, self.request, self.call, self.place, self._warnings)
         try:
@@ -144,7 +149,7 @@ class Attempt:
         if settings.keeps_sessions:
             check_continuable(options)
             if options.session_store is None:
-                store = KitaruSessionStore(self.call, label=self.place.label, base=self._base())
+                store = KitaruSessionStore(self.call, label=self._notes, base=self._base())
                 options = replace(options, session_store=store, session_store_flush="eager")
         return options
 

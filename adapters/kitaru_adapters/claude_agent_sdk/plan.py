@@ -18,7 +18,7 @@ from kitaru_adapters.claude_agent_sdk.transcript import (
     find_transcript,
     missing_entries,
     read_entries,
-    said,
+    was_answered,
 )
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ async def _go_on(found: Situation, session_id: str) -> Plan | None:
     store = options.session_store
     # An earlier invocation may have put the very same prompt into the session: only what this one added counts.
     added = store.entries(session_id) if isinstance(store, KitaruSessionStore) else entries
-    if request.decision is None and not said(added, request.prompt):
+    if request.decision is None and not was_answered(added, request.prompt):
         return None
     resumed = replace(options, resume=session_id, session_id=None, fork_session=False)
     answered = frozenset(answered_tools(entries))
