@@ -5,7 +5,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
-EXTRAS := pydantic-ai,openai-agents,langgraph,claude-agent-sdk,gemini,llm,cache,otel,conformance,test,dev
+EXTRAS := pydantic-ai,openai-agents,langgraph,claude-agent-sdk,gemini,llm,secrets,cache,otel,conformance,test,dev
 ROOTS := kitaru_core/kitaru adapters/kitaru_adapters plugins/kitaru_plugins conformance_tests/kitaru_conformance
 N ?= 500
 

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, CycloptsError, Parameter
 
 from kitaru.cli.output import OutputFormat, report_error
-from kitaru.errors import KitaruError, KitaruUsageError
+from kitaru.errors import KitaruError, KitaruPluginError, KitaruUsageError
 from kitaru.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from kitaru.hooks.manager import HookManager
 
 __all__ = ["OutputOption", "build_app", "run"]
 
@@ -44,10 +46,22 @@ def build_app() -> App:
         help_flags=["--help", "-h"],
         result_action="return_value",
     )
-    from kitaru.hooks.manager import get_manager
-
-    get_manager().cli_commands(_Group(app))
+    _manager().cli_commands(_Group(app))
     return app
+
+
+def _manager() -> HookManager:
+    """Return the manager; with a broken plugin one of our own plugins only, so that its user can look and answer."""
+    from kitaru.hooks.loading import survey
+    from kitaru.hooks.manager import HookManager, get_manager
+
+    try:
+        return get_manager()
+    except KitaruPluginError as error:
+        sys.stderr.write(f"Plugins are left out: {error}\n")
+        manager = HookManager()
+        manager.add(survey({**os.environ, "KITARU_PLUGINS_AUTOLOAD": "0"}).parts)
+        return manager
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -19,12 +19,13 @@ from kitaru.crash_points import hit
 from kitaru.engine import failures, payloads
 from kitaru.engine.bodies import run_body, run_body_async
 from kitaru.engine.call import Call
+from kitaru.engine.hooking import identified, summarised
 from kitaru.engine.irreversible import ask_person, checked, reconciled_draft
 from kitaru.engine.retrying import as_policy
 from kitaru.engine.scope import flow_scope
 from kitaru.engine.signals import ControlSignal
 from kitaru.engine.unit import Outcome, Unit
-from kitaru.errors import FailureOrigin, KitaruEncodingError, KitaruRuntimeError
+from kitaru.errors import FailureOrigin, KitaruEncodingError, KitaruPluginError, KitaruRuntimeError
 from kitaru.journal.api import Draft
 from kitaru.records.facts import (
     NOTHING,
@@ -206,6 +207,7 @@ def enter(run: Run, unit: Unit) -> Entry:
     """
     run.check()
     shown, digest = payloads.describe(unit.inputs, unit.identity)
+    digest = identified(run, unit, digest)
     ledger = run.ledger
     concurrent = _is_concurrent(run)
     invocation_id, recorded = ledger.find(
@@ -462,6 +464,7 @@ class Attempts:
             output=self._output.ref,
             carried=self.call.carried or NOTHING,
             history=history,
+            summary=summarised(self.call, value),
             **entry.identity(entry.call_id, self.call.attempt),
         )
         return (Draft(fact, self._output.inline, blobs),)
@@ -482,8 +485,12 @@ class Attempts:
             run.lease.starting.pop(entry.call_id, None)
             return (), None
         hit("boundary.failed")
-        again = self._policy.allows(error, self._retries, entry.unit.retry_if)
-        origin = FailureOrigin.RUNTIME if isinstance(error, KitaruEncodingError) else FailureOrigin.USER_CODE
+        is_ours = isinstance(error, KitaruEncodingError | KitaruPluginError)
+        # What a plugin refuses or breaks it will refuse or break again.
+        again = not isinstance(error, KitaruPluginError) and self._policy.allows(
+            error, self._retries, entry.unit.retry_if
+        )
+        origin = FailureOrigin.RUNTIME if is_ours else FailureOrigin.USER_CODE
         fact = CheckpointFailed(
             at=time.time(),
             started_at=self._started_at,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import msgspec
 
 from kitaru.crash_points import hit
 from kitaru.engine import payloads
+from kitaru.engine.hooking import prepare_plugins
 from kitaru.engine.ids import new_execution_id
 from kitaru.engine.ledger import Ledger, RecordedCall, fold
 from kitaru.engine.replay import ReplayPlan, build_replay_plan, override_values, plan_calls
@@ -110,7 +111,7 @@ def create_run(
     stored = payloads.store(dict(arguments), path="inputs")
     given = payloads.copy_of(dict(arguments), stored, None)
     execution_id = new_execution_id()
-    fact = _started(execution_id, code, stored.ref, options)
+    fact = _started(journal, execution_id, code, stored.ref, options)
     lease = journal.create(Draft(fact, stored.inline, stored.blobs), flow=code.name, stack=options.stack)
     hit("flow.created")
     facts = RunFacts(flow=code.name, lineage_id=execution_id, settings=options.spec, strict=options.strict)
@@ -118,6 +119,7 @@ def create_run(
 
 
 def _started(
+    journal: Journal,
     execution_id: str,
     code: FlowCode,
     inputs: PayloadRef,
@@ -134,7 +136,11 @@ def _started(
         source_digest=code.source_digest,
         spec=dict(options.spec),
         inputs=inputs,
-        versions={"kitaru": __version__, "python": platform.python_version()},
+        versions={
+            "kitaru": __version__,
+            "python": platform.python_version(),
+            **prepare_plugins(journal.url, stack=options.stack, strict=options.strict),
+        },
         **{"lineage_id": execution_id, **facts},
     )
 
@@ -199,9 +205,12 @@ def continue_execution(
     Raises:
         KitaruNotFoundError: There is no such execution.
         KitaruStateError: It cannot be continued in its present state.
+        KitaruPluginError: A plugin is broken; nothing has changed.
     """
     allowed(journal.execution(execution_id))
-    started = started_fact(journal.records(execution_id))
+    known = journal.records(execution_id)
+    started = started_fact(known)
+    prepare_plugins(journal.url, stack=None, strict=_facts(started).strict)
     found = code(started)
     arguments = flow_inputs(journal, started)
 
@@ -212,12 +221,12 @@ def continue_execution(
     lease = journal.acquire(execution_id, decide)
     retries = int(started.spec.get("retries") or 0)
     options = StartOptions(spec=started.spec, retries=retries, inline=inline)
-    return _drive(_rebuilt(journal, lease), found, arguments, options)
+    return _drive(_rebuilt(journal, lease, known), found, arguments, options)
 
 
-def _rebuilt(journal: Journal, lease: Lease) -> Run:
-    """Make the state of an execution from its journal."""
-    records = journal.records(lease.execution_id)
+def _rebuilt(journal: Journal, lease: Lease, known: Sequence[Record] = ()) -> Run:
+    """Make the state of an execution from its journal; records that were read before are not read again."""
+    records = [*known, *journal.records(lease.execution_id, after=known[-1].seq if known else -1)]
     started = started_fact(records)
     calls, _ = fold(records)
     ledger = Ledger()
@@ -326,6 +335,7 @@ def start_replay(
     refs, blobs = override_values(calls, overrides or {})
     recorded = {**msgspec.to_builtins(plan), "overrides": msgspec.to_builtins(refs)}
     fact = _started(
+        journal,
         new_execution_id(),
         code,
         stored.ref,

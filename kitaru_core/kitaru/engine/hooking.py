@@ -1,35 +1,124 @@
-"""Where the engine meets the hooks: loaded once, and skipped when no plugin listens."""
+"""Where the engine meets the hooks; nothing is called where no plugin listens."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import logging
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from kitaru.errors import KitaruPluginError
+from kitaru.records.boundary import Boundary
+from kitaru.records.record import Record
+from kitaru.settings.resolve import durability
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kitaru.engine.call import Call
+    from kitaru.engine.run import Run
+    from kitaru.engine.unit import Unit
     from kitaru.hooks.manager import HookManager
+    from kitaru.journal.commit import Committed
 
-__all__ = ["boundary_hooks", "reset"]
+__all__ = ["boundary_hooks", "identified", "prepare_plugins", "show_observers", "summarised"]
 
-_loaded = False
-_manager: HookManager | None = None
+_log = logging.getLogger("kitaru")
+_get_manager: Callable[[], HookManager] | None = None
 
 
 def boundary_hooks() -> HookManager | None:
-    """Return the hook manager if a plugin attaches to boundaries, else `None`."""
-    if not _loaded:
-        _load()
-    return _manager
+    """Return the hook manager if a plugin attaches to boundaries, else `None`.
+
+    Raises:
+        KitaruPluginError: A plugin is broken.
+    """
+    manager = _manager()
+    return manager if manager.boundary_hooks_active else None
 
 
-def _load() -> None:
-    global _loaded, _manager  # noqa: PLW0603 - looked up once per process, on the first boundary
-    from kitaru.hooks.manager import get_manager
+def prepare_plugins(store: str, *, stack: str | None, strict: bool) -> dict[str, str]:
+    """Load the plugins and tell them the configuration; done before a run begins, so that a broken one stops it here.
 
-    manager = get_manager()
-    _manager = manager if manager.boundary_hooks_active else None
-    _loaded = True
+    Args:
+        store: Address of the journal.
+        stack: Name of the stack.
+        strict: Whether a drift is an error.
+
+    Returns:
+        The versions of the foreign plugins that take part, by distribution.
+
+    Raises:
+        KitaruPluginError: A plugin is broken, or refuses the configuration; nothing has been recorded.
+    """
+    manager = _manager()
+    if not manager.is_configured:
+        from kitaru.hooks.facts import RuntimeConfig
+
+        config = RuntimeConfig(store=store, durability=durability(), stack=stack, strict_replay=strict)
+        manager.configured(config)
+    return {name: version for name, version in manager.versions().items() if name != "kitaru-core"}
 
 
-def reset() -> None:
-    """Look again at the next boundary; for tests that change the plugins."""
-    global _loaded, _manager
-    _loaded, _manager = False, None
+def identified(run: Run, unit: Unit, digest: str | None) -> str | None:
+    """Return the digest of a call's inputs with what a plugin adds to tell alike calls apart."""
+    hooks = boundary_hooks()
+    if hooks is None:
+        return digest
+    boundary = Boundary(
+        execution_id=run.execution_id,
+        flow=run.flow,
+        name=unit.name,
+        invocation_id="",
+        call_id="",
+        kind=unit.kind,
+        type=unit.type,
+        adapter=unit.adapter,
+        target=unit.runtime or "inline",
+        is_replay=run.is_replay,
+        effect=unit.effect,
+    )
+    identity = hooks.checkpoint_identity(boundary)
+    return digest if identity is None else sha256(f"{digest}\n{identity}".encode()).hexdigest()
+
+
+def summarised(call: Call, value: object) -> dict[str, Any]:
+    """Record the usage that a plugin reads out of a value, and return the summary one gives of it."""
+    hooks = boundary_hooks()
+    if hooks is None:
+        return {}
+    boundary = call.boundary
+    summary = hooks.checkpoint_summary(boundary, value)
+    usage = hooks.checkpoint_usage(boundary, value)
+    if usage is not None:
+        call.record_usage(usage.as_record())
+    told = {} if summary is None else msgspec.structs.asdict(summary)
+    return {name: part for name, part in told.items() if part}
+
+
+def show_observers(committed: list[Committed]) -> None:
+    """Show durable records to the plugins that watch; whatever is wrong with those, the records stand.
+
+    Args:
+        committed: The records, in the order of the journal.
+    """
+    try:
+        manager = _manager()
+    except KitaruPluginError as error:
+        # Nobody can be told; but what was committed, such as a person's answer, must not look as if it had failed.
+        _log.warning("Plugins were not told of a record: %s", error)
+        return
+    if manager.record_hooks_active:
+        for lease, seq, fact, digest in committed:
+            manager.record_committed(Record(lease.execution_id, seq, fact, digest.hex()))  # type: ignore[arg-type]  # every fact written here is a known one
+
+
+def _manager() -> HookManager:
+    """Return the manager of this process; its module, and pluggy with it, is loaded when the first run needs it."""
+    global _get_manager  # noqa: PLW0603 - a function looked up once; an import statement costs more than the call
+    if _get_manager is None:
+        from kitaru.hooks.manager import get_manager
+
+        _get_manager = get_manager
+    return _get_manager()

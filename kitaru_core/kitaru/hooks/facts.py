@@ -24,17 +24,15 @@ class RuntimeConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         store: Address of the journal, without credentials.
-        durability: `power` or `process`.
-        strict_replay: Whether a drift is an error.
+        durability: What a commit survives: `power` or `process`.
         stack: Name of the active stack.
-        settings: Further settings by name; never a secret.
+        strict_replay: Whether a drift is an error.
     """
 
     store: str
     durability: str = "power"
-    strict_replay: bool = False
     stack: str | None = None
-    settings: Mapping[str, object] = {}
+    strict_replay: bool = False
 
 
 class RuntimeInfo(msgspec.Struct, frozen=True, kw_only=True):

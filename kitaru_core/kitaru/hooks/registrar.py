@@ -55,6 +55,11 @@ class Registrar:
         self._refresh()
 
     @property
+    def is_configured(self) -> bool:
+        """Whether plugins know the configuration."""
+        return self._config is not None
+
+    @property
     def plugins(self) -> tuple[PluginInfo, ...]:
         """The registered plugins, sorted by distribution and name."""
         return tuple(part.info for part in sorted(self._parts.values(), key=_place))

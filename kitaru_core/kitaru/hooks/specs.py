@@ -202,7 +202,8 @@ def kitaru_result_caches() -> Sequence[ResultCacheDriver]:
 def kitaru_configured(config: RuntimeConfig) -> None:
     """Learn the configuration.
 
-    Called once when the configuration is frozen. A plugin that is registered later is called when it is registered.
+    Called once in a process, before its first run is recorded. A plugin that is registered later is called when it is
+    registered.
 
     Args:
         config: The frozen configuration.

@@ -166,6 +166,10 @@ class GroupCommit:
             else:
                 committed = self._write_each(tickets)
         _settle(tickets)
+        self.announce(committed)
+
+    def announce(self, committed: list[Committed]) -> None:
+        """Show records that became durable to whoever watches; called with the lock held, so in their order."""
         if committed and self._on_committed is not None:
             self._on_committed(committed)
 

@@ -77,8 +77,6 @@ class SqliteJournal:
             connection.close()
             raise journal_error(error, self.url) from error
         self._commit = GroupCommit(connection, self.url, on_committed)
-        self._on_committed = on_committed
-        self._chained: list[Committed] = []
         self._mutex = self._commit.mutex
         self._version = 0
         self._tended = self._commit.commits
@@ -93,7 +91,7 @@ class SqliteJournal:
         if not isinstance(fact, ExecutionStarted):
             msg = f"A new execution begins with an ExecutionStarted record, not with {type(fact).__name__}."
             raise TypeError(msg)
-        with self._writing() as connection:
+        with self._recording() as (connection, append):
             cursor = connection.execute(
                 "INSERT INTO executions (id, flow, status, stack, original_id, created_at, started_at, owner, "
                 "until_clock,"
@@ -101,14 +99,14 @@ class SqliteJournal:
                 (fact.execution_id, flow, stack, fact.original_exec_id, fact.at, fact.at, *_term()),
             )
             lease = Lease(fact.execution_id, int(cursor.lastrowid or 0), 1, 0, _GENESIS)
-            self._chain(connection, lease, draft)
+            append(lease, draft)
             self._leases[lease.no] = lease
         self._housekeeper.ensure_running()
         return lease
 
     def acquire(self, execution_id: str, decide: Callable[[ExecutionRow], Draft]) -> Lease:
         """Take over an execution that nobody runs; see `Journal.acquire`."""
-        with self._writing() as connection:
+        with self._recording() as (connection, append):
             reading = Reading(connection, self.url, self._leases)
             row = reading.execution(execution_id)
             draft = decide(row)
@@ -123,7 +121,7 @@ class SqliteJournal:
             lease = Lease(execution_id, row.no, generation, next_seq, head)
             if isinstance(draft.fact, RunnerStarted):
                 draft = Draft(msgspec.structs.replace(draft.fact, generation=generation), draft.payload, draft.blobs)
-            self._chain(connection, lease, draft)
+            append(lease, draft)
             self._leases[lease.no] = lease
         self._housekeeper.ensure_running()
         return lease
@@ -153,13 +151,13 @@ class SqliteJournal:
     @contextmanager
     def transact(self, execution_id: str) -> Iterator[OperatorTransaction]:
         """Open an operator's transaction; see `Journal.transact`."""
-        with self._writing() as connection:
+        with self._recording() as (connection, append):
             reading = Reading(connection, self.url, self._leases)
             row = reading.execution(execution_id)
             own = self._leases.get(row.no)
             next_seq, head = _head(connection, row.no)
             lease = Lease(execution_id, row.no, row.generation, next_seq, head)
-            transaction = OperatorTransaction(row, reading, lambda draft: self._chain(connection, lease, draft))
+            transaction = OperatorTransaction(row, reading, lambda draft: append(lease, draft))
             yield transaction
         if own is not None:
             self._tell(own)
@@ -341,11 +339,17 @@ class SqliteJournal:
             with self._mutex:
                 self._commit.connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
-    def _chain(self, connection: sqlite3.Connection, lease: Lease, draft: Draft) -> None:
-        self._chained.append((lease, lease.next_seq, draft.fact, chain(connection, lease, draft)))
-
     def _report(self, error: Exception) -> None:
         _log.warning("The journal's housekeeping failed and will try again: %s", error)
+
+    @contextmanager
+    def _recording(self) -> Iterator[tuple[sqlite3.Connection, Callable[[Lease, Draft], None]]]:
+        """Open a transaction that appends records, and show them to whoever watches once they are durable."""
+        appended: list[Committed] = []
+        with self._mutex:
+            with self._writing() as connection:
+                yield connection, lambda lease, draft: appended.append(chain(connection, lease, draft))
+            self._commit.announce(appended)
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -362,11 +366,7 @@ class SqliteJournal:
                 self._commit.commits += 1
             except sqlite3.Error as error:
                 raise journal_error(error, self.url) from error
-            else:
-                if self._on_committed is not None and self._chained:
-                    self._on_committed(self._chained)
             finally:
-                self._chained = []
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
 
@@ -391,8 +391,8 @@ class SqliteJournal:
         return connection
 
 
-def chain(connection: sqlite3.Connection, lease: Lease, draft: Draft) -> bytes:
-    """Append a record inside an open transaction, advance the lease and return the record's hash."""
+def chain(connection: sqlite3.Connection, lease: Lease, draft: Draft) -> Committed:
+    """Append a record inside an open transaction, advance the lease, and return what was written."""
     from kitaru.journal.blobs import store_blob
     from kitaru.journal.projection import project
     from kitaru.records.facts import encode_fact
@@ -408,7 +408,7 @@ def chain(connection: sqlite3.Connection, lease: Lease, draft: Draft) -> bytes:
     for sql, values in project(lease.no, draft.fact):
         connection.execute(sql, values)
     lease.next_seq += 1
-    return lease.head
+    return lease, lease.next_seq - 1, draft.fact, lease.head
 
 
 def _term() -> tuple[str, float, float]:

@@ -150,6 +150,7 @@ class CheckpointCompleted(_CallFact, frozen=True, kw_only=True, tag="checkpoint.
         carried: Small extra data of an adapter, given back with the value.
         cache_status: `executed`, or `hit` for a value taken from the result cache.
         source: For a cache hit: execution and call it came from.
+        summary: What a plugin says came out, in a few words: `text` and `fields`.
     """
 
     started_at: float
@@ -157,6 +158,7 @@ class CheckpointCompleted(_CallFact, frozen=True, kw_only=True, tag="checkpoint.
     carried: msgspec.Raw = NOTHING
     cache_status: CacheStatus = "executed"
     source: list[str] | None = None
+    summary: dict[str, Any] = {}
 
 
 class CheckpointReused(_CallFact, frozen=True, kw_only=True, tag="checkpoint.reused"):

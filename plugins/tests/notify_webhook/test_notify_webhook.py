@@ -12,8 +12,10 @@ from threading import Thread
 
 import pytest
 
+import kitaru
+from kitaru import flow
 from kitaru.errors import KitaruPluginError
-from kitaru.hooks import HookManager, RuntimeInfo
+from kitaru.hooks import HookManager, RuntimeInfo, close_manager
 from kitaru.records.facts import ExecutionPaused, WaitOpened
 from kitaru.records.record import Record
 from kitaru_plugins.notify_webhook import plugin, sign, verify_signature
@@ -213,3 +215,20 @@ def test_a_forked_child_has_a_sender_of_its_own(manager, receiver):
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert {receiver.next()[0]["Kitaru-Delivery"] for _ in range(2)} == {"parent", "child"}
+
+
+@flow
+def ask():
+    return kitaru.wait(name="approve", schema=bool, question="Ship it?", timeout=0)
+
+
+def test_a_question_of_a_real_flow_is_sent_before_the_process_ends(receiver, monkeypatch, tmp_path):
+    monkeypatch.setenv("KITARU_STORE", str(tmp_path / "kitaru.db"))
+    monkeypatch.setenv("KITARU_WEBHOOK_URL", receiver.url)
+    monkeypatch.setenv("KITARU_WEBHOOK_SECRET", SECRET)
+    close_manager()
+    handle = ask.run()
+    headers, body = receiver.next()
+    close_manager()
+    assert json.loads(body)["execution_id"] == handle.exec_id
+    assert verify_signature(SECRET, headers["Kitaru-Timestamp"], body, headers["Kitaru-Signature"])

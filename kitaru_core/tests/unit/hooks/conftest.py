@@ -25,6 +25,11 @@ def make_plugin(*functions, level=1, frameworks=None):
 
 
 @pytest.fixture
+def plugin_of():
+    return make_plugin
+
+
+@pytest.fixture
 def manager():
     return HookManager()
 
@@ -61,9 +66,10 @@ class Site:
 
     def run(self, source: str, **environ: str) -> subprocess.CompletedProcess[str]:
         paths = [str(self.folder), *(path for path in sys.path if path)]
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("KITARU_PLUGINS")}
         return subprocess.run(
             [sys.executable, "-c", textwrap.dedent(source)],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), **environ},
+            env={**inherited, "PYTHONPATH": os.pathsep.join(paths), **environ},
             capture_output=True,
             text=True,
             timeout=30,
