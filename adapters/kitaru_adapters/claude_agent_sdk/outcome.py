@@ -124,7 +124,7 @@ class Keeper:
             ended: How the attempt ended, for later ones: `failed` or `interrupted`.
         """
         if isinstance(error, ClaudeRunError) and self._conversation is not None:
-            error.usage, error.cost_usd = dict(self._spent.usage), self._cost_usd
+            error.facts.update(usage=dict(self._spent.usage), cost_usd=self._cost_usd)
         try:
             await book.write("ended", status=ended)
             await self._keep_manifest()

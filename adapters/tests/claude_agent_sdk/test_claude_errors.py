@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 from kitaru import KitaruClient
@@ -46,6 +48,28 @@ def test_reaching_the_limit_of_turns_keeps_usage_and_is_not_attempted_again(api,
     (usage,) = call.llm_usage_records
     assert (usage["status"], usage["usage"]["total_tokens"]) == ("failed", 15)
     assert call.metadata["claude_agent_sdk_events"]["r1"]["error"]["type"] == "ClaudeRunError"
+
+
+def test_a_failure_that_the_flow_goes_on_after_is_the_same_on_a_rerun(api, make_runner, flows):
+    api.reset(replies([BASH]))
+    fails = iter([True, False])
+    seen = []
+
+    def body():
+        try:
+            make_runner().run_sync(ClaudeRunRequest.start("go", max_turns=1))
+        except ClaudeRunError as error:
+            seen.append((str(error), error.session_id, error.subtype, error.usage, error.cost_usd))
+        if next(fails):
+            raise ValueError
+
+    handle = flows.start(body)
+    with contextlib.suppress(KitaruRuntimeError):
+        handle.wait(timeout=45)
+    flows.retry(handle)
+    assert seen[0] == seen[1]
+    assert seen[0][2] == "error_max_turns"
+    assert len(api.turns) == 1
 
 
 def test_an_overloaded_api_is_attempted_again(api, make_options, make_runner, flows):
