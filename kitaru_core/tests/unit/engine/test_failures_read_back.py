@@ -12,7 +12,7 @@ class OfARuntimeError(RuntimeError):
     """Extends a built-in class that has a `__new__` of its own, as every built-in class has."""
 
 
-class WithCodeOfItsOwn(ValueError):
+class WithCodeOfItsOwnError(ValueError):
     def __new__(cls, *_args):
         pytest.fail("code of a recorded class was run")
 
@@ -29,5 +29,5 @@ def test_a_recorded_error_keeps_its_class_and_arguments(kind):
 
 
 def test_no_code_of_a_recorded_class_is_run():
-    error = ValueError.__new__(WithCodeOfItsOwn, "text")
+    error = ValueError.__new__(WithCodeOfItsOwnError, "text")
     assert isinstance(read_back(error), RecordedFailure)
