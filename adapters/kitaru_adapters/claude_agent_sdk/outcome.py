@@ -206,11 +206,11 @@ class Keeper:
             return
         event = self._event(status, error).model_dump(mode="json")
         summary = {**event, "warnings": list(self.warnings), "message_count": self._message_count()}
+        if error is None:
+            await self._artifacts.save("event_log", lambda: [event])
+            await self._artifacts.save("run_summary", lambda: summary)
+        label = self.place.label
         try:
-            if error is None:
-                await self._artifacts.save("event_log", lambda: [event])
-                await self._artifacts.save("run_summary", lambda: summary)
-            label = self.place.label
             self.call.log(claude_agent_sdk_events={label: event}, claude_agent_sdk_run_summaries={label: summary})
         except Exception as trouble:  # noqa: BLE001 - an event that cannot be kept is a warning unless told otherwise
             self._event_failures.append(type(trouble).__name__)
