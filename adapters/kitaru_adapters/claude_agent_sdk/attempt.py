@@ -116,6 +116,7 @@ class Attempt:
         )
         plan = await make_plan(found, settings.on_interrupted)
         self._warnings.extend(plan.warnings)
+        await keeper.starting(plan)
         memory = ToolMemory.of(book, guard, earlier, told=plan.told)
         watch = ToolWatch(
             guard,
@@ -135,7 +136,7 @@ class Attempt:
         )
         used = memory.taken.union(plan.told, *(attempt.reused for attempt in earlier))
         facts = [attempt.as_fact(reused=used) for attempt in earlier]
-        keeper.seen(conversation, watch, plan)
+        keeper.seen(conversation, watch)
         message = keeper.message
         if message.is_error:
             raise error_from_result(message)
