@@ -202,6 +202,8 @@ class Checkpoint(Generic[P, R]):
         parents = [future.call_id for future in waiting]
         # A call's inputs are known when its place is taken, unless they are still being computed.
         entry = self._enter(run, explicit, parents, () if waiting else args, {} if waiting else kwargs, group)
+        # It runs beside the body, so what is recorded after it says nothing about it.
+        entry.concurrent = True
         if self.is_async and _in_running_loop():
             return self._submit_task(run, entry, waiting, args, kwargs)
 
