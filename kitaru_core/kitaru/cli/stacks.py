@@ -52,7 +52,7 @@ def show(stack: str, *, output: OutputOption = "text") -> None:
         "id": entry.id,
         "name": entry.name,
         "is_active": active,
-        "is_managed": entry.name == DEFAULT_STACK,
+        "is_managed": entry.name == DEFAULT_STACK.name,
         "stack_type": "local",
         "components": [component],
     }
