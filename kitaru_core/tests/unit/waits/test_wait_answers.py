@@ -178,9 +178,7 @@ def test_an_answer_from_another_process_reaches_a_living_runner(client):
     handle = asks.run(30)
     while not client.executions.pending_waits(handle.exec_id):
         time.sleep(0.005)
-    program = (
-        "import sys, kitaru; kitaru.KitaruClient().executions.input(sys.argv[1], wait='answer', value=False)"
-    )
+    program = "import sys, kitaru; kitaru.KitaruClient().executions.input(sys.argv[1], wait='answer', value=False)"
     subprocess.run([sys.executable, "-c", program, handle.exec_id], check=True, timeout=30)
     assert handle.wait(5) is False
 
