@@ -92,6 +92,9 @@ def anchor_of(program: Program, number: int, *, awaited: bool) -> str:
 
 def _body(number: int, child: int, failures: int = 0) -> Value:
     call = current_call()
+    if call is None:
+        msg = "a body runs outside of its boundary"
+        raise RuntimeError(msg)
     nonce = os.urandom(6).hex()
     facts = {"execution": call.execution_id, "call": call.invocation_id, "nonce": nonce}
     stage.ledger.write("enter", attempt=call.attempt, number=number, **facts)

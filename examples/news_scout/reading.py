@@ -130,5 +130,5 @@ def page_text(html: str) -> str:
 
 
 def sentences(text: str) -> list[str]:
-    """Return the sentences of a text."""
-    return [part.strip() for part in re.split(r"(?<=[.!?])\s+", text.replace("\n", " ")) if part.strip()]
+    """Return the sentences of a text; a line break ends one as well."""
+    return [part.strip() for part in re.split(r"(?<=[.!?])\s+|\n", text) if part.strip()]

@@ -15,14 +15,14 @@ import re
 import sys
 from dataclasses import asdict
 
+from newsstand import stored_site
 from pydantic_ai import Agent, RunContext
 from pydantic_ai.models import infer_model
+from reading import fetch, page_text, parse_feed, sentences
+from scout_model import offline_model
 
 import kitaru
 from kitaru.adapters.pydantic_ai import CapturePolicy, KitaruAgent
-from newsstand import stored_site
-from scout_model import offline_model
-from reading import fetch, page_text, parse_feed, sentences
 
 __all__ = ["main", "news_scout", "publish_report"]
 
@@ -68,7 +68,7 @@ def _words(interest: str) -> list[str]:
 
 
 def _count(text: str, words: list[str]) -> int:
-    return sum(len(re.findall(rf"\b{word[:6]}", text.lower())) for word in words)
+    return sum(len(re.findall(rf"\b{word[:5]}", text.lower())) for word in words)
 
 
 def _model() -> object:

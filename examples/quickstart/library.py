@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 __all__ = ["Hit", "Library"]
@@ -110,7 +111,7 @@ class Library:
         """
         text = self._inside(path).read_text(encoding="utf-8", errors="replace")
         cuts = [0, *(match.start() for match in _HEADING.finditer(text)), len(text)]
-        parts = [text[start:end].strip() for start, end in zip(cuts, cuts[1:], strict=False)]
+        parts = [text[start:end].strip() for start, end in pairwise(cuts)]
         best = max(parts, key=lambda part: (part.lower().count(word.lower()), -len(part)))
         return best if len(best) <= limit else best[:limit].rsplit("\n", 1)[0] + "\n..."
 

@@ -17,14 +17,14 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from research_model import offline_model
+from library import Library
 from pydantic_ai import Agent, RunContext
 from pydantic_ai.models import infer_model
-from work_log import CRASH_VARIABLE, CountedModel, begin
+from research_model import offline_model
+from work_log import CRASH_VARIABLE, FAIL_VARIABLE, CountedModel, begin
 
 import kitaru
 from kitaru.adapters.pydantic_ai import CapturePolicy, KitaruAgent, hitl_tool
-from library import Library
 
 __all__ = ["main", "publish", "research"]
 
@@ -109,10 +109,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("question", nargs="?", default=QUESTION)
     parser.add_argument("--folder", default=str(REPOSITORY), help="the documents; this repository by default")
     parser.add_argument("--crash-at", type=int, metavar="N", help="kill this process in the body of its N-th boundary")
+    parser.add_argument("--fail-at", type=int, metavar="N", help="let the body of the N-th boundary fail")
     parser.add_argument("--continue", dest="exec_id", help="go on with an execution instead of starting one")
     given = parser.parse_args(arguments)
-    if given.crash_at is not None:
-        os.environ[CRASH_VARIABLE] = str(given.crash_at)
+    for variable, number in ((CRASH_VARIABLE, given.crash_at), (FAIL_VARIABLE, given.fail_at)):
+        if number is not None:
+            os.environ[variable] = str(number)
     exec_id = given.exec_id or research.run(given.question, given.folder).exec_id
     sys.stderr.write(f"execution {exec_id}\n")
     return follow(exec_id, go_on=given.exec_id is not None)
@@ -142,7 +144,8 @@ def follow(exec_id: str, *, go_on: bool) -> int:
                 f"{wait.question} Answer: kitaru executions input {exec_id} --wait {wait.name} --value true\n"
             )
         return 3
-    sys.stderr.write(f"{execution.status}: {execution.failure}\n")
+    told = execution.failure.message if execution.failure is not None else execution.status_reason
+    sys.stderr.write(f"{execution.status}: {told}\nContinue it: kitaru executions retry {exec_id}\n")
     return 1
 
 

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["offline_model"]
 
 _STOP = frozenset(
-    "a about an and any are as at be by can do does for from happens has have how if in into is it its no of on or "
-    "that the them then there this to was what when where which who why will with you your".split()
+    {"a", "an", "and", "any", "are", "can", "does", "for", "happens", "has", "have", "how", "into", "its"}
 )
+_STOP |= {"that", "the", "then", "there", "this", "was", "what", "when", "where", "which", "who", "why", "will", "with"}
 _DOCUMENTS = 3
 
 
@@ -50,13 +50,15 @@ def _answer(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
     if "extract" not in returned:
         texts = zip(best, returned["read_file"], strict=False)
         return _call(*(("extract", {"path": path, "word": _fitting_word(text, words)}) for path, text in texts))
+    return _finish(question, best, returned)
+
+
+def _finish(question: str, best: Sequence[str], returned: dict[str, list[Any]]) -> ModelResponse:
     brief = _brief(question, returned["list_files"][0], best, returned["extract"])
     if "approve_publish" not in returned:
         return _call(("approve_publish", {"summary": brief}))
-    approved = returned["approve_publish"][-1] is True
-    return ModelResponse(
-        parts=[TextPart(brief if approved else f"# {question}\n\nA person chose not to publish this.")]
-    )
+    refused = f"# {question}\n\nA person chose not to publish this."
+    return ModelResponse(parts=[TextPart(brief if returned["approve_publish"][-1] is True else refused)])
 
 
 def _question(messages: Sequence[ModelMessage]) -> str:

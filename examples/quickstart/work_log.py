@@ -13,20 +13,24 @@ from pydantic_ai.models.wrapper import WrapperModel
 
 import kitaru
 
-__all__ = ["CountedModel", "begin", "entries"]
+__all__ = ["CRASH_VARIABLE", "FAIL_VARIABLE", "LOG_VARIABLE", "CountedModel", "begin", "entries"]
 
 LOG_VARIABLE = "KITARU_EXAMPLE_WORK_LOG"
 CRASH_VARIABLE = "KITARU_EXAMPLE_CRASH_AT"
+FAIL_VARIABLE = "KITARU_EXAMPLE_FAIL_AT"
 _numbers = count(1)
 
 
 def begin(name: str) -> None:
-    """Note that the body of a boundary starts here, and die in it if this is the one to die in.
+    """Note that the body of a boundary starts here, and die or fail in it if this is the one to do it in.
 
     The line is synced before anything else happens, so that it cannot be lost with the process.
 
     Args:
         name: What starts.
+
+    Raises:
+        OSError: This is the boundary that was told to fail.
     """
     number = next(_numbers)
     call = kitaru.current_call()
@@ -39,6 +43,9 @@ def begin(name: str) -> None:
             os.fsync(log.fileno())
     if os.environ.get(CRASH_VARIABLE) == str(number):
         os.kill(os.getpid(), signal.SIGKILL)
+    if os.environ.get(FAIL_VARIABLE) == str(number):
+        msg = f"{name} was told to fail here"
+        raise OSError(msg)
 
 
 def entries(path: str | Path) -> list[dict[str, Any]]:

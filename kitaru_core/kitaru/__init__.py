@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from kitaru.authoring.checkpoints import checkpoint
     from kitaru.authoring.flows import flow
     from kitaru.authoring.handles import FlowHandle
+    from kitaru.authoring.llm_calls import llm, llm_async
     from kitaru.authoring.values import current_execution_id, load, log, progress, save
     from kitaru.authoring.waiting import wait, wait_async
     from kitaru.engine.call import current_call
@@ -53,15 +54,20 @@ if TYPE_CHECKING:
         PendingWait,
     )
     from kitaru.records.status import ExecutionStatus
+    from kitaru.secrets.api import Secret, SecretSummary
+    from kitaru.secrets.registry import create_secret, delete_secret, get_secret
     from kitaru.settings.config import KitaruConfig
     from kitaru.settings.image import ImageSettings
     from kitaru.settings.runtime import configure
+    from kitaru.settings.servers import connect
+    from kitaru.stacks.registry import StackInfo, create_stack, current_stack, delete_stack, list_stacks, use_stack
 
 _HOMES = {
     "kitaru.authoring.arguments": ("unmapped",),
     "kitaru.authoring.checkpoints": ("checkpoint",),
     "kitaru.authoring.flows": ("flow",),
     "kitaru.authoring.handles": ("FlowHandle",),
+    "kitaru.authoring.llm_calls": ("llm", "llm_async"),
     "kitaru.authoring.values": ("current_execution_id", "load", "log", "progress", "save"),
     "kitaru.authoring.waiting": ("wait", "wait_async"),
     "kitaru.engine.call": ("current_call",),
@@ -98,9 +104,20 @@ _HOMES = {
         "PendingWait",
     ),
     "kitaru.records.status": ("ExecutionStatus",),
+    "kitaru.secrets.api": ("Secret", "SecretSummary"),
+    "kitaru.secrets.registry": ("create_secret", "delete_secret", "get_secret"),
     "kitaru.settings.config": ("KitaruConfig",),
     "kitaru.settings.image": ("ImageSettings",),
     "kitaru.settings.runtime": ("configure",),
+    "kitaru.settings.servers": ("connect",),
+    "kitaru.stacks.registry": (
+        "StackInfo",
+        "create_stack",
+        "current_stack",
+        "delete_stack",
+        "list_stacks",
+        "use_stack",
+    ),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -138,17 +155,31 @@ __all__ = [
     "Reconciled",
     "ReplayPlan",
     "RetryPolicy",
+    "Secret",
+    "SecretSummary",
+    "StackInfo",
     "__version__",
     "checkpoint",
     "configure",
+    "connect",
+    "create_secret",
+    "create_stack",
     "current_call",
     "current_execution_id",
+    "current_stack",
+    "delete_secret",
+    "delete_stack",
     "flow",
+    "get_secret",
+    "list_stacks",
+    "llm",
+    "llm_async",
     "load",
     "log",
     "progress",
     "save",
     "unmapped",
+    "use_stack",
     "wait",
     "wait_async",
 ]

@@ -86,11 +86,10 @@ class Attempt:
                 return await self._converse(options, book, earlier, guard, keeper, stream)
         except Exception as error:
             broke_off = isinstance(error, ClaudeRunError) and error.broke_off
-            await book.write("ended", status="interrupted" if broke_off else "failed")
-            await keeper.keep_failure(error)
+            await keeper.keep_failure(error, book, "interrupted" if broke_off else "failed")
             raise
 
-    async def _converse(  # noqa: PLR0913, PLR0917 - one step of the method above
+    async def _converse(
         self,
         options: ClaudeAgentOptions,
         book: NoteBook,

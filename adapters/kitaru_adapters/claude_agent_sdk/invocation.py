@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import signal
 import time
 from collections import deque
-from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -53,7 +53,7 @@ class Conversation:
     seconds: float = 0.0
 
 
-async def converse(  # noqa: PLR0913 - what one run of the program depends on
+async def converse(
     plan: Plan,
     *,
     book: NoteBook,
@@ -132,7 +132,10 @@ class _Listener:
                 await asyncio.shield(listening)
             except asyncio.CancelledError:
                 watch.on_activity = lambda: None
-                await self._stop(listening)
+                stopping = asyncio.ensure_future(self._stop(listening))
+                while not stopping.done():  # a second cancellation must not leave a program behind
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await asyncio.shield(stopping)
                 raise
 
     async def _listen(self, watch: ToolWatch) -> None:
@@ -140,7 +143,7 @@ class _Listener:
         prompt = self.plan.prompt if self.plan.prompt is not None else _held_open(ended)
         # The SDK declares an iterator; it is a generator, and closing it is what ends the program.
         messages = cast("AsyncGenerator[Any, None]", query(prompt=prompt, options=self.launcher.options))
-        async with aclosing(messages):
+        async with contextlib.aclosing(messages):
             async for message in messages:
                 watch.on_activity()
                 await self._take(message)

@@ -64,7 +64,7 @@ def options_manifest(options: ClaudeAgentOptions, request: ClaudeRunRequest, *, 
     }
 
 
-def cache_key(  # noqa: PLR0913 - what distinguishes one run from another
+def cache_key(
     request: ClaudeRunRequest,
     *,
     options: ClaudeAgentOptions | None,

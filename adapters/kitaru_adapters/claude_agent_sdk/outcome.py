@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from kitaru.seam import Call
     from kitaru_adapters.claude_agent_sdk.invocation import Conversation
+    from kitaru_adapters.claude_agent_sdk.notes import NoteBook
     from kitaru_adapters.claude_agent_sdk.plan import Plan
     from kitaru_adapters.claude_agent_sdk.request import ClaudeRunRequest
     from kitaru_adapters.claude_agent_sdk.settings import Place, RunnerSettings
@@ -114,15 +115,18 @@ class Keeper:
         await self._keep_event(status, None)
         return self._result(earlier, transcript)
 
-    async def keep_failure(self, error: Exception) -> None:
+    async def keep_failure(self, error: Exception, book: NoteBook, ended: str) -> None:
         """Save what helps to understand a failure; trouble on the way does not hide it.
 
         Args:
             error: What went wrong.
+            book: Notes of the invocation.
+            ended: How the attempt ended, for later ones: `failed` or `interrupted`.
         """
         if isinstance(error, ClaudeRunError) and self._conversation is not None:
             error.usage, error.cost_usd = dict(self._spent.usage), self._cost_usd
         try:
+            await book.write("ended", status=ended)
             await self._keep_manifest()
             await self._keep_event("failed", error)
         except Exception as another:  # noqa: BLE001 - the first error is the one to report

@@ -12,17 +12,18 @@ from kitaru.errors import KitaruUsageError
 from kitaru_adapters.claude_agent_sdk.errors import ClaudeInterruptedError
 from kitaru_adapters.claude_agent_sdk.notes import derived_session_id
 from kitaru_adapters.claude_agent_sdk.options import owns_session
+from kitaru_adapters.claude_agent_sdk.sessions import KitaruSessionStore
 from kitaru_adapters.claude_agent_sdk.transcript import (
     answered_tools,
     find_transcript,
-    is_finished,
     missing_entries,
     read_entries,
     said,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from claude_agent_sdk import SessionKey, SessionStoreEntry
 
@@ -156,11 +157,16 @@ async def _go_on(found: Situation, session_id: str) -> Plan | None:
     """Return the plan that goes on with a broken session, or `None` when it had not come to anything."""
     options, request = found.options, found.request
     entries = await _caught_up(found, session_id)
-    if request.decision is None and not said(entries, request.prompt):
+    store = options.session_store
+    # An earlier invocation may have put the very same prompt into the session: only what this one added counts.
+    added = store.entries(session_id) if isinstance(store, KitaruSessionStore) else entries
+    if request.decision is None and not said(added, request.prompt):
         return None
-    resumed = _resumable(replace(options, resume=session_id, session_id=None, fork_session=False))
-    prompt = _GO_ON if is_finished(entries) else None
-    return Plan(resumed, session_id, prompt, frozenset(answered_tools(entries)))
+    resumed = replace(options, resume=session_id, session_id=None, fork_session=False)
+    answered = frozenset(answered_tools(entries))
+    if request.decision is not None and request.decision.tool_use_id not in answered:
+        return Plan(_resumable(resumed), session_id, None, answered)
+    return Plan(resumed, session_id, _GO_ON, answered)
 
 
 async def _caught_up(found: Situation, session_id: str) -> list[SessionStoreEntry]:

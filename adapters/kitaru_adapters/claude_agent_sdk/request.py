@@ -110,7 +110,7 @@ class ClaudeRunRequest(BaseModel):
         )
 
     @classmethod
-    def resume(  # noqa: PLR0913 - all but two are keywords of one request
+    def resume(
         cls,
         prompt: str,
         session_id: str,

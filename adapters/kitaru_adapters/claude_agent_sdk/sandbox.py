@@ -80,7 +80,7 @@ def allowed_tool_name(server: str, tool_name: str) -> str:
     return f"mcp__{server}__{tool_name}"
 
 
-def create_kitaru_sandbox_mcp_server(  # noqa: PLR0913 - keywords of one server
+def create_kitaru_sandbox_mcp_server(
     *,
     server_name: str = KITARU_SANDBOX_MCP_SERVER_NAME,
     tool_name: str = KITARU_SANDBOX_COMMAND_TOOL_NAME,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,8 @@ __all__ = [
     "live_stream",
     "publish_message",
 ]
+
+_log = logging.getLogger(__name__)
 
 KINDS = StreamKinds("claude_agent_sdk")
 CLAUDE_STREAM_STARTED = KINDS.started
@@ -81,7 +84,10 @@ def publish_message(stream: LiveStream, message: object, *, text: bool) -> None:
         category, display, fields = _described(message, text=text)
     except Exception:  # noqa: BLE001 - what a future SDK sends must never break a paid run
         category, display, fields = "unknown_message", type(message).__name__, {}
-    stream.event(category=category, display=display, **fields)
+    try:
+        stream.event(category=category, display=display if display.strip() else category, **fields)
+    except Exception as error:  # noqa: BLE001 - nor must anybody who watches it
+        _log.warning("A live event of Claude's run could not be published: %s", type(error).__name__)
 
 
 def _described(message: object, *, text: bool) -> tuple[str, str, dict[str, Any]]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -84,6 +85,14 @@ class Turn:
         return [str(tool["name"]) for tool in cast("list[dict[str, object]]", self.body.get("tools", []))]
 
     @property
+    def tool_calls(self) -> dict[str, ToolUse]:
+        """Every tool call of the conversation, by its id."""
+        uses = [block for block in self._blocks() if block.get("type") == "tool_use"]
+        return {
+            str(b["id"]): ToolUse(str(b["name"]), cast("dict[str, object]", b["input"]), str(b["id"])) for b in uses
+        }
+
+    @property
     def tool_results(self) -> dict[str, str]:
         """Text of every tool result in the conversation, by the id of its call."""
         found: dict[str, str] = {}
@@ -125,8 +134,7 @@ class LoopbackAnthropic:
     def __init__(self, script: Script = lambda _: [Text("ok")]) -> None:
         self.script = script
         self.turns: list[Turn] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
     @property
@@ -172,6 +180,14 @@ class LoopbackAnthropic:
         if hasattr(os, "geteuid") and os.geteuid() == 0:
             settings["IS_SANDBOX"] = "1"  # the program refuses to skip permissions as root without it
         return settings
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        if not isinstance(sys.exception(), ConnectionError):  # a program that was ended in the middle is no error here
+            super().handle_error(request, client_address)  # type: ignore[arg-type]  # typed more loosely than the base
 
 
 def _plain(content: object) -> str:

@@ -102,7 +102,7 @@ class ToolMemory:
         return number, found[number - 1] if number <= len(found) else None
 
 
-def durable_mcp_server(  # noqa: PLR0913 - keywords of one server
+def durable_mcp_server(
     name: str,
     tools: Sequence[SdkMcpTool[Any]],
     *,

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 __all__ = [
     "answered_tools",
     "find_transcript",
-    "is_finished",
     "missing_entries",
     "read_entries",
     "said",
@@ -45,14 +44,6 @@ def find_transcript(session_id: str, options: ClaudeAgentOptions) -> Path | None
 def read_entries(path: Path) -> list[SessionStoreEntry]:
     """Return the complete lines of a transcript; a last line that was cut off by a crash is left out."""
     return list(_entries(path.read_text(encoding="utf-8", errors="replace").splitlines()))
-
-
-def is_finished(entries: Sequence[SessionStoreEntry]) -> bool:
-    """Return whether the last word of a session is an answer that asks for nothing more."""
-    for entry in reversed(entries):
-        if entry.get("type") in {"user", "assistant"} and not cast("dict[str, Any]", entry).get("isSidechain"):
-            return entry.get("type") == "assistant" and not any(_tool_uses(entry))
-    return False
 
 
 def answered_tools(entries: Iterable[SessionStoreEntry]) -> set[str]:

@@ -64,7 +64,7 @@ class ClaudeToolApproval:
         return self.ask or _question(call)
 
 
-def wait_for_tool_approval(  # noqa: PLR0913 - the arguments of a wait
+def wait_for_tool_approval(
     result: ClaudeRunResult,
     *,
     schema: type = bool,
@@ -94,7 +94,7 @@ def wait_for_tool_approval(  # noqa: PLR0913 - the arguments of a wait
     return _request(result, ask([asked])[0])
 
 
-async def wait_for_tool_approval_async(  # noqa: PLR0913 - the arguments of a wait
+async def wait_for_tool_approval_async(
     result: ClaudeRunResult,
     *,
     schema: type = bool,
@@ -124,7 +124,7 @@ async def wait_for_tool_approval_async(  # noqa: PLR0913 - the arguments of a wa
     return _request(result, (await ask_async([asked]))[0])
 
 
-def _ask_about(  # noqa: PLR0913, PLR0917 - one step of the two above
+def _ask_about(
     result: ClaudeRunResult,
     schema: type,
     name: str | None,

@@ -109,7 +109,7 @@ def unit_for(settings: RunnerSettings, request: GeminiInteractionRequest, surfac
 class Attempt:
     """One attempt of one turn: builds what it needs, runs it, and has it recorded."""
 
-    def __init__(  # noqa: PLR0913 - the facts of one attempt, by name
+    def __init__(
         self,
         settings: RunnerSettings,
         request: GeminiInteractionRequest,

@@ -189,12 +189,10 @@ class Capture:
         if not wanted or value is None:
             return None
         name = f"{kind}__{self._runner_name}_{self._label}"
-        try:
+        with self._guarded(f"artifact {name}", fatal=self._policy.fail_on_artifact_capture_error):
             self._call.save(name, value, type=type_)
-        except Exception as error:  # noqa: BLE001 - the answer is paid for; the policy says whether this loses it
-            self._trouble(f"artifact {name}", error, fatal=self._policy.fail_on_artifact_capture_error)
-            return None
-        return name
+            return name
+        return None
 
     def log(self, key: str, value: Mapping[str, object]) -> None:
         """Add an entry for this turn to the metadata of the checkpoint.
@@ -208,16 +206,28 @@ class Capture:
         """
         if not self._policy.emit_events:
             return
-        try:
+        with self._guarded(f"metadata {key}", fatal=self._policy.fail_on_event_persistence_error):
             self._call.log(**{key: {self._label: dict(value)}})
-        except Exception as error:  # noqa: BLE001 - as above
-            self._trouble(f"metadata {key}", error, fatal=self._policy.fail_on_event_persistence_error)
 
-    def _trouble(self, what: str, error: Exception, *, fatal: bool) -> None:
-        if fatal:
+    def _guarded(self, what: str, *, fatal: bool) -> _Guard:
+        return _Guard(what, None if fatal else self.warnings)
+
+
+class _Guard:
+    def __init__(self, what: str, warnings: list[str] | None) -> None:
+        self._what, self._warnings = what, warnings
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        if self._warnings is None:
             msg = (
-                f"Gemini already answered, but {what} could not be saved ({type(error).__name__}). Retrying this turn "
-                "may duplicate the work; fix the store, or leave the fail_on_... switch of the capture policy off."
+                f"Gemini already answered, but {self._what} could not be saved ({type(error).__name__}). Retrying this "
+                "turn may duplicate the work; fix the store, or leave the fail_on_... switch of the capture policy off."
             )
             raise KitaruRuntimeError(msg) from error
-        self.warnings.append(f"{what} could not be saved: {type(error).__name__}")
+        self._warnings.append(f"{self._what} could not be saved: {type(error).__name__}")
+        return True

@@ -6,9 +6,17 @@ their status code and their class name, never by import.
 
 from __future__ import annotations
 
+from json import JSONDecodeError
 from typing import TYPE_CHECKING
 
-from kitaru.errors import KitaruBackendError, KitaruRuntimeError, KitaruStateError, KitaruTimeoutError
+from kitaru.errors import (
+    KitaruBackendError,
+    KitaruError,
+    KitaruFeatureNotAvailableError,
+    KitaruRuntimeError,
+    KitaruStateError,
+    KitaruTimeoutError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,6 +28,7 @@ __all__ = [
     "GeminiInteractionGoneError",
     "GeminiUnfinishedError",
     "GeminiUnknownSubmissionError",
+    "create_error",
     "is_connection_trouble",
     "is_definite_refusal",
     "is_transient",
@@ -30,7 +39,7 @@ __all__ = [
 ]
 
 _SAFE_TEXT_LIMIT = 500
-_REQUEST_TIMEOUT, _TOO_MANY, _SERVER_ERRORS = 408, 429, 500
+_CLIENT_ERRORS, _NOT_FOUND, _REQUEST_TIMEOUT, _TOO_MANY, _SERVER_ERRORS = 400, 404, 408, 429, 500
 _TRANSIENT_CODES = frozenset({_REQUEST_TIMEOUT, _TOO_MANY})
 _NEVER_SENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "InvalidURL"})
 
@@ -169,18 +178,55 @@ def is_definite_refusal(error: BaseException) -> bool:
     """
     code = status_code(error)
     if code is not None:
-        return code < _SERVER_ERRORS and code != _REQUEST_TIMEOUT
+        return _CLIENT_ERRORS <= code < _SERVER_ERRORS and code != _REQUEST_TIMEOUT
     if isinstance(error, (TypeError, ValueError)):
-        return True
+        # What is wrong with an answer comes with its status, so without one the request was not even built.
+        return not isinstance(error, UnicodeDecodeError | JSONDecodeError)
     return any(type(cause).__name__ in _NEVER_SENT for cause in _causes(error))
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
+    while error is not None:
         yield error
-        error = error.__cause__ or error.__context__
+        error = error.__cause__
+
+
+def create_error(error: Exception, *, continues: str | None, over_after_s: float | None) -> KitaruError | None:
+    """Say in kitaru's words why a create failed.
+
+    Args:
+        error: The SDK's error.
+        continues: The interaction that the turn continues, if any.
+        over_after_s: The seconds the turn had, if they are over.
+
+    Returns:
+        The error to raise, or `None` when it is no error of the SDK or of its transport.
+    """
+    code = status_code(error)
+    if isinstance(error, TypeError) and "unexpected keyword" in str(error):
+        msg = f"This release of google-genai does not know a field of the request: {error} Put it into extra={{...}}."
+        return KitaruFeatureNotAvailableError(msg)
+    if code == _NOT_FOUND and continues is not None:
+        msg = (
+            f"The service answered 404 to a turn that continues {continues}: the earlier interaction expired or was "
+            "deleted (how long it is kept depends on the plan), or the model or agent does not exist. A replay with an "
+            "old previous_interaction_id cannot restore it; start a new conversation."
+        )
+        return GeminiInteractionGoneError(msg, interaction_id=continues)
+    if code is None and not is_connection_trouble(error):
+        return None
+    if code is None and over_after_s is not None:
+        msg = f"The create got no answer within {over_after_s:g} s; whether a job was accepted is unknown."
+        return GeminiDeadlineError(msg)
+    msg = f"The create failed ({type(error).__name__}, status {code}); exactly one request was sent by this attempt."
+    # After a time-out the service may well be at work, so another attempt is nobody's automatic decision.
+    retryable = is_transient(error) and not _is_timeout(error)
+    return GeminiBackendError(msg, operation="create", status_code=code, retryable=retryable)
+
+
+def _is_timeout(error: BaseException) -> bool:
+    names = {cls.__name__ for cls in type(error).__mro__}
+    return bool(names & {"APITimeoutError", "TimeoutException", "TimeoutError"})
 
 
 def is_worth_another_attempt(error: BaseException) -> bool:

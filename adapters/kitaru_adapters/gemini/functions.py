@@ -30,7 +30,7 @@ __all__ = [
 _ANY_JSON = {"title": "Result of the function"}
 
 
-def wait_for_function_calls(  # noqa: PLR0913 - what a person is asked, by name
+def wait_for_function_calls(
     result: GeminiInteractionResult,
     *,
     schemas: Mapping[str, object] | None = None,
@@ -69,7 +69,7 @@ def wait_for_function_calls(  # noqa: PLR0913 - what a person is asked, by name
     return _request(result, ask([asking.question(call) for call in calls]), request, options)
 
 
-async def wait_for_function_calls_async(  # noqa: PLR0913 - as above
+async def wait_for_function_calls_async(
     result: GeminiInteractionResult,
     *,
     schemas: Mapping[str, object] | None = None,

@@ -46,9 +46,12 @@ class Turn:
         status: How the turn ends; `requires_action` is chosen when it ends in a function call.
         pending: States shown one by one, by the create and by each get, before the end.
         usage: Token counts by the service's field names.
+        usage_while_pending: Show them before the end as well.
         refuse: HTTP status answered instead of accepting the create.
         fault_after: HTTP status answered although the create was accepted.
         hang_up: Accept the create and close the connection without an answer.
+        garble: Accept the create and answer with something that is no JSON.
+        stall_s: Accept the create and answer only after this many seconds.
         get_faults: HTTP statuses answered by the first gets; 0 answers normally.
         cuts: After how many events the first event streams are cut off, one entry a connection.
         error_event: Text of an error event that ends the event stream.
@@ -61,9 +64,12 @@ class Turn:
     status: str | None = None
     pending: Sequence[str] = ()
     usage: Mapping[str, object] | None = None
+    usage_while_pending: bool = False
     refuse: int = 0
     fault_after: int = 0
     hang_up: bool = False
+    garble: bool = False
+    stall_s: float = 0.0
     get_faults: Sequence[int] = ()
     cuts: Sequence[int] = ()
     error_event: str | None = None
@@ -126,8 +132,10 @@ class Job:
         shown |= {key: self.body[key] for key in ("model", "agent", "previous_interaction_id") if key in self.body}
         if self.body.get("environment"):
             shown["environment_id"] = f"env-{self.id}"
+        if turn.usage and (turn.usage_while_pending or status == turn.final_status()):
+            shown["usage"] = dict(turn.usage)
         if status == turn.final_status():
-            shown |= {"steps": turn.all_steps()} | ({"usage": dict(turn.usage)} if turn.usage else {})
+            shown["steps"] = turn.all_steps()
             shown |= {"continuation_token": turn.continuation_token} if turn.continuation_token else {}
             shown |= {"errors": [{"code": "internal", "message": turn.message}]} if turn.message else {}
         return shown
@@ -183,6 +191,7 @@ class LoopbackGemini:
         requests: Every request received, oldest first.
         jobs: Every interaction accepted, by id.
         on_request: Called with each request after it took effect and before it is answered.
+        closing: Set when the service is being closed.
     """
 
     requests: list[ReceivedRequest] = field(default_factory=list)
@@ -198,7 +207,7 @@ class LoopbackGemini:
         """
         self.requests, self.jobs, self.on_request = [], {}, None
         self._turns, self._answer = deque(turns), answer
-        self._lock = threading.Lock()
+        self._lock, self.closing = threading.Lock(), threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"service": self}))
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -214,7 +223,8 @@ class LoopbackGemini:
         self.close()
 
     def close(self) -> None:
-        """Stop listening; a second call does nothing."""
+        """Stop listening; answers that are held back go out now."""
+        self.closing.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -267,8 +277,11 @@ class _Handler(BaseHTTPRequestHandler):
             return
         turn, job = self.service.accept(body)
         self.service.note(request)
+        self.service.closing.wait(turn.stall_s)
         if turn.hang_up:
             self.close_connection = True
+        elif turn.garble:
+            self._send(200, b"<html>not what you expect</html>")
         elif job is None or turn.fault_after:
             self._fail(turn.refuse or turn.fault_after)
         elif body.get("stream"):
@@ -303,7 +316,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(status, {"error": {"code": status, "message": f"scripted {status}", "status": "SCRIPTED"}})
 
     def _answer(self, status: int, body: Json) -> None:
-        data = json.dumps(body).encode()
+        self._send(status, json.dumps(body).encode())
+
+    def _send(self, status: int, data: bytes) -> None:
         self.send_response(status)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(data)))

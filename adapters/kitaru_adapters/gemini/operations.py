@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeAlias, TypeVar
 
 from kitaru_adapters.gemini.values import Foreign, jsonable
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kitaru.seam import Call
     from kitaru_adapters.gemini.service import Service
 
-__all__ = ["END", "Ask", "Close", "Next", "Operation", "Program", "Sleep", "drive", "drive_async"]
+__all__ = ["END", "Ask", "Close", "Jot", "Next", "Operation", "Program", "Sleep", "drive", "drive_async"]
 
 T = TypeVar("T")
 END = object()
@@ -61,8 +61,47 @@ class Sleep:
     seconds: float
 
 
-Operation: TypeAlias = Ask | Next | Close | Sleep
+@dataclass(frozen=True)
+class Jot:
+    """Write a note of the boundary; durable when the program goes on."""
+
+    name: str
+    value: Mapping[str, Any]
+
+
+Operation: TypeAlias = Ask | Next | Close | Sleep | Jot
 Program: TypeAlias = Generator[Operation, Any, T]
+
+
+class _Exchange(Generic[T]):
+    """Hands the outcome of one operation to the program and takes the next operation from it.
+
+    Around the carrying out of an operation it catches whatever that raises, cancellation included: what an error means
+    is the program's decision.
+    """
+
+    def __init__(self, program: Program[T]) -> None:
+        self._program = program
+        self.value: Foreign = None
+        self.result: list[T] = []
+        self.operation: Operation
+        self._take(lambda: next(program))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> bool:
+        if error is None:
+            self._take(lambda: self._program.send(self.value))
+        else:
+            self._take(lambda: self._program.throw(error))
+        return True
+
+    def _take(self, step: Callable[[], Operation]) -> None:
+        try:
+            self.operation = step()
+        except StopIteration as done:
+            self.result.append(done.value)
 
 
 def drive(program: Program[T], service: Service, call: Call) -> T:
@@ -76,30 +115,11 @@ def drive(program: Program[T], service: Service, call: Call) -> T:
     Returns:
         What the program returns.
     """
-
-    def perform(operation: Operation) -> Foreign:
-        match operation:
-            case Ask(method, arguments, streamed):
-                answer = getattr(service.resource, method)(**arguments)
-                return iter(answer) if streamed else jsonable(answer)
-            case Next(stream):
-                return jsonable(event) if (event := next(stream, END)) is not END else END
-            case Close(stream):
-                return _close(stream)
-            case Sleep(seconds):
-                return call.sleep(seconds)
-
-    try:
-        operation = next(program)
-        while True:
-            try:
-                value = perform(operation)
-            except BaseException as error:  # noqa: BLE001 - the program decides, also about cancellation
-                operation = program.throw(error)
-            else:
-                operation = program.send(value)
-    except StopIteration as done:
-        return done.value  # type: ignore[no-any-return]  # the generator's return value
+    exchange = _Exchange(program)
+    while not exchange.result:
+        with exchange:
+            exchange.value = _perform(exchange.operation, service, call)
+    return exchange.result[0]
 
 
 async def drive_async(program: Program[T], service: Service, call: Call) -> T:
@@ -113,17 +133,26 @@ async def drive_async(program: Program[T], service: Service, call: Call) -> T:
     Returns:
         What the program returns.
     """
-    try:
-        operation = next(program)
-        while True:
-            try:
-                value = await _perform_async(operation, service, call)
-            except BaseException as error:  # noqa: BLE001 - the program decides, also about cancellation
-                operation = program.throw(error)
-            else:
-                operation = program.send(value)
-    except StopIteration as done:
-        return done.value  # type: ignore[no-any-return]  # the generator's return value
+    exchange = _Exchange(program)
+    while not exchange.result:
+        with exchange:
+            exchange.value = await _perform_async(exchange.operation, service, call)
+    return exchange.result[0]
+
+
+def _perform(operation: Operation, service: Service, call: Call) -> Foreign:
+    match operation:
+        case Ask(method, arguments, streamed):
+            answer = getattr(service.resource, method)(**arguments)
+            return iter(answer) if streamed else jsonable(answer)
+        case Next(stream):
+            return jsonable(event) if (event := next(stream, END)) is not END else END
+        case Close(stream):
+            return _close(stream)
+        case Sleep(seconds):
+            return call.sleep(seconds)
+        case Jot(name, value):
+            return call.note(name, value)
 
 
 async def _perform_async(operation: Operation, service: Service, call: Call) -> Foreign:
@@ -146,6 +175,8 @@ async def _perform_async(operation: Operation, service: Service, call: Call) -> 
             return await closed if inspect.isawaitable(closed) else closed
         case Sleep(seconds):
             return await call.sleep_async(seconds)
+        case Jot(name, value):
+            return await call.note_async(name, value)
 
 
 def _close(stream: Foreign) -> Foreign:

@@ -157,43 +157,43 @@ class Watch:
             self.polls += 1
             try:
                 answer: Json = yield Ask("get", {"id": self.interaction_id, **self.deadline.timeout(_LONGEST_GET_S)})
-            except Exception as error:  # noqa: BLE001 - sorted by `_sit_out`, which raises what cannot be sat out
-                self._sit_out(error)
+            except Exception as error:
+                if (verdict := self._verdict(error)) is error:
+                    raise
+                if verdict is not None:
+                    raise verdict from error
             else:
                 return answer
             yield Sleep(self._pause())
 
-    def _sit_out(self, error: Exception) -> None:
+    def _verdict(self, error: Exception) -> Exception | None:
+        """Return what to raise for a failed look, or `None` to sit it out and look again."""
         code = status_code(error)
         if code == _NOT_FOUND:
-            self._sit_out_not_found(error)
-        elif code is None and not is_transient(error):
-            raise error
-        elif self.deadline.remaining is None or not is_transient(error):
-            msg = (
-                f"Asking for interaction {self.interaction_id} failed ({type(error).__name__}, status {code}). "
-                "The job was "
-                f"not submitted again. {poll_hint(self.interaction_id)}"
-            )
-            raise GeminiBackendError(
-                msg,
-                operation="get",
-                status_code=code,
-                retryable=is_transient(error),
-                interaction_id=self.interaction_id,
-            ) from error
+            return self._verdict_on_not_found()
+        if code is None and not is_transient(error):
+            return error
+        if self.deadline.remaining is not None and is_transient(error):
+            return None
+        msg = (
+            f"Asking for interaction {self.interaction_id} failed ({type(error).__name__}, status {code}). The job was "
+            f"not submitted again. {poll_hint(self.interaction_id)}"
+        )
+        return GeminiBackendError(
+            msg, operation="get", status_code=code, retryable=is_transient(error), interaction_id=self.interaction_id
+        )
 
-    def _sit_out_not_found(self, error: Exception) -> None:
+    def _verdict_on_not_found(self) -> GeminiInteractionGoneError | None:
         age = None if self.created_at is None else max(time.time() - self.created_at, 0.0)
         if age is not None and age < self.settings.not_found_grace_s:
-            return
+            return None
         known_since = "of unknown age" if age is None else f"created {age:.0f} s ago"
         msg = (
             f"The service does not know interaction {self.interaction_id} ({known_since}): it expired, was deleted, or "
-            "belongs to another project or key. It was not submitted again; start a new turn if the work is "
-            "still wanted."
+            "belongs to another project or key. It was not submitted again; start a new turn if the work is still "
+            "wanted."
         )
-        raise GeminiInteractionGoneError(msg, interaction_id=self.interaction_id, age_s=age) from error
+        return GeminiInteractionGoneError(msg, interaction_id=self.interaction_id, age_s=age)
 
     def _pause(self) -> float:
         remaining, status = self.deadline.remaining, status_of(self.last)

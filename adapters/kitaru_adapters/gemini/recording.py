@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Literal
 
+from kitaru.errors import KitaruError
 from kitaru_adapters.gemini.capture import Capture, GeminiInteractionCapturePolicy, request_manifest
 from kitaru_adapters.gemini.codec import output_text, step_summaries, steps_of, usage_summary
 from kitaru_adapters.gemini.errors import safe_text
@@ -37,7 +38,7 @@ _EVENTS, _SUMMARIES = "gemini_interactions_events", "gemini_interactions_run_sum
 class Recorder:
     """Records how one attempt of a turn went, well or badly."""
 
-    def __init__(  # noqa: PLR0913 - the facts of one attempt, by name
+    def __init__(
         self,
         call: Call,
         request: GeminiInteractionRequest,
@@ -85,7 +86,7 @@ class Recorder:
         try:
             self._account(self._usage(self._turn.last), self._turn.last, status="failed")
             self._log_event(status="failed", interaction_id=interaction_id, error=shown)
-        except Exception as trouble:  # noqa: BLE001 - the turn's own error must reach the flow unchanged
+        except KitaruError as trouble:
             error.add_note(f"What the turn cost could not be recorded: {type(trouble).__name__}")
 
     def recorded(self, interaction: Json, *, client: Mapping[str, object]) -> GeminiInteractionResult:

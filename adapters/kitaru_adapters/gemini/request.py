@@ -338,7 +338,7 @@ class GeminiInteractionRequest(BaseModel):
         return cls(kind="poll", interaction_id=interaction_id, timeout_s=timeout_s, metadata=facts)
 
     @classmethod
-    def antigravity(  # noqa: PLR0913 - what the preset decides, by name
+    def antigravity(
         cls,
         input: JsonData,  # noqa: A002 - the name the API uses
         *,

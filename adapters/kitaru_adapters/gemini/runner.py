@@ -113,6 +113,8 @@ class KitaruGeminiInteractionsRunner:
             allow_direct_execution_inside_checkpoint=allow_direct_execution_inside_checkpoint, early_id=early_id
         )
         _check_seconds(poll_interval_s=poll_interval_s, max_poll_interval_s=max_poll_interval_s)
+        if not_found_grace_s != 0:
+            _check_seconds(not_found_grace_s=not_found_grace_s)
         if on_unknown_submission not in {"resubmit", "fail"}:
             msg = f"on_unknown_submission={on_unknown_submission!r} must be 'resubmit' or 'fail'."
             raise KitaruUsageError(msg)

@@ -10,7 +10,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kitaru_adapters.gemini.errors import GeminiBackendError, GeminiDeadlineError, is_transient, poll_hint
+from kitaru_adapters.gemini.errors import (
+    GeminiBackendError,
+    GeminiDeadlineError,
+    is_connection_trouble,
+    is_transient,
+    poll_hint,
+    status_code,
+)
 from kitaru_adapters.gemini.operations import END, Ask, Close, Next, Program
 from kitaru_adapters.gemini.rebuild import Rebuilt
 from kitaru_adapters.gemini.values import Foreign, text_of
@@ -44,6 +51,7 @@ GEMINI_STREAM_TERMINAL_EVENT_KINDS = frozenset({GEMINI_STREAM_COMPLETED, GEMINI_
 GEMINI_STREAM_EVENT_KINDS = GEMINI_STREAM_TERMINAL_EVENT_KINDS | {GEMINI_STREAM_STARTED, GEMINI_STREAM_EVENT}
 
 _STALLED_CONNECTIONS = 2
+_ENDS = frozenset({"interaction.completed", "interaction.complete"})
 _CATEGORIES = {
     "interaction.created": "interaction_created",
     "interaction.start": "interaction_created",
@@ -118,7 +126,7 @@ class StreamReader:
         """
         self._deadline, self._live, self._show_text = deadline, live, show_text
         self.interaction_id: str | None = None
-        self.on_id: Callable[[str], None] | None = None
+        self.on_id: Callable[[str], Program[None]] | None = None
         self.facts = StreamFacts()
         self.rebuilt = Rebuilt()
 
@@ -139,6 +147,8 @@ class StreamReader:
         """
         try:
             while (event := (yield Next(stream))) is not END:
+                if self._names_interaction(event) and self.on_id is not None:
+                    yield from self.on_id(self.interaction_id or "")
                 self._see(event)
         except GeneratorExit:
             raise
@@ -168,9 +178,11 @@ class StreamReader:
                 yield from self.read(stream)
             except (GeminiBackendError, GeminiDeadlineError):
                 raise
-            except Exception as error:  # noqa: BLE001 - whatever is wrong with the stream, polling the job still works
+            except Exception as error:
+                if status_code(error) is None and not is_connection_trouble(error):
+                    raise
                 if not is_transient(error):
-                    break
+                    break  # the service does not stream this job; polling it still works
             stalled = 0 if self.facts.counts.total() > before else stalled + 1
         self.facts.fallback_used = self.facts.final_status is None
 
@@ -178,8 +190,9 @@ class StreamReader:
         kind = text_of(event.get("event_type")) or "unknown"
         self.facts.counts[kind] += 1
         self.facts.last_event_id = text_of(event.get("event_id")) or self.facts.last_event_id
+        if kind in _ENDS:
+            self.facts.final_status = text_of(_interaction(event).get("status")) or "completed"
         self.rebuilt.add(kind, event)
-        self._note_interaction(event)
         self._show(kind, event)
         if kind == "error":
             self._raise_error_event(event)
@@ -191,15 +204,11 @@ class StreamReader:
             )
             raise GeminiDeadlineError(msg, interaction_id=self.interaction_id, status="in_progress")
 
-    def _note_interaction(self, event: Json) -> None:
-        interaction = event.get("interaction")
-        found = interaction if isinstance(interaction, dict) else {}
-        if self.interaction_id is None and (known := text_of(found.get("id")) or text_of(event.get("interaction_id"))):
-            self.interaction_id = known
-            if self.on_id is not None:
-                self.on_id(known)
-        if str(event.get("event_type")) in {"interaction.completed", "interaction.complete"}:
-            self.facts.final_status = text_of(found.get("status")) or "completed"
+    def _names_interaction(self, event: Json) -> bool:
+        if self.interaction_id is not None:
+            return False
+        self.interaction_id = text_of(_interaction(event).get("id")) or text_of(event.get("interaction_id"))
+        return self.interaction_id is not None
 
     def _raise_error_event(self, event: Json) -> None:
         fault = event.get("error")
@@ -231,7 +240,7 @@ class StreamReader:
             call_id=text_of(step.get("call_id")) or text_of(step.get("id")),
             tool_name=text_of(step.get("name")),
             delta_type=delta_type,
-            has_usage=("usage" in event or "usage" in (event.get("interaction") or {})) or None,
+            has_usage=("usage" in event or "usage" in _interaction(event)) or None,
             text=text,
         )
 
@@ -240,6 +249,11 @@ class StreamReader:
             return None
         text = delta.get("text") if isinstance(delta, dict) else None
         return text[:DISPLAY_LIMIT] if isinstance(text, str) else None
+
+
+def _interaction(event: Json) -> Json:
+    interaction = event.get("interaction")
+    return interaction if isinstance(interaction, dict) else {}
 
 
 def live_stream(call: Call, *, runner_name: str) -> LiveStream:

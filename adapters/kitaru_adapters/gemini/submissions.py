@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kitaru_adapters.gemini.operations import Jot
 from kitaru_adapters.gemini.types import GeminiSubmission
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from kitaru.seam import Call
+    from kitaru_adapters.gemini.operations import Program
 
     State = Literal["intent", "submitted", "refused", "ended"]
 
@@ -82,17 +84,16 @@ class Submissions:
         """Return the newest line about one hop."""
         return next((entry for entry in reversed(self._entries) if entry.hop == hop), None)
 
-    def write(self, state: State, *, hop: int, interaction_id: str | None = None, token: str | None = None) -> Entry:
-        """Add a line; it is durable when this returns.
+    def write(
+        self, state: State, *, hop: int, interaction_id: str | None = None, token: str | None = None
+    ) -> Program[None]:
+        """Add a line; it is durable when the program goes on.
 
         Args:
             state: What is known about the create.
             hop: Position in the chain.
             interaction_id: The interaction, once known.
             token: Continuation token it stopped with.
-
-        Returns:
-            The line.
         """
         entry = Entry(
             attempt=self._call.attempt,
@@ -104,9 +105,8 @@ class Submissions:
             token=token,
         )
         if self._durable:
-            self._call.note(NOTE, vars(entry))
+            yield Jot(NOTE, vars(entry))
         self._entries.append(entry)
-        return entry
 
     def is_for_this_request(self, entry: Entry) -> bool:
         """Tell whether a line was written for a request with the same contents."""

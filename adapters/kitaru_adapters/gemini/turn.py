@@ -11,18 +11,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from kitaru.errors import KitaruError, KitaruFeatureNotAvailableError, KitaruRuntimeError
+from kitaru.errors import KitaruError, KitaruRuntimeError
+from kitaru.seam import log_drift
 from kitaru_adapters.gemini.codec import merge_hops
 from kitaru_adapters.gemini.errors import (
     GeminiBackendError,
-    GeminiDeadlineError,
     GeminiInteractionEndedError,
-    GeminiInteractionGoneError,
     GeminiUnknownSubmissionError,
+    create_error,
     is_connection_trouble,
     is_definite_refusal,
-    is_transient,
-    status_code,
 )
 from kitaru_adapters.gemini.operations import Ask, Program
 from kitaru_adapters.gemini.polling import CONTINUES, STABLE, Deadline, PollSettings, Watch, status_of
@@ -42,7 +40,6 @@ __all__ = ["Turn", "TurnSettings"]
 Json = dict[str, Any]
 
 _CANCEL_GRACE_S = 5.0
-_NOT_FOUND = 404
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +69,7 @@ class Turn:
         streamed_by: The same reader, when the caller asked for a streamed turn.
     """
 
-    def __init__(  # noqa: PLR0913 - the facts of one attempt, by name
+    def __init__(
         self,
         request: GeminiInteractionRequest,
         settings: TurnSettings,
@@ -116,9 +113,9 @@ class Turn:
             interaction = yield from self._carry_out()
         except GeneratorExit:
             raise
-        except BaseException as error:
-            if isinstance(error, GeminiInteractionEndedError):
-                self.last = self.last | {"usage": error.usage}
+        except BaseException:
+            if self._watches and self._watches[-1].last.get("usage"):
+                self.last = self._watches[-1].last
             yield from self._cancel_own_job()
             raise
         self.warnings += [notice for watch in self._watches for notice in watch.warnings]
@@ -172,28 +169,29 @@ class Turn:
 
     def _take_up(self, index: int, entry: Entry) -> Program[Json]:
         if not self.submissions.is_for_this_request(entry):
-            self.warnings.append(f"request_changed: {entry.interaction_id} was submitted for other contents")
+            notice = f"request_changed: {entry.interaction_id} was submitted for other contents"
+            log_drift(notice, interaction_id=entry.interaction_id)
+            self.warnings.append(notice)
         try:
             hop = yield from self._observe(entry.interaction_id or "", created_at=entry.at)
         except GeminiInteractionEndedError:
-            self.submissions.write("ended", hop=index, interaction_id=entry.interaction_id)
+            yield from self.submissions.write("ended", hop=index, interaction_id=entry.interaction_id)
             raise
         return hop | ({"continuation_token": entry.token} if entry.token and status_of(hop) == CONTINUES else {})
 
     def _face_unknown(self, entry: Entry) -> None:
         if self._settings.on_unknown_submission == "fail":
             msg = (
-                f"Attempt {entry.attempt} of {self._call.invocation_id!r} announced a create and its outcome "
-                "was lost: the "
-                "service may be running a job whose id nobody knows. Look for it in the console, then either "
-                "observe it "
-                "with GeminiInteractionRequest.poll(...), or start it again with on_unknown_submission='resubmit'."
+                f"Attempt {entry.attempt} of {self._call.invocation_id!r} announced a create and its outcome was lost: "
+                "the service may be running a job whose id nobody knows. Look for it in the console, then either "
+                "observe it with GeminiInteractionRequest.poll(...), or start it again with "
+                "on_unknown_submission='resubmit'."
             )
             raise GeminiUnknownSubmissionError(msg, attempt=entry.attempt, announced_at=entry.at)
         self.warnings.append("possible_duplicate_submission")
 
     def _submit(self, index: int, body: Json) -> Program[Json]:
-        self.submissions.write("intent", hop=index)
+        yield from self.submissions.write("intent", hop=index)
         reader = None if self._request.background else self.reader
         try:
             interaction = yield from (
@@ -202,24 +200,27 @@ class Turn:
         except KitaruError:
             raise
         except Exception as error:
-            if is_definite_refusal(error):
-                self.submissions.write("refused", hop=index)
-            if (translated := self._translated(error)) is None:
+            entry = self.submissions.latest(index)
+            if is_definite_refusal(error) and entry is not None and entry.is_unknown:
+                yield from self.submissions.write("refused", hop=index)
+            over = self._deadline.seconds if self._deadline.is_over else None
+            translated = create_error(error, continues=self._request.previous_interaction_id, over_after_s=over)
+            if translated is None:
                 raise
             raise translated from error
         interaction_id = text_of(interaction.get("id")) or ""
         if reader is None:
-            self._submitted(index, interaction_id)
+            yield from self._submitted(index, interaction_id)
         return (yield from self._settle(index, interaction, interaction_id, reader=reader))
 
-    def _submitted(self, index: int, interaction_id: str) -> None:
+    def _submitted(self, index: int, interaction_id: str) -> Program[None]:
         if not interaction_id and self._request.background:
             msg = (
                 "Gemini accepted a background job but named no id, so it cannot be observed safely; look in the "
                 "console."
             )
             raise KitaruRuntimeError(msg)
-        self.submissions.write("submitted", hop=index, interaction_id=interaction_id or None)
+        yield from self.submissions.write("submitted", hop=index, interaction_id=interaction_id or None)
         if self._request.background:
             self._own_job = interaction_id
 
@@ -258,6 +259,9 @@ class Turn:
         if self._request.kind == FUNCTION_RESULT and "input" in arguments:
             # As an extra field the items are sent as they are; google-genai 2.x drops nulls from inside results.
             extra["input"] = arguments.pop("input")
+        if "continuation_token" in arguments:
+            # Earlier releases of 2.x do not know the field yet; the service does.
+            extra["continuation_token"] = arguments.pop("continuation_token")
         if self._can_switch and self._wants_single_requests:
             arguments["automatic_continuation"] = False
         return arguments | ({"extra_body": extra} if extra else {}) | self._deadline.timeout()
@@ -274,9 +278,9 @@ class Turn:
         watch = self._watch(interaction_id, created_at=time.time())
         try:
             if reader is not None and self._request.store:
-                return self._stopped(index, (yield from self._fetched(watch, reader)))
+                return (yield from self._stopped(index, (yield from self._fetched(watch, reader))))
             if watch.is_settled(interaction, stop_at_continuation=self._hops_itself):
-                return self._stopped(index, interaction)
+                return (yield from self._stopped(index, interaction))
             if not self._request.store:
                 msg = f"A turn that is not stored was left in state {status_of(interaction)!r}; it cannot be observed."
                 raise GeminiBackendError(msg, operation="create", interaction_id=interaction_id)
@@ -286,7 +290,7 @@ class Turn:
                 yield from watch.first_pause()
             return (yield from watch.until_stable(stop_at_continuation=self._hops_itself))
         except GeminiInteractionEndedError:
-            self.submissions.write("ended", hop=index, interaction_id=interaction_id)
+            yield from self.submissions.write("ended", hop=index, interaction_id=interaction_id)
             raise
 
     def _fetched(self, watch: Watch, reader: StreamReader) -> Program[Json]:
@@ -295,10 +299,12 @@ class Turn:
             watch.deadline = Deadline(self._settings.polling.not_found_grace_s or None)
         return (yield from watch.until_stable(stop_at_continuation=self._hops_itself))
 
-    def _stopped(self, index: int, interaction: Json) -> Json:
+    def _stopped(self, index: int, interaction: Json) -> Program[Json]:
         token = text_of(interaction.get("continuation_token"))
         if status_of(interaction) == CONTINUES and token is not None:
-            self.submissions.write("submitted", hop=index, interaction_id=text_of(interaction.get("id")), token=token)
+            yield from self.submissions.write(
+                "submitted", hop=index, interaction_id=text_of(interaction.get("id")), token=token
+            )
         return interaction
 
     def _observe(self, interaction_id: str, *, created_at: float | None) -> Program[Json]:
@@ -311,31 +317,3 @@ class Turn:
         watch = Watch(interaction_id, self._settings.polling, self._deadline, created_at=created_at)
         self._watches.append(watch)
         return watch
-
-    def _translated(self, error: Exception) -> KitaruError | None:
-        code = status_code(error)
-        previous = self._request.previous_interaction_id
-        if isinstance(error, TypeError) and "unexpected keyword" in str(error):
-            msg = (
-                f"This release of google-genai does not know a field of the request: {error} Put it into extra={{...}}."
-            )
-            return KitaruFeatureNotAvailableError(msg)
-        if code == _NOT_FOUND and previous is not None:
-            msg = (
-                f"The service answered 404 to a turn that continues {previous}: the earlier interaction expired or was "
-                "deleted (how long it is kept depends on the plan), or the model or agent does not exist. A "
-                "replay with "
-                "an old previous_interaction_id cannot restore it; start a new conversation."
-            )
-            return GeminiInteractionGoneError(msg, interaction_id=previous)
-        if code is None and not is_connection_trouble(error):
-            return None
-        if self._deadline.is_over:
-            msg = (
-                f"The create got no answer within {self._deadline.seconds:g} s; whether a job was accepted is unknown."
-            )
-            return GeminiDeadlineError(msg)
-        msg = (
-            f"The create failed ({type(error).__name__}, status {code}); exactly one request was sent by this attempt."
-        )
-        return GeminiBackendError(msg, operation="create", status_code=code, retryable=is_transient(error))

@@ -27,8 +27,8 @@ _held = threading.local()
 def own_event_loop() -> None:
     """Give the present thread an event loop, unless it has one.
 
-    Frameworks make such a loop on their own for their synchronous entry points, but nobody closes it, and a flow runs in
-    a thread of its own. One loop for all calls of a thread keeps clients alive that are bound to a loop.
+    Frameworks make such a loop on their own for their synchronous entry points, but nobody closes it, and a flow runs
+    in a thread of its own. One loop for all calls of a thread keeps clients alive that are bound to a loop.
     """
     if threading.current_thread() is threading.main_thread():
         return

@@ -6,6 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
 from langchain_core.messages import AIMessage, ToolMessage
 from langgraph.errors import GraphBubbleUp
 from langgraph.types import Command
@@ -89,7 +90,7 @@ def durable_model_call(
         return (yield from _observed_model(inv, place, shown, _passing(handler)))
     position = f"{place}/model:{shown}"
     with inv.ordinals.next(position) as number:
-        unit = with_config(_model_unit(inv, request, shown, f"{position}#{number}"), config or {})
+        unit = _model_unit(inv, request, shown, f"{position}#{number}", config or {})
         return (yield from _observed_model(inv, place, shown, _model_in_unit(inv, unit, handler)))
 
 
@@ -100,12 +101,15 @@ def _passing(handler: Callable[[], Step]) -> Procedure[tuple[Any, Outcome[Any] |
         raise SuspendedInGraph(signal) from signal
 
 
-def _model_unit(inv: Invocation, request: ModelRequest[Any], shown: str, position: str) -> Unit:
+def _model_unit(
+    inv: Invocation, request: ModelRequest[Any], shown: str, position: str, config: CheckpointConfig
+) -> Unit:
     system = [request.system_message] if request.system_message else []
     messages = [*system, *request.messages]
     tools = sorted(tool_names(request.tools))
-    asked = {"model": _model_identity(request.model), "messages": fingerprint(messages), "tools": tools}
-    return Unit(
+    # Digested here, once: the conversation can be long, and the runtime would encode it with types for the same end.
+    asked = _digest([_model_identity(request.model), fingerprint(messages), tools])
+    unit = Unit(
         name=f"model_call__{shown}__{inv.graph}",
         adapter=ADAPTER,
         kind="model",
@@ -118,8 +122,9 @@ def _model_unit(inv: Invocation, request: ModelRequest[Any], shown: str, positio
         history=history_of(messages, text=inv.capture.shows_text) if inv.capture.save_model_input else None,
         group=inv.key(position.rpartition("[")[0]) if "[" in position else None,
         cache=False,
-        cache_key=_digest({**asked, "settings": redacted(request.model_settings), "choice": str(request.tool_choice)}),
+        cache_key=_digest([asked, redacted(request.model_settings), str(request.tool_choice)]),
     )
+    return with_config(unit, config)
 
 
 def _model_identity(model: object) -> str:
@@ -127,7 +132,7 @@ def _model_identity(model: object) -> str:
 
 
 def _digest(value: object) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+    return hashlib.sha256(msgspec.json.encode(value, order="sorted", enc_hook=str)).hexdigest()
 
 
 def _model_in_unit(inv: Invocation, unit: Unit, handler: Callable[[], Step]) -> Procedure[tuple[Any, Outcome[Any]]]:
@@ -234,7 +239,7 @@ def durable_tool_call(inv: Invocation, request: ToolCallRequest, handler: Callab
     position = f"{place}/tool:{request.tool_call['id'] or tool}"
     with inv.ordinals.next(position) as number:
         unit = with_config(_tool_unit(inv, request, f"{position}#{number}"), config or {})
-        if _reads_state(request):
+        if unit.cache is not False and _reads_state(request):
             unit = with_config(unit, {"cache": False})
         return (yield from _observed_tool(inv, place, request, _tool_in_unit(inv, unit, request, handler)))
 

@@ -56,20 +56,22 @@ class StoredObject:
 
 
 @cache
-def _responses() -> dict[str, tuple[type, tuple[str, ...]]]:
-    """Return the results of LangChain's agents; without langchain nobody can hand one in."""
+def _kinds() -> dict[str, tuple[type, tuple[str, ...]]]:
+    """Return the framework's objects by kind; without langchain nobody can hand in the results of its agents."""
     try:
         from langchain.agents.middleware.types import ExtendedModelResponse, ModelResponse
     except ModuleNotFoundError:
-        return {}
+        return _OBJECTS
     return {
+        **_OBJECTS,
         "model_response": (ModelResponse, ("result", "structured_response")),
         "extended_model_response": (ExtendedModelResponse, ("model_response", "command")),
     }
 
 
-def _known() -> dict[str, tuple[type, tuple[str, ...]]]:
-    return {**_OBJECTS, **_responses()}
+@cache
+def _classes() -> dict[type, tuple[str, tuple[str, ...]]]:
+    return {cls: (kind, names) for kind, (cls, names) in _kinds().items()}
 
 
 def _class_path(cls: type) -> str:
@@ -92,21 +94,31 @@ def pack(value: object) -> object:
         return _packed_message(value)
     if isinstance(value, (dict, list, tuple)):
         return _rebuilt(value, pack)
-    for kind, (cls, names) in _known().items():
-        if type(value) is cls:
-            return StoredObject(kind, {name: pack(getattr(value, name)) for name in names})
-    return value
+    found = _classes().get(type(value))
+    if found is None:
+        return value
+    return StoredObject(found[0], {name: pack(getattr(value, name)) for name in found[1]})
 
 
 def _packed_message(message: BaseMessage) -> StoredMessage:
-    parts = {name: getattr(message, name) for name in type(message).model_fields} | (message.__pydantic_extra__ or {})
-    if type(message).model_construct(_fields_set=set(parts), **parts) != message:
+    cls = type(message)
+    parts = {name: getattr(message, name) for name in cls.model_fields if not _is_default(message, name)}
+    parts |= message.__pydantic_extra__ or {}
+    if cls.model_construct(_fields_set=set(parts), **parts) != message:
         msg = (
-            f"A message of class {_class_path(type(message))!r} cannot be stored: it keeps data outside its fields, "
+            f"A message of class {_class_path(cls)!r} cannot be stored: it keeps data outside its fields, "
             "which would not come back. Declare that data as a field of the class."
         )
-        raise KitaruEncodingError(msg, type_name=_class_path(type(message)))
-    return StoredMessage(_class_path(type(message)), {name: pack(part) for name, part in parts.items()})
+        raise KitaruEncodingError(msg, type_name=_class_path(cls))
+    return StoredMessage(_class_path(cls), {name: pack(part) for name, part in parts.items()})
+
+
+def _is_default(message: BaseMessage, name: str) -> bool:
+    field = type(message).model_fields[name]
+    if field.is_required():
+        return False
+    value, default = getattr(message, name), field.get_default(call_default_factory=True, validated_data={})
+    return type(value) is type(default) and bool(value == default)
 
 
 def _rebuilt(value: dict[Any, Any] | list[Any] | tuple[Any, ...], convert: Callable[[object], object]) -> object:
@@ -135,7 +147,7 @@ def unpack(value: object) -> object:
         parts = {name: unpack(part) for name, part in value.fields.items()}
         return _message_class(value).model_construct(_fields_set=set(parts), **parts)
     if isinstance(value, StoredObject):
-        known = _known().get(value.kind)
+        known = _kinds().get(value.kind)
         if known is None:
             msg = f"A stored {value.kind!r} cannot be read: langchain, which brings its class, is not installed here."
             raise KitaruDecodingError(msg, type_name=value.kind, raw=value.fields)

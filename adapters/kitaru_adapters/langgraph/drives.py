@@ -64,6 +64,8 @@ class Drive:
         calculator: The runner's cost calculator.
         config: The merged configuration.
         thread: The thread.
+        live: The call under whose name live events go, where no checkpoint is around the graph.
+        publisher: Where the parts of a stream went.
     """
 
     runner: KitaruGraphRunner
@@ -73,6 +75,8 @@ class Drive:
     calculator: Callable[..., object] | None
     config: dict[str, Any] = field(init=False)
     thread: Thread = field(init=False)
+    live: Call | None = field(default=None, init=False)
+    publisher: StreamPublisher | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         """Merge the configuration and find the saver."""
@@ -136,7 +140,7 @@ class Drive:
             handlers=(inv.tracker, inv.usage),
             pinned=pinned,
         )
-        publisher = self._publisher(leg.call)
+        publisher = self.publisher = self._publisher(leg.call)
         watch = Watch()
         inv.events.add("graph_call_started", source="runner")
         publisher.started()
@@ -210,10 +214,12 @@ class Drive:
     def _publisher(self, call: Call | None) -> StreamPublisher:
         """Return where live events go; plain runs publish none."""
 
-        def publish(kind: str, payload: dict[str, object], line: str) -> None:
-            target = call or current_call()
-            if target is not None and self.driver.streams:
-                target.publish(kind, payload, message=line)
+        def publish(kind: str, payload: dict[str, object], line: str) -> bool:
+            target = call or self.live or current_call()
+            if target is None or not self.driver.streams:
+                return not self.driver.streams
+            target.publish(kind, payload, message=line)
+            return True
 
         return StreamPublisher(publish, self.runner.name, self.request.thread_id, self.runner.stream_policy)
 

@@ -169,16 +169,24 @@ class Run(Drive):
         return with_config(unit, self.runner.call_checkpoint_policy.summary_checkpoint_config or {})
 
     def _summary_body(self, call: Call, inv: Invocation, unit: Unit, result: LangGraphRunResult) -> Procedure[object]:
+        if self.publisher is not None and self.publisher.unsent is not None:
+            kind, payload, line = self.publisher.unsent
+            call.publish(kind, payload, message=line)
         if self.runner.capture.save_usage:
             record_tokens(call, inv.usage.outside, surface="graph_call", status=_usage_status(result))
         return (yield plain(lambda: self._packed(unit, self._report(inv, call, result))))
 
     def _base(self, label: str, execution: str) -> Procedure[Base]:
-        """Note the thread's head durably; without a saver there is nothing to note."""
-        if self.thread.saver is None:
+        """Note the thread's head durably; without a saver there is nothing to note.
+
+        Live events of a stream go under the name of this call, which is over by then: the graph itself runs in the
+        body of the flow. A rerun meets it again and publishes nothing twice.
+        """
+        if self.thread.saver is None and not self.driver.streams:
             return Base(execution, self.request.thread_id)
 
         def body(call: Call) -> Procedure[object]:
+            self.live = call
             return (yield from self._noted(call)).as_note()
 
         unit = Unit(

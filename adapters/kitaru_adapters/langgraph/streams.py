@@ -75,18 +75,20 @@ class StreamPublisher:
     """Publishes one streamed run: started, its parts, and exactly one end. Never changes the run.
 
     Attributes:
-        publish: Publishes one event: kind, payload, line for people.
+        publish: Publishes one event (kind, payload, line for people) and says whether there was somewhere to put it.
         graph: Name of the graph.
         thread_id: The thread.
         policy: What may be shown.
         counts: Published parts by mode.
+        unsent: The end of the stream, if it could not be published.
     """
 
-    publish: Callable[[str, dict[str, object], str], None]
+    publish: Callable[[str, dict[str, object], str], bool]
     graph: str
     thread_id: str
     policy: LangGraphStreamPolicy
     counts: dict[str, int] = field(default_factory=dict)
+    unsent: tuple[str, dict[str, object], str] | None = None
     _ended: bool = False
 
     def started(self) -> None:
@@ -147,7 +149,9 @@ class StreamPublisher:
         common = {"adapter": "langgraph", "graph_name": self.graph, "thread_id": self.thread_id}
         payload = {**common, "category": category, "display": line, **fields}
         try:
-            self.publish(kind, payload, line)
+            sent = self.publish(kind, payload, line)
+            if not sent and kind in LANGGRAPH_STREAM_TERMINAL_EVENT_KINDS:
+                self.unsent = (kind, payload, line)
         except Exception:  # noqa: BLE001 - a failing publisher must never change the run
             self.counts["unpublished"] = self.counts.get("unpublished", 0) + 1
 

@@ -32,7 +32,17 @@ if TYPE_CHECKING:
     from kitaru_adapters.openai_agents.graph import AgentGraph
     from kitaru_adapters.openai_agents.settings import RunnerSettings
 
-__all__ = ["Activity", "RunScope", "current_run", "durable_run", "entered", "is_retryable", "parent_call"]
+__all__ = [
+    "Activity",
+    "RunScope",
+    "content_key",
+    "context_identity",
+    "current_run",
+    "durable_run",
+    "entered",
+    "is_retryable",
+    "parent_call",
+]
 
 _RUN: ContextVar[RunScope | None] = ContextVar("kitaru_openai_agents_run", default=None)
 _PARENT_CALL: ContextVar[str | None] = ContextVar("kitaru_openai_agents_parent_call", default=None)
@@ -125,7 +135,7 @@ class RunScope:
         self._seen[label] += 1
         return self._seen[label]
 
-    def unit(  # noqa: PLR0913 - the parts that differ between the kinds of unit
+    def unit(
         self,
         name: str,
         key: str,
@@ -162,14 +172,19 @@ class RunScope:
         )
         return with_config(unit, config)
 
-    def cache_key(self, *parts: bytes | str) -> str:
+    def cache_key(self, *parts: str) -> str:
         """Return the key under which other executions may reuse an outcome: its content and the context's identity."""
-        digest = hashlib.sha256()
-        for part in (*parts, context_identity(self.context, self.settings.context_identity)):
-            data = part.encode() if isinstance(part, str) else part
-            digest.update(len(data).to_bytes(8, "big"))
-            digest.update(data)
-        return f"{ADAPTER}/1/{digest.hexdigest()}"
+        identity = context_identity(self.context, self.settings.context_identity)
+        return content_key(*(part.encode() for part in (*parts, identity)))
+
+
+def content_key(*parts: bytes) -> str:
+    """Return the key under which other executions may reuse an outcome of the same content."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
+    return f"{ADAPTER}/1/{digest.hexdigest()}"
 
 
 def context_identity(context: object, identify: Callable[[Any], str] | None) -> str:

@@ -33,6 +33,7 @@ EventKind = Literal[
     "hosted_tool_observed",
 ]
 REDACTED = "(not captured)"
+_SHOWN = 2000
 
 
 class OpenAICapturePolicy(BaseModel):
@@ -165,7 +166,7 @@ class RunRecorder:
         if name and name not in self.models:
             self.models.append(name)
 
-    def add(  # noqa: PLR0913 - the fields of one published event
+    def add(
         self,
         kind: EventKind,
         *,
@@ -238,6 +239,6 @@ class RunRecorder:
             "tool_call_count": sum(kinds.count(kind) for kind in ("tool_call", "custom_tool_call", "mcp_call")),
             "checkpoint_ids": [event.checkpoint_id for event in events if event.checkpoint_id is not None],
             "duration_ms": round((time.monotonic() - self._started) * 1000, 3),
-            "final_output": str(final_output) if shown else None,
+            "final_output": str(final_output)[:_SHOWN] if shown else None,
             "error": self.error(error).model_dump() if error is not None else None,
         }

@@ -151,14 +151,18 @@ class RecordedResponse:
         """Return a reused response with its failed attempts counted, as the framework counted them when it ran."""
         if not self.failed_attempts:
             return self
-        usage = serialize_usage(apply_retry_attempt_usage(deserialize_usage(self.usage), self.failed_attempts))
+        usage = serialize_usage(apply_retry_attempt_usage(self.tokens(), self.failed_attempts))
         return replace(self, usage={**usage, "reported": self.usage.get("reported", True)})
+
+    def tokens(self) -> Usage:
+        """Return the tokens in the framework's own form."""
+        return deserialize_usage(self.usage)
 
     def model_response(self) -> ModelResponse:
         """Return the response as a model hands it out that was not streamed."""
         response = ModelResponse(
             output=[],
-            usage=deserialize_usage(self.usage),
+            usage=self.tokens(),
             response_id=self.response_id,
             request_id=self.request_id,
             raw_usage=self.raw_usage,
@@ -168,7 +172,7 @@ class RecordedResponse:
 
     def completed_event(self) -> ResponseCompletedEvent:
         """Return the last event of the stream, from which the framework rebuilds every item of the run."""
-        tokens = deserialize_usage(self.usage)
+        tokens = self.tokens()
         response = Response.construct(
             id=self.response_id or "", object="response", status="completed", output=self.output, usage=None
         )

@@ -73,10 +73,6 @@ class AgentGraph:
         """Return the user's agent behind a copy; any other agent as it is."""
         return self._originals.get(id(agent), agent)
 
-    def by_name(self, name: str | None) -> Agent[Any] | None:
-        """Return the user's agent of that name, if it was reached."""
-        return next((agent for agent in self._originals.values() if agent.name == name), None)
-
     def _fill(self, made: Agent[Any], agent: Agent[Any]) -> None:
         if isinstance(agent.model, Model):
             made.model = agent.model if isinstance(agent.model, DurableModel) else DurableModel(agent.model)

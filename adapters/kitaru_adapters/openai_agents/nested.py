@@ -77,12 +77,16 @@ def delegate() -> AgentRunner:
 
 
 async def _nested(
-    inner: AgentRunner, scope: RunScope, agent: Agent[Any], input: Any, kwargs: dict[str, Any]
-) -> RunResult:  # noqa: A002, ANN401 - theirs
+    inner: AgentRunner,
+    scope: RunScope,
+    agent: Agent[Any],
+    source: Any,  # noqa: ANN401 - text, items or a state
+    kwargs: dict[str, Any],
+) -> RunResult:
     config, owned = durable_run_config(kwargs.get("run_config"))
     try:
         with entered(scope.nested(agent.name)) as nested:
-            return await inner.run(scope.graph.prepared(agent), input, **_options(nested, kwargs, config))
+            return await inner.run(scope.graph.prepared(agent), source, **_options(nested, kwargs, config))
     finally:
         if owned:
             await config.model_provider.aclose()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import hashlib
 import inspect
@@ -11,10 +12,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import kitaru
+from kitaru.errors import KitaruError
 from kitaru.seam import Unit, current_scope, occurrence, run_unit_async
 from kitaru_adapters.kit.configs import with_config
 from kitaru_adapters.kit.names import slug
-from kitaru_adapters.openai_agents.boundary import Activity, RunScope, context_identity, entered, is_retryable
+from kitaru_adapters.openai_agents.boundary import (
+    Activity,
+    RunScope,
+    content_key,
+    context_identity,
+    entered,
+    is_retryable,
+)
 from kitaru_adapters.openai_agents.capture import RunRecorder
 from kitaru_adapters.openai_agents.codec import RESULT_CODEC, as_run_result, item_bytes
 from kitaru_adapters.openai_agents.graph import AgentGraph
@@ -130,7 +139,8 @@ async def run_calls(parts: RunnerParts, given: RunInput) -> OpenAIRunResult:
             raw = await _run_to_the_end(parts, given, scope, options)
         result = parts.result(raw, recorder)
     except Exception as error:
-        await _log(recorder, recorder.summary("failed", error=error))
+        with contextlib.suppress(KitaruError):  # the run's own failure is what the caller must see
+            await _log(recorder, recorder.summary("failed", error=error))
         raise
     finally:
         await connections.close()
@@ -187,13 +197,17 @@ async def _once(
     if not given.streamed:
         return await runner.run(agent, source, **options)
     result = runner.run_streamed(agent, source, **options)
-    async for event in result.stream_events():
-        if publisher is not None:
-            publisher.event(event)
-        if given.on_event is not None:
-            answer = given.on_event(event)
-            if inspect.isawaitable(answer):
-                await answer
+    try:
+        async for event in result.stream_events():
+            if publisher is not None:
+                publisher.event(event)
+            if given.on_event is not None:
+                answer = given.on_event(event)
+                if inspect.isawaitable(answer):
+                    await answer
+    except BaseException:
+        result.cancel()  # nobody reads on, so the run must not go on by itself
+        raise
     return result
 
 
@@ -269,7 +283,7 @@ def _runner_unit(parts: RunnerParts, given: RunInput, path: str) -> Unit:
     cache_key = None
     if settings.run.get("cache"):
         separate = context_identity(given.context, settings.context_identity)
-        cache_key = f"{ADAPTER}/1/run/{_digest(item_bytes({**identity, 'context': separate}))}"
+        cache_key = content_key(b"run", item_bytes(identity), separate.encode())
     unit = Unit(
         name=f"{slug(settings.name, fallback='agent')}_openai_runner_call",
         adapter=ADAPTER,

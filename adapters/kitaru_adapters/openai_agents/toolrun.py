@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FunctionToolRun", "ToolUnit", "run_function_tool", "run_tool_unit"]
 
+_SHOWN = 500
 _DEFAULT_POLICY_SPOKE = "_function_tool_default_failure_handled"
 
 
@@ -195,7 +196,7 @@ async def run_tool_unit(scope: RunScope, tool: ToolUnit, body: Callable[[Call], 
     )
     position, started = scope.recorder.position(f"{scope.path}/{call_key}"), time.monotonic()
     metadata: dict[str, Any] = {"tool_name": tool.name, "tool_call_id": tool.call_id or None}
-    metadata["arguments"] = tool.arguments if scope.settings.capture.save_input else REDACTED
+    metadata["arguments"] = tool.arguments[:_SHOWN] if scope.settings.capture.save_input else REDACTED
     try:
         async with scope.activity.working():
             outcome = await run_unit_async(unit, body)

@@ -87,7 +87,7 @@ def model_call_record(
     )
 
 
-def runner_call_record(  # noqa: PLR0913 - the parts of one record
+def runner_call_record(
     call: Call, summary: OpenAIUsageSummary, cost: Cost, *, label: str, latency_ms: float, interrupted: bool
 ) -> dict[str, object]:
     """Return the usage record of a whole run that is one boundary.

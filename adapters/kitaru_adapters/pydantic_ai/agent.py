@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pydantic_ai.agent import AbstractAgent, EventStreamHandler
     from pydantic_ai.messages import ModelMessage
     from pydantic_ai.run import AgentRun, AgentRunResult
+    from pydantic_ai.usage import RunUsage
 
     from kitaru_adapters.pydantic_ai.types import (
         CapturePolicy,
@@ -130,7 +131,7 @@ class KitaruAgent(WrapperAgent[AgentDepsT, OutputDataT]):
     @name.setter
     def name(self, value: str | None) -> None:
         msg = (
-            f"A KitaruAgent cannot be renamed to {value!r}, because executions of {self._name!r} are found by that name. "
+            f"A KitaruAgent cannot be renamed to {value!r}: executions of {self._name!r} are found by that name. "
             "Wrap the agent anew."
         )
         raise UserError(msg)
@@ -166,7 +167,7 @@ class KitaruAgent(WrapperAgent[AgentDepsT, OutputDataT]):
         """
         kwargs = self._prepared(kwargs)
         if seam.in_checkpoint():
-            result = await self.wrapped.run(*args, **kwargs)
+            result: AgentRunResult[Any] = await self.wrapped.run(*args, **kwargs)
         elif seam.in_flow():
             result = await self._run_at_flow_scope(args, kwargs)
         else:
@@ -197,7 +198,7 @@ class KitaruAgent(WrapperAgent[AgentDepsT, OutputDataT]):
         raise KitaruUsageError(msg)
 
     @asynccontextmanager
-    async def iter(self, *args: Any, **kwargs: Any) -> AsyncIterator[AgentRun[AgentDepsT, Any]]:  # type: ignore[override]  # the framework's overloads restate its parameters
+    async def iter(self, *args: Any, **kwargs: Any) -> AsyncIterator[AgentRun[AgentDepsT, Any]]:
         """Step through a run; takes what the wrapped agent's `iter` takes.
 
         Args:
@@ -213,7 +214,7 @@ class KitaruAgent(WrapperAgent[AgentDepsT, OutputDataT]):
         self._remember(run.result)
 
     @asynccontextmanager
-    async def run_stream(self, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:  # type: ignore[override]  # the framework's overloads restate its parameters
+    async def run_stream(self, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
         """Stream a run's output; takes what the wrapped agent's `run_stream` takes.
 
         Args:
@@ -255,7 +256,7 @@ class KitaruAgent(WrapperAgent[AgentDepsT, OutputDataT]):
         return self.wrapped.run_stream_events(*args, **self._prepared(kwargs))
 
     @contextmanager
-    def override(self, **kwargs: Any) -> Iterator[None]:  # type: ignore[override]  # the framework restates its parameters
+    def override(self, **kwargs: Any) -> Iterator[None]:
         """Override parts of the agent for a while, except those by which its executions are found.
 
         Args:
@@ -301,7 +302,8 @@ class KitaruAgent(WrapperAgent[AgentDepsT, OutputDataT]):
         token = RUN_HANDLER.set(kwargs.pop("event_stream_handler", None))
         try:
             with reuse_scope():
-                return await self.wrapped.run(*args, **kwargs)
+                result: AgentRunResult[Any] = await self.wrapped.run(*args, **kwargs)
+                return result
         finally:
             RUN_HANDLER.reset(token)
 
@@ -310,14 +312,15 @@ class KitaruAgent(WrapperAgent[AgentDepsT, OutputDataT]):
         scope = seam.current_scope()
         path = run_id.removeprefix(f"{scope.lineage_id}/") if scope is not None else run_id
         spec = kwargs.get("output_type") or self.wrapped.output_type
-        shared = kwargs.get("usage")
+        shared: RunUsage | None = kwargs.get("usage")
         before = deepcopy(shared)
 
         async def body(call: seam.Call) -> object:
-            given = {} if shared is None else {"usage": deepcopy(before)}
-            result = await self.wrapped.run(*args, **{**kwargs, "run_id": run_id, **given})
+            private = deepcopy(before)
+            given = {**kwargs, "run_id": run_id} if private is None else {**kwargs, "run_id": run_id, "usage": private}
+            result = await self.wrapped.run(*args, **given)
             data, carried = dump_run(result, spec)
-            delta = None if before is None else usage_delta(before, given["usage"])
+            delta = None if before is None or private is None else usage_delta(before, private)
             call.carry({**carried, "usage": delta})
             return data
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -20,7 +21,7 @@ from kitaru_adapters.pydantic_ai.external import external_events
 from kitaru_adapters.pydantic_ai.framework import correlate_span, reuse_scope
 from kitaru_adapters.pydantic_ai.outputs import run_output_function
 from kitaru_adapters.pydantic_ai.runs import conversation_id_from_run_id, default_run_id, forget, run_state
-from kitaru_adapters.pydantic_ai.settings import Settings, make_settings
+from kitaru_adapters.pydantic_ai.settings import make_settings
 from kitaru_adapters.pydantic_ai.streams import deliver_event, live_handler
 from kitaru_adapters.pydantic_ai.toolsets import wrap_leaves
 from kitaru_adapters.pydantic_ai.types import ADAPTER
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from pydantic_ai.tools import DeferredToolRequests, DeferredToolResults, RunContext
     from pydantic_ai.toolsets import AbstractToolset
 
+    from kitaru_adapters.pydantic_ai.settings import Settings
     from kitaru_adapters.pydantic_ai.types import CapturePolicy, CheckpointConfig, CostCalculator
 
 __all__ = ["RUN_HANDLER", "KitaruDurability"]
@@ -121,12 +123,12 @@ class KitaruDurability(BaseDurabilityCapability[AgentDepsT]):
 
     def _bind_for_agent(self, agent: AbstractAgent[AgentDepsT, Any]) -> Self:
         bound = super()._bind_for_agent(agent)
-        settings = self._settings
-        bound._settings = Settings(  # noqa: SLF001 - the copy is of this class
-            **{field: getattr(settings, field) for field in settings.__dataclass_fields__} | {"agent_name": bound.name}
-        )
-        bound._backend = UnitBackend(bound._settings)  # noqa: SLF001 - the copy is of this class
+        bound._named(bound.name)  # noqa: SLF001 - the copy is of this class
         return bound
+
+    def _named(self, name: str) -> None:
+        self._settings = replace(self._settings, agent_name=name)
+        self._backend = UnitBackend(self._settings)
 
     def _bind_to_agent(self, agent: AbstractAgent[AgentDepsT, Any]) -> None:
         """Bind nothing: leaves are wrapped in each run, so toolsets need no id and may come at run time."""

@@ -174,7 +174,7 @@ class RunEvents:
         }
         return _known(summary)
 
-    def _event(  # noqa: PLR0913 - the fields that all kinds of event have in common
+    def _event(
         self,
         kind: str,
         place: int,

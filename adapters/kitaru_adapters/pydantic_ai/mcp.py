@@ -134,7 +134,7 @@ class KitaruMCPServer(KitaruToolset):
 
 
 def kitaruify_mcp_server(
-    server: MCPToolset[Any],
+    server: MCPToolset[Any] | KitaruMCPServer,
     *,
     capture: CapturePolicy | None = None,
     tool_checkpoint_config_by_name: Any = None,
@@ -154,11 +154,12 @@ def kitaruify_mcp_server(
     Raises:
         KitaruUsageError: It is no MCP server, or a configuration is wrong.
     """
-    if not isinstance(server, (MCPToolset, KitaruMCPServer)):
-        msg = f"kitaruify_mcp_server() takes an MCPToolset, not a {type(server).__qualname__}; use kitaruify_toolset()."
+    given: object = server
+    if not isinstance(given, (MCPToolset, KitaruMCPServer)):
+        msg = f"kitaruify_mcp_server() takes an MCPToolset, not a {type(given).__qualname__}; use kitaruify_toolset()."
         raise KitaruUsageError(msg)
     return kitaruify_toolset(
-        server,
+        given,
         capture=capture,
         tool_checkpoint_config_by_name=tool_checkpoint_config_by_name,
         mcp_checkpoint_config=mcp_checkpoint_config,

@@ -65,7 +65,8 @@ def _adapter(spec: object) -> TypeAdapter[AgentRunResult[Any]] | None:
     if not types or Any in types or None in types:
         return None
     try:
-        return TypeAdapter(AgentRunResult[Union[tuple(types)]])  # type: ignore[misc]  # noqa: UP007 - the members are known at run time only
+        form: Any = AgentRunResult[Union[tuple(types)]]  # type: ignore[misc]  # noqa: UP007 - known at run time only
+        return TypeAdapter(form)
     except (PydanticSchemaGenerationError, TypeError):
         return None
 

@@ -62,7 +62,7 @@ class KitaruToolset(WrapperToolset[Any]):
     @property
     def _explicit_id(self) -> str | None:
         # Forwarded with `id`, so that an id derived from an address stays marked as derived through the wrapper.
-        return self.wrapped._explicit_id  # noqa: SLF001
+        return self.wrapped._explicit_id  # noqa: SLF001 - forwarded, as the framework does
 
     def visit_and_replace(
         self, visitor: Callable[[AbstractToolset[Any]], AbstractToolset[Any]]

@@ -6,9 +6,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from pydantic_ai.exceptions import ApprovalRequired, CallDeferred, ModelRetry, ToolFailed
-
 import msgspec
+from pydantic_ai.exceptions import ApprovalRequired, CallDeferred, ModelRetry, ToolFailed
 
 import kitaru
 from kitaru import seam
@@ -201,10 +200,10 @@ async def answer_deferred(
         return None
     approvals = {call.tool_call_id: _approval(settings, call, requests) for call in requests.approvals}
     pending = _pending(ctx)
-    calls = {
-        call.tool_call_id: pending.pop(call.tool_call_id, None) or _deferred(settings, ctx, call, requests)
-        for call in requests.calls
-    }
+    calls: dict[str, seam.Question | _Paused] = {}
+    for call in requests.calls:
+        known = pending.pop(call.tool_call_id) if call.tool_call_id in pending else None
+        calls[call.tool_call_id] = known or _deferred(settings, ctx, call, requests)
     answers = await _ask({**approvals, **calls})
     results = {key: await _resume(ctx, calls[key], answers.get(key)) for key in calls}
     if (events := run_state(ctx).events) is not None:

@@ -132,18 +132,18 @@ def programs():
     """Lists the processes of Claude's program that this test process has started."""
 
     def find():
-        return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _is_our_program(pid)]
+        return [int(entry.name) for entry in Path("/proc").iterdir() if _is_our_program(entry)]
 
     return find
 
 
-def _is_our_program(pid):
+def _is_our_program(entry):
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
+        stat = (entry / "stat").read_text().rpartition(")")[2].split()
+        command = (entry / "cmdline").read_bytes()
+    except (OSError, ValueError):
         return False
-    return int(stat[1]) == os.getpid() and stat[0] != "Z" and b"stream-json" in command
+    return entry.name.isdigit() and int(stat[1]) == os.getpid() and stat[0] != "Z" and b"stream-json" in command
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 
 import pytest
@@ -17,19 +19,20 @@ from kitaru_adapters.claude_agent_sdk.testing import Text, ToolUse, replies
 
 GO = ClaudeRunRequest.start("go")
 CHARGE = "mcp__shop__charge"
+YES = True
 
 
 @pytest.fixture
 def decided(flows, make_runner, make_options, till, tmp_path):
     """Runs a flow that asks for every charge; each answer is given when its question stands."""
 
-    def run(*answers, schema=bool):
+    def run(*answers, schema=bool, **settings):
         other = tmp_path / "another-home"
         elsewhere = make_options(till.server())
         elsewhere.env.update(HOME=str(other), CLAUDE_CONFIG_DIR=str(other))
         approval = ClaudeToolApproval(match=[CHARGE])
         asking = make_runner(till.server(), name="asking", approval=approval)
-        going_on = make_runner(options=elsewhere, name="going_on", approval=approval)
+        going_on = make_runner(options=elsewhere, name="going_on", approval=approval, **settings)
 
         def body():
             result, results = asking.run_sync(GO), []
@@ -56,12 +59,12 @@ def pending(handle):
         if str(execution.status) == "waiting" and execution.pending_wait is not None:
             return execution.pending_wait
         time.sleep(0.02)
-    raise AssertionError(f"no wait opened: {handle.status}")
+    return pytest.fail(f"no wait opened: {handle.status}")
 
 
 def test_an_approved_tool_runs_once_with_one_further_request(api, decided, till):
     api.reset(replies([ToolUse(CHARGE, {"amount": 3}, "toolu_1")], [Text("done")]))
-    first, last = decided(True)
+    first, last = decided(YES)
     assert (first.deferred_tool.name, first.deferred_tool.input) == (CHARGE, {"amount": 3})
     assert (last.status, last.final_text, till.amounts) == ("completed", "done", [3])
     assert len(api.turns) == 2
@@ -92,22 +95,41 @@ def test_of_two_calls_in_one_turn_both_are_asked_for_in_the_end(api, decided, ti
         return [Text("done")]
 
     api.reset(script)
-    results = decided(True, True)
+    results = decided(YES, YES)
     assert [r.deferred_tool.id for r in results[:-1]] == ["toolu_a", "toolu_c"]
     assert "Ask for this one again" in api.turns[1].tool_results["toolu_b"]
     assert till.amounts == [1, 2]
+
+
+def test_an_approved_tool_that_ran_is_not_run_again_by_the_next_attempt(api, decided, till, programs):
+    died = []
+
+    def script(turn):
+        if not turn.tool_results:
+            return [ToolUse(CHARGE, {"amount": 3}, "toolu_1")]
+        if not died:
+            died.append(turn)
+            for pid in programs():
+                os.kill(pid, signal.SIGKILL)
+        return [Text("done")]
+
+    api.reset(script)
+    _, last = decided(YES, checkpoint_config={"retries": 1})
+    assert (last.final_text, till.amounts) == ("done", [3])
+    assert api.turns[-1].tool_results == {"toolu_1": "charged 3"}
+    assert last.earlier_attempts[0].completed_tools[0].name == CHARGE
 
 
 def test_a_predicate_that_fails_lets_nothing_run(api, make_runner, till, flows):
     api.reset(replies([ToolUse(CHARGE, {"amount": 3})], [Text("done")]))
 
     def broken(_name, _arguments):
-        raise LookupError("no such rule")
+        raise LookupError
 
     runner = make_runner(till.server(), approval=ClaudeToolApproval(match=broken))
 
     def body():
-        with pytest.raises(LookupError, match="no such rule"):
+        with pytest.raises(LookupError):
             runner.run_sync(GO)
 
     flows.run(body)

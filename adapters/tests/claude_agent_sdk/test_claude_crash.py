@@ -63,13 +63,13 @@ def crash(api, tmp_path):
 
 def living_programs(url):
     found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
+    for entry in Path("/proc").iterdir():
         try:
-            command, environment = (Path(f"/proc/{pid}/{name}").read_bytes() for name in ("cmdline", "environ"))
+            command, environment = ((entry / name).read_bytes() for name in ("cmdline", "environ"))
         except OSError:
             continue
         if b"stream-json" in command and url.encode() in environment:
-            found.append(int(pid))
+            found.append(int(entry.name))
     return found
 
 

@@ -62,7 +62,7 @@ def test_an_overloaded_api_is_attempted_again(api, make_options, make_runner, fl
     assert [(attempt.attempt, attempt.interrupted) for attempt in result.earlier_attempts] == [(1, False)]
 
 
-def test_a_program_that_dies_is_attempted_again(home, make_options, make_runner, flows):
+def test_a_program_that_dies_is_attempted_again(home, make_options, flows):
     flag = home / "died"
     program = home / "claude"
     program.write_text(f"#!/bin/sh\ntouch {flag}; exit 3\n")
@@ -113,11 +113,9 @@ def test_a_resumed_session_that_never_moves_is_ended(home, make_options, make_ru
 
 
 @pytest.mark.parametrize("strict", [False, True])
-def test_an_artifact_that_cannot_be_saved_is_a_warning_or_an_error_by_flag(
-    api, make_runner, flows, monkeypatch, strict
-):
-    def refuse(self, name, value, **_):
-        raise OSError("disk full")
+def test_an_artifact_that_cannot_be_saved_is_a_warning_or_an_error_by_flag(make_runner, flows, monkeypatch, strict):
+    def refuse(*_, **__):
+        raise OSError
 
     monkeypatch.setattr(Call, "save", refuse)
     runner = make_runner(capture=ClaudeCapturePolicy(fail_on_artifact_capture_error=strict))

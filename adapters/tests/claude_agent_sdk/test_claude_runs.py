@@ -15,12 +15,13 @@ from kitaru.adapters.claude_agent_sdk import (
     CLAUDE_STREAM_EVENT,
     CLAUDE_STREAM_TERMINAL_EVENT_KINDS,
     ClaudeCapturePolicy,
+    ClaudeRunError,
     ClaudeRunRequest,
     KitaruClaudeRunner,
     load_messages,
 )
 from kitaru.errors import KitaruRuntimeError
-from kitaru_adapters.claude_agent_sdk.testing import Text, ToolUse, replies
+from kitaru_adapters.claude_agent_sdk.testing import ApiError, Text, ToolUse, replies
 
 GO = ClaudeRunRequest.start("go")
 
@@ -48,7 +49,7 @@ def test_a_finished_run_is_read_back_without_a_process_or_a_request(api, make_ru
     def body():
         seen.append(make_runner().run_sync(GO))
         if next(fails):
-            raise ValueError("after Claude")
+            raise ValueError
         return seen[-1]
 
     handle = flows.start(body)
@@ -71,7 +72,7 @@ def test_the_factory_is_not_asked_again_when_a_result_is_read_back(make_options,
     def body():
         KitaruClaudeRunner(name="r", options_factory=factory).run_sync(GO)
         if next(fails):
-            raise ValueError("after Claude")
+            raise ValueError
 
     handle = flows.start(body)
     with contextlib.suppress(KitaruRuntimeError):
@@ -118,14 +119,21 @@ def test_inside_a_checkpoint_it_runs_when_told_to_and_warns(make_runner, flows):
     assert "runs again" in result.warnings[0]
 
 
+def test_observation_can_be_switched_off(api, make_runner, till, flows):
+    api.reset(replies([ToolUse("mcp__shop__charge", {"amount": 3})], [Text("done")]))
+    result = flows.run(lambda: make_runner(till.server(), observe_tools=False).run_sync(GO))
+    assert (result.final_text, till.amounts, result.tool_calls) == ("done", [3], [])
+
+
 def test_structured_output_and_denials_are_in_the_result(api, make_options, make_runner, flows):
     schema = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
     api.reset(
-        replies([ToolUse("Bash", {"command": "true", "description": "x"})], [ToolUse("StructuredOutput", {"a": 1})])
+        replies([ToolUse("Bash", {"command": "touch x", "description": "x"})], [ToolUse("StructuredOutput", {"a": 1})])
     )
     options = make_options(allowed_tools=[], output_format={"type": "json_schema", "schema": schema})
     result = flows.run(lambda: make_runner(options=options).run_sync(GO))
     assert result.structured_output == {"a": 1}
+    assert [denial["tool_name"] for denial in result.permission_denials] == ["Bash"]
 
 
 def test_messages_are_kept_with_their_classes(api, make_runner, till, flows):
@@ -178,7 +186,7 @@ def test_with_all_capture_off_a_rerun_still_reads_the_result_back(api, make_runn
     def body():
         result = runner.run_sync(GO)
         if next(fails):
-            raise ValueError("after Claude")
+            raise ValueError
         return result
 
     handle = flows.start(body)
@@ -213,7 +221,8 @@ def test_cancelling_the_task_ends_the_program(api, make_runner, flows, programs)
         go_on.set()
 
 
-def test_cancelling_the_execution_ends_the_program(api, make_runner, flows, programs):
+@pytest.mark.parametrize("form", ["sync", "async"])
+def test_cancelling_the_execution_ends_the_program(api, make_runner, flows, programs, form):
     asked, go_on = threading.Event(), threading.Event()
 
     def script(_turn):
@@ -222,7 +231,11 @@ def test_cancelling_the_execution_ends_the_program(api, make_runner, flows, prog
         return [Text("late")]
 
     api.reset(script)
-    handle = flows.start(lambda: make_runner().run_sync(GO))
+
+    async def body():
+        await make_runner().run(GO)
+
+    handle = flows.start(body if form == "async" else lambda: make_runner().run_sync(GO))
     try:
         assert asked.wait(10)
         handle.cancel()
@@ -245,6 +258,21 @@ def test_a_streamed_run_publishes_kinds_and_never_contents(api, make_runner, til
     assert {"tool_call_started", "text_delta", "tool_input_delta", "result_message"} <= categories
     shown = str(events)
     assert not any(text in shown for text in ("secret plan", "4242", "charged"))
+
+
+def test_a_streamed_run_that_fails_ends_with_one_event_without_a_text(api, make_runner, flows, live_events):
+    api.reset(lambda _: ApiError(401, "secret words"))
+
+    def body():
+        with pytest.raises(ClaudeRunError):
+            make_runner().run_stream_sync(GO)
+
+    handle = flows.start(body)
+    handle.wait(timeout=30)
+    events = live_events(handle)
+    ends = [data for kind, data in events if kind in CLAUDE_STREAM_TERMINAL_EVENT_KINDS]
+    assert [(data["status"], data["display"]) for data in ends] == [("failed", "ClaudeRunError")]
+    assert "secret words" not in str(events)
 
 
 def test_text_is_streamed_only_when_asked_for(api, make_runner, flows, live_events):

@@ -136,7 +136,7 @@ def test_a_factory_decides_over_the_request():
 def test_options_that_cannot_be_copied_are_used_as_they_are():
     class Stubborn(ClaudeAgentOptions):
         def __copy__(self):
-            raise TypeError("no copies")
+            raise TypeError
 
     options, warnings = Stubborn(), []
     assert with_partial_messages(options, warnings) is options

@@ -6,7 +6,6 @@ import asyncio
 import contextvars
 import os
 import signal
-from pathlib import Path
 
 import pytest
 from claude_agent_sdk import ToolAnnotations, create_sdk_mcp_server, tool
@@ -25,6 +24,15 @@ CHARGE = "mcp__shop__charge"
 def test_a_name_of_no_tool_is_refused(till):
     with pytest.raises(KitaruUsageError, match="refund"):
         till.server(reuse_by_name={"refund": "never"})
+
+
+async def test_outside_a_run_a_durable_tool_is_a_plain_one(till):
+    made = []
+    till.server(lambda _, tools: made.extend(tools))
+    durable = room._Durable(server="shop", tool=made[0], reuse=True, irreversible=False, identify=None).as_tool()
+    for _ in range(2):
+        await durable.handler({"amount": 1})
+    assert till.amounts == [1, 1]
 
 
 def test_plain_and_durable_servers_give_the_model_the_same(api, make_runner, till, flows):
@@ -59,40 +67,41 @@ def test_read_only_tools_run_side_by_side_and_see_the_callers_context(api, make_
     assert sorted(seen) == [("a", "me"), ("b", "me")]
 
 
-def test_a_call_that_failed_runs_again_on_the_next_attempt(api, make_options, make_runner, till, flows):
+@pytest.fixture
+def retried_after_a_death(api, make_options, make_runner, flows, programs):
+    """Runs twice: the first attempt's program is killed when it asks for its last answer."""
+
+    def run(server, answers):
+        died = []
+
+        def script(turn):
+            if turn.index == len(answers) - 1 and not died:
+                died.append(turn)
+                for pid in programs():
+                    os.kill(pid, signal.SIGKILL)
+            return answers[turn.index]
+
+        api.reset(script)
+        runner = make_runner(options=make_options(server), checkpoint_config={"retries": 1})
+        return flows.run(lambda: runner.run_sync(GO))
+
+    return run
+
+
+def test_a_call_that_failed_runs_again_on_the_next_attempt(till, retried_after_a_death):
     till.refusals = 1
     with_failure = [[ToolUse(CHARGE, {"amount": 1}), ToolUse(CHARGE, {"amount": 2})], [Text("broken")]]
-    result = retried_after_a_death(api, make_options, make_runner, flows, till.server(), with_failure)
+    result = retried_after_a_death(till.server(), with_failure)
     assert till.amounts == [2, 1]
     assert len(result.earlier_attempts[0].completed_tools) == 2
 
 
 @pytest.mark.parametrize(("reuse", "charged"), [("always", [1]), ("never", [1, 1])])
-def test_a_stored_result_is_handed_out_unless_the_tool_says_never(
-    api, make_options, make_runner, till, flows, reuse, charged
-):
+def test_a_stored_result_is_handed_out_unless_the_tool_says_never(till, retried_after_a_death, reuse, charged):
     server = till.server(reuse_by_name={"charge": reuse})
     once = [[ToolUse(CHARGE, {"amount": 1})], [Text("broken")]]
-    retried_after_a_death(api, make_options, make_runner, flows, server, once)
+    retried_after_a_death(server, once)
     assert till.amounts == charged
-
-
-def retried_after_a_death(api, make_options, make_runner, flows, server, answers):
-    """Run twice: the first attempt's program is killed when it asks for its last answer."""
-    died = []
-
-    def script(turn):
-        if turn.index == len(answers) - 1 and not died:
-            died.append(turn)
-            for pid in filter(str.isdigit, os.listdir("/proc")):
-                command = Path(f"/proc/{pid}/cmdline").read_bytes() if Path(f"/proc/{pid}/cmdline").exists() else b""
-                if b"stream-json" in command and str(api.url) in Path(f"/proc/{pid}/environ").read_text():
-                    os.kill(int(pid), signal.SIGKILL)
-        return answers[turn.index]
-
-    api.reset(script)
-    runner = make_runner(options=make_options(server), checkpoint_config={"retries": 1})
-    return flows.run(lambda: runner.run_sync(GO))
 
 
 def memory(*results, told=(), begun=None):
@@ -114,14 +123,9 @@ def test_results_the_session_holds_are_not_handed_out_again():
 
 
 async def test_an_irreversible_call_that_broke_off_is_not_run_again(till):
-    server_tools = []
-
-    def capture(name, tools, **_):
-        server_tools.extend(tools)
-        return name
-
-    till.server(capture)
-    durable = room._Durable(server="shop", tool=server_tools[0], reuse=True, irreversible=True, identify=None)
+    made = []
+    till.server(lambda _, tools: made.extend(tools))
+    durable = room._Durable(server="shop", tool=made[0], reuse=True, irreversible=True, identify=None)
     identity = durable._identity({"amount": 1})
     token = room.current_memory.set(memory(begun={identity: 1}))
     try:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from google import genai
@@ -11,6 +11,9 @@ from kitaru import FlowHandle, KitaruClient, flow
 from kitaru.adapters.gemini import GeminiInteractionRequest, GeminiInteractionResult, KitaruGeminiInteractionsRunner
 from kitaru.errors import KitaruExecutionError
 from kitaru_adapters.gemini.loopback import LoopbackGemini
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 ONCE = 1 if int(genai.__version__.split(".")[0]) >= 3 else -1
 

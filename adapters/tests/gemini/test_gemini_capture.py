@@ -3,14 +3,18 @@ from __future__ import annotations
 import json
 
 import pytest
+from google import genai
+from google.auth.credentials import Credentials
+from google.genai.types import HttpOptions, HttpRetryOptions
 
 from kitaru import KitaruClient
 from kitaru.adapters.gemini import GeminiInteractionCapturePolicy, GeminiInteractionRequest
-from kitaru.errors import KitaruUsageError
+from kitaru.errors import KitaruExecutionError, KitaruUsageError
 from kitaru_adapters.gemini.boundary import cache_key, is_cacheable
 from kitaru_adapters.gemini.capture import redacted, request_manifest
 from kitaru_adapters.gemini.codec import merge_hops, output_text, step_summaries
 from kitaru_adapters.gemini.loopback import Turn, function_call, model_output
+from kitaru_adapters.gemini.values import jsonable
 
 Request = GeminiInteractionRequest
 START = Request.start("my private question", model="gemini-3-pro")
@@ -116,6 +120,15 @@ def test_a_failed_turn_counts_what_it_used(service, talk):
     assert (record["status"], record["usage"]["total_tokens"]) == ("failed", 17)
 
 
+def test_a_turn_that_ran_out_of_time_counts_what_the_last_look_showed(service, talk):
+    service.script(Turn(status="completed", pending=["in_progress"] * 10_000, usage=USAGE, usage_while_pending=True))
+    handle = talk().run(Request.start("x", agent="a", background=True, timeout_s=0.1))
+    with pytest.raises(KitaruExecutionError):
+        handle.wait()
+    (record,) = records(handle)
+    assert (record["status"], record["usage"]["total_tokens"]) == ("failed", 17)
+
+
 def test_a_failing_calculator_is_a_warning(service, talk):
     service.script(Turn(text="ok", usage=USAGE))
     result = talk(cost_calculator=lambda _: 1 / 0).result(START)
@@ -131,7 +144,7 @@ def test_an_agent_without_a_price_is_one_warning(service, talk):
 
 
 def test_hops_are_summed_once(service, talk):
-    service.script(Turn(text="a", usage=USAGE, continuation_token="t"), Turn(text="b", usage=USAGE))  # noqa: S106
+    service.script(Turn(text="a", usage=USAGE, continuation_token="t"), Turn(text="b", usage=USAGE))
     handle = talk().run(START)
     assert handle.wait()[0].usage.total_tokens == 34
     (record,) = records(handle)
@@ -231,3 +244,26 @@ def test_a_broken_store_is_a_warning_or_an_error_that_says_what_it_costs(talk, m
     assert "artifact output__agent_r1 could not be saved: OSError" in result.warnings
     strict = GeminiInteractionCapturePolicy(fail_on_artifact_capture_error=True)
     assert "Gemini already answered" in str(talk(capture=strict).failure(START))
+
+
+def test_what_a_release_of_the_sdk_wraps_as_unknown_is_unwrapped():
+    wrapped = {"type": "UNKNOWN", "raw": {"type": "brand_new", "x": None}, "is_unknown": True}
+    assert jsonable({"steps": [wrapped], "data": b"\x00"}) == {
+        "steps": [{"type": "brand_new", "x": None}],
+        "data": "AA==",
+    }
+
+
+@pytest.mark.parametrize(
+    ("labels", "sent"), [(None, ["kitaru_call", "kitaru_execution"]), ({}, []), ({"a": "b"}, ["a"])]
+)
+def test_where_labels_are_known_to_be_taken_they_name_the_execution(service, talk, labels, sent):
+    options = HttpOptions(base_url=service.url, retry_options=HttpRetryOptions(attempts=-1))
+    with genai.Client(vertexai=True, project="p", location="l", credentials=Granted(), http_options=options) as client:
+        talk(client=client).result(START.model_copy(update={"labels": labels}))
+    assert sorted(service.creates[0].get("labels", {})) == sent
+
+
+class Granted(Credentials):
+    def refresh(self, request):
+        self.token = "granted"

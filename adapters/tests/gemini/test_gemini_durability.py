@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kitaru import KitaruClient
+from kitaru import KitaruClient, flow
 from kitaru.adapters.gemini import (
     GeminiBackendError,
     GeminiInteractionGoneError,
@@ -46,14 +47,22 @@ class Process:
 
         self.service.on_request = kill
         self.start("start", *self.arguments)
-        assert self.child.wait(timeout=30) == -signal.SIGKILL
+        assert self.child.wait(timeout=50) == -signal.SIGKILL
         self.child.stdout.close()
 
     arguments: tuple[str, ...] = ()
 
+    def crashed_at(self, point: str, monkeypatch) -> None:
+        """Let it kill itself with SIGKILL when it passes a point of the runtime."""
+        with monkeypatch.context() as armed:
+            armed.setenv("KITARU_CRASH_AT", point)
+            self.start("start", *self.arguments)
+        assert self.child.wait(timeout=50) == -signal.SIGKILL
+        self.child.stdout.close()
+
     def resumed(self) -> str:
         self.start("retry", *self.arguments)
-        output, _ = self.child.communicate(timeout=30)
+        output, _ = self.child.communicate(timeout=50)
         assert self.child.returncode == 0
         return output.strip()
 
@@ -118,6 +127,26 @@ def test_killed_in_the_middle_of_a_stream_it_does_not_submit_again(service, proc
     assert service.count("create") == 1
 
 
+@pytest.mark.parametrize("point", ["note.written:2", "boundary.after_body"])
+def test_killed_once_the_id_is_noted_it_never_submits_again(service, process, monkeypatch, point):
+    service.script(Turn(text="found", pending=["in_progress"]))
+    process.crashed_at(point, monkeypatch)
+    assert process.resumed() == "found"
+    assert service.count("create") == 1
+
+
+def test_a_job_is_taken_up_even_when_the_rerun_asks_something_else(service, talk):
+    service.script(Turn(text="the first question's answer", pending=["in_progress"] * 2))
+    conversation = talk()
+    handle = conversation.run(Request.start("one", agent="a", background=True))
+    with pytest.raises(KitaruExecutionError):
+        handle.wait()
+    conversation.requests = (Request.start("two", agent="a", background=True),)
+    (result,) = conversation.retry(handle).wait()
+    assert (result.output_text, service.count("create")) == ("the first question's answer", 1)
+    assert result.warnings == ["request_changed: int-1 was submitted for other contents"]
+
+
 def test_a_server_error_on_create_is_exactly_one_request(service, talk):
     service.script(Turn(fault_after=500))
     error = talk().failure(START)
@@ -160,8 +189,25 @@ def test_an_answer_that_never_came_is_a_possible_duplicate(service, talk):
     assert [(entry.attempt, entry.state) for entry in result.attempt_submissions] == [(1, "intent"), (2, "submitted")]
 
 
+def test_an_answer_nobody_can_read_is_a_possible_duplicate_too(service, talk):
+    service.script(Turn(garble=True), Turn(text="again"))
+    result = talk().fail_then_retry(START).wait()[0]
+    assert result.warnings == ["possible_duplicate_submission"]
+
+
+def test_a_request_the_sdk_refuses_to_build_was_never_sent(service, talk):
+    service.script(Turn(text="fixed"))
+    conversation = talk(on_unknown_submission="fail")
+    handle = conversation.run(Request.start("hi", model="m", tools=[{"type": "function", "parameters": {}, "name": 7}]))
+    with pytest.raises(KitaruExecutionError):
+        handle.wait()
+    conversation.requests = (START,)
+    assert conversation.retry(handle).wait()[0].output_text == "fixed"
+    assert service.count("create") == 1
+
+
 def test_the_next_hop_follows_a_failure_between_two_hops(service, talk):
-    service.script(Turn(text="one ", continuation_token="t1"), Turn(refuse=503), Turn(text="two"))  # noqa: S106
+    service.script(Turn(text="one ", continuation_token="t1"), Turn(refuse=503), Turn(text="two"))
     conversation = talk()
     result = conversation.fail_then_retry(START).wait()[0]
     assert result.output_text == "one two"
@@ -179,8 +225,6 @@ def test_an_expired_previous_interaction_is_explained(service, talk):
 
 
 def test_two_turns_and_two_runners_stay_apart_on_rerun(service, make_runner):
-    from kitaru import flow
-
     runners = [make_runner(name="writer"), make_runner(name="critic")]
     broken = [True]
 
@@ -199,6 +243,29 @@ def test_two_turns_and_two_runners_stay_apart_on_rerun(service, make_runner):
     KitaruClient().executions.retry(handle.exec_id, block=True)
     assert handle.wait() == ["a", "b", "c"]
     assert service.count("create") == 3
+
+
+def test_turns_side_by_side_find_their_own_results_again(service, make_runner):
+    service.script(Turn(text="slow", stall_s=0.05), Turn(text="quick"))
+    runner, broken = make_runner(), [True]
+
+    @flow
+    async def both() -> list[str | None]:
+        requests = [Request.start(text, model="gemini-3-pro") for text in ("a", "b")]
+        results = await asyncio.gather(*(runner.run(request) for request in requests))
+        if broken.pop() if broken else False:
+            msg = "later"
+            raise RuntimeError(msg)
+        return [f"{body['input']}: {result.output_text}" for body, result in zip(requested, results, strict=True)]
+
+    handle = both.run()
+    with pytest.raises(KitaruExecutionError, match="later"):
+        handle.wait()
+    requested = sorted(service.creates, key=lambda body: body["input"])
+    answers = {body["input"]: job.turn.text for body, job in zip(service.creates, service.jobs.values(), strict=True)}
+    KitaruClient().executions.retry(handle.exec_id, block=True)
+    assert handle.wait() == [f"{text}: {answers[text]}" for text in ("a", "b")]
+    assert service.count("create") == 2
 
 
 def test_artifact_labels_count_turns(talk):

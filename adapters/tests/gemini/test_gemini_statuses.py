@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from kitaru import KitaruClient
+from kitaru import KitaruClient, flow
 from kitaru.adapters.gemini import (
     GeminiBackendError,
     GeminiDeadlineError,
@@ -109,6 +109,14 @@ def test_at_the_deadline_the_job_is_left_running_and_a_retry_polls_it(service, t
     assert service.count("create") == 1
 
 
+def test_a_create_that_is_not_answered_in_time_is_not_repeated(service, talk):
+    service.script(Turn(text="too late", stall_s=5))
+    error = talk(checkpoint_config={"retries": 2}).failure(START.model_copy(update={"timeout_s": 0.2}))
+    assert not isinstance(error, GeminiUnfinishedError)
+    assert "unknown" in str(error)
+    assert service.count("create") == 1
+
+
 def test_durable_retries_go_on_polling_the_same_job(service, talk):
     service.script(Turn(text="third time", pending=["in_progress"] * 3))
     result = talk(checkpoint_config={"retries": 2}).result(JOB_WITHOUT_DEADLINE)
@@ -142,6 +150,27 @@ def test_cancelling_the_flow_cancels_its_job_once(service, talk):
     service.on_request = cancel_at_the_second_look
     handle = conversation.flow.run()
     with pytest.raises(Exception, match="cancel"):
+        handle.wait()
+    assert service.count("cancel") == 1
+
+
+def test_cancelling_an_async_flow_cancels_its_job_once(service, make_runner):
+    service.script(Turn(pending=["in_progress"] * 10_000))
+    runner = make_runner()
+
+    @flow
+    async def research() -> object:
+        return await runner.run(JOB)
+
+    handle = None
+
+    def cancel_at_the_second_look(_):
+        if service.count("get") == 2:
+            KitaruClient().executions.cancel(handle.exec_id)
+
+    service.on_request = cancel_at_the_second_look
+    handle = research.run()
+    with pytest.raises(KitaruExecutionError, match="cancel"):
         handle.wait()
     assert service.count("cancel") == 1
 

@@ -124,6 +124,16 @@ def test_a_failed_stream_ends_once_with_a_safe_text(service, stream):
     assert [event.kind for event in ends] == [GEMINI_STREAM_FAILED]
 
 
+def test_a_failing_publisher_does_not_affect_the_turn(service, stream, monkeypatch):
+    def broken(*_):
+        msg = "no room for events"
+        raise OSError(msg)
+
+    service.script(Turn(text="all the same"))
+    monkeypatch.setattr(type(default_journal(None)), "publish", broken)
+    assert stream().result(START).output_text == "all the same"
+
+
 @pytest.mark.parametrize(("visible", "expected"), [(False, ""), (True, "the answer")])
 def test_text_is_shown_only_with_the_flag_and_only_of_the_model(service, stream, visible, expected):
     service.script(Turn(steps=RICH, text="the answer"))

@@ -55,6 +55,7 @@ def test_granular_strategies_are_refused_with_the_reason(strategy):
         {"cache_identity": 7},
         {"allow_direct_execution_inside_checkpoint": "yes"},
         {"on_unknown_submission": "ask"},
+        {"not_found_grace_s": -1},
     ],
 )
 def test_wrong_settings_are_refused(settings):

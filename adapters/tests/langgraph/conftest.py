@@ -102,13 +102,13 @@ class Driver:
         self.client.executions.resume(exec_id, block=True)
         return self.client.executions.get(exec_id)
 
-    def events(self, exec_id: str) -> list[tuple[str, dict[str, Any]]]:
-        """Return the live events of an execution's stream, kind and payload, once its end is written."""
+    def events(self, exec_id: str, *, ends: int = 1) -> list[tuple[str, dict[str, Any]]]:
+        """Return the live events of an execution's stream, kind and payload, once so many ends are written."""
         until = time.monotonic() + 10
         while True:
             found = self.client.executions._journal.events(exec_id)
             shown = [(each.kind, json.loads(each.body)) for each in found if each.kind.startswith("langgraph.stream.")]
-            if any(kind in LANGGRAPH_STREAM_TERMINAL_EVENT_KINDS for kind, _ in shown):
+            if sum(kind in LANGGRAPH_STREAM_TERMINAL_EVENT_KINDS for kind, _ in shown) >= ends:
                 return shown
             assert time.monotonic() < until, shown
             time.sleep(0.01)

@@ -152,3 +152,50 @@ def test_interrupted_tool_is_marked_interrupted(world):
     name = handle.wait()
     events = next(ref for ref in world.client.executions.get(handle.exec_id).artifacts if ref.name == name).load()
     assert [event["status"] for event in events if event["kind"] == "tool_call"] == ["interrupted"]
+
+
+@pytest.mark.parametrize("kind", ["none", "memory"])
+def test_granular_stream_publishes_while_it_runs_and_ends_once(world, kind):
+    agent = world.agent(world.wish(("a", 1)), SECRET, saver=world.saver(kind))
+    runner = world.graph_runner(agent, stream_policy=LangGraphStreamPolicy(include_message_text_deltas=True))
+
+    @flow
+    def story():
+        return runner.stream(world.hello, thread_id="t").status
+
+    handle = story.run()
+    handle.wait()
+    events = world.events(handle.exec_id)
+    assert (events[0][0], events[-1][0]) == (LANGGRAPH_STREAM_STARTED, LANGGRAPH_STREAM_COMPLETED)
+    assert json.dumps(events).count(SECRET) == 1
+
+
+def test_rerun_of_a_granular_stream_publishes_its_end_only(world):
+    runner = world.graph_runner(world.agent(world.wish(("a", 1)), "done"))
+    world.crash["scripted:1"] = 1
+
+    @flow
+    def story():
+        return runner.stream(world.hello, thread_id="t").status
+
+    exec_id = world.fail(story)
+    first = world.events(exec_id)
+    world.retry(exec_id)
+    assert first[-1][0] == LANGGRAPH_STREAM_FAILED
+    assert [kind for kind, _ in world.events(exec_id, ends=2)[len(first) :]] == [LANGGRAPH_STREAM_COMPLETED]
+
+
+def test_failing_publisher_changes_nothing(world, monkeypatch):
+    from kitaru.engine.call import Call
+
+    def broken(self, *args, **kwargs):
+        raise OSError
+
+    monkeypatch.setattr(Call, "publish", broken)
+    runner = KitaruGraphRunner(world.agent(world.wish(("a", 1)), "done"))
+
+    @flow
+    def story():
+        return runner.stream(world.hello, thread_id="t").output["messages"][-1].content
+
+    assert world.run(story) == "done"

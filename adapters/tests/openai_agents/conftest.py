@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -244,6 +246,22 @@ class Story:
         self.exec_id = handle.exec_id
         return handle
 
+    def answered_after_the_pause(self, *, value: object) -> Any:
+        """Run until everything waits and the runner has left, answer all questions alike, resume, give the result."""
+        handle, client = self.start(), kitaru.KitaruClient()
+        end = time.monotonic() + 10
+        while handle.status != "waiting":
+            assert time.monotonic() < end, handle.status
+            time.sleep(0.005)
+        for wait in client.executions.pending_waits(self.exec_id):
+            client.executions.input(self.exec_id, wait=wait.name, value=value)
+        while handle.status != "completed":
+            assert time.monotonic() < end, handle.status
+            with contextlib.suppress(kitaru.KitaruStateError):  # until its runner has left
+                client.executions.resume(self.exec_id, block=True)
+            time.sleep(0.005)
+        return handle.wait()
+
     @property
     def execution(self) -> Any:
         return kitaru.KitaruClient().executions.get(self.exec_id)
@@ -252,6 +270,11 @@ class Story:
     def names(self) -> list[str]:
         """Names of the boundaries, in the order of the body."""
         return [call.name for call in self.execution.checkpoints]
+
+    @property
+    def records(self) -> list[Any]:
+        """Every record of the execution."""
+        return list(default_journal().records(self.exec_id))
 
     @property
     def live_events(self) -> list[tuple[str, dict[str, Any]]]:

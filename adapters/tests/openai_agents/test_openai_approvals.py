@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
 import time
 
@@ -55,20 +54,6 @@ def until_waiting(handle):
 def answered_later(handle, value, *, name=None):
     until_waiting(handle)
     answer(handle.exec_id, value, name=name)
-
-
-def answered_after_the_pause(handle, value):
-    end = time.monotonic() + 10
-    while handle.status != "waiting":
-        assert time.monotonic() < end, handle.status
-        time.sleep(0.005)
-    answer(handle.exec_id, value)
-    while handle.status != "completed":
-        assert time.monotonic() < end, handle.status
-        with contextlib.suppress(kitaru.KitaruStateError):  # until its runner has left
-            kitaru.KitaruClient().executions.resume(handle.exec_id, block=True)
-        time.sleep(0.005)
-    return handle.wait()
 
 
 def outputs(result):
@@ -134,7 +119,7 @@ def test_a_pause_and_resume_in_place_repeats_no_call(story):
     sent: list[str] = []
     agent = mail_agent(sent)
     told = story(lambda: KitaruRunner(agent, approvals="wait", approval_timeout=0).run(START))
-    assert answered_after_the_pause(told.start(), value=True).final_output == "done"
+    assert told.answered_after_the_pause(value=True).final_output == "done"
     assert (sent, len(agent.model.calls)) == (["ann"], 2)
 
 
@@ -273,7 +258,7 @@ def test_a_wait_in_a_tool_lets_running_siblings_finish(story):
     calls = [function_call("ask_person", {}, call_id="a"), function_call("work", {}, call_id="b")]
     agent = Agent(name="two", model=ScriptedModel([calls, [assistant_message("x")]]), tools=[work, ask_person])
     runner = KitaruRunner(agent, tool_checkpoint_config_by_name={"ask_person": False})
-    result = answered_after_the_pause(story(lambda: runner.run(START)).start(), value="blue")
+    result = story(lambda: runner.run(START)).answered_after_the_pause(value="blue")
     assert outputs(result) == {"a": "blue", "b": "worked"}
     assert ran == ["work"]
 

@@ -38,12 +38,12 @@ class Shelf(MCPServer):
     async def get_prompt(self, name, arguments=None):
         raise NotImplementedError
 
-    async def list_tools(self, run_context=None, agent=None):
+    async def list_tools(self, *_args, **_kwargs):
         self.listed += 1
         schema = {"type": "object", "properties": {"title": {"type": "string"}}}
         return [Tool.model_validate({"name": "find", "description": "Find a book", "inputSchema": schema})]
 
-    async def call_tool(self, tool_name, arguments, meta=None):
+    async def call_tool(self, _tool, arguments, meta=None):
         self.called.append(arguments)
         self.metas.append(meta)
         text = f"copy {len(self.called)}"

@@ -210,7 +210,7 @@ def test_hooks_see_the_users_own_agents(story):
         def __init__(self):
             self.seen = []
 
-        async def on_llm_start(self, context, agent, system_prompt, input_items):
+        async def on_llm_start(self, _context, agent, *_):
             self.seen.append(agent)
 
     hooks, agent = Hooks(), poet("hi")

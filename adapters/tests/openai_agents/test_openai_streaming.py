@@ -113,6 +113,47 @@ def test_a_stream_that_ends_well_publishes_completed_last(story):
     assert kinds.count(OPENAI_STREAM_COMPLETED) == 1
 
 
+def test_an_approval_in_a_streamed_run_is_asked_in_place(story):
+    sent: list[str] = []
+
+    @function_tool(needs_approval=True)
+    def send(to: str) -> str:
+        sent.append(to)
+        return "sent"
+
+    steps = [[function_call("send", {"to": "ann"}, call_id="c1")], [assistant_message("done")]]
+    agent = Agent(name="mailer", model=ScriptedModel(steps), tools=[send])
+    runner = KitaruRunner(agent, approvals="wait", approval_timeout=0)
+    told = story(lambda: runner.run_stream(START))
+    assert told.answered_after_the_pause(value=True).final_output == "done"
+    assert (sent, len(agent.model.calls)) == (["ann"], 2)
+
+
+def test_a_pause_of_a_tool_surfaces_through_the_stream(story):
+    @function_tool
+    def ask() -> str:
+        return str(kitaru.wait(name="sure", timeout=0))
+
+    steps = [[function_call("ask", {}, call_id="c1")], [assistant_message("done")]]
+    agent = Agent(name="asker", model=ScriptedModel(steps), tools=[ask])
+    runner = KitaruRunner(agent, tool_checkpoint_config_by_name={"ask": False})
+    told = story(lambda: runner.run_stream(START))
+    assert told.answered_after_the_pause(value=True).final_output == "done"
+    assert OPENAI_STREAM_FAILED not in [kind for kind, _ in live(told, 2)]
+
+
+def test_a_callback_that_fails_stops_the_run(story):
+    agent = agent_with_tool()
+
+    def stop(_event):
+        msg = "enough"
+        raise ValueError(msg)
+
+    with pytest.raises(kitaru.KitaruExecutionError, match="enough"):
+        story(lambda: KitaruRunner(agent).run_stream(START, on_event=stop)).start().wait()
+    assert len(agent.model.calls) <= 1
+
+
 def test_streams_of_synchronous_flows_work_as_well():
     runner = KitaruRunner(agent_with_tool())
 

@@ -114,8 +114,7 @@ def test_the_context_never_appears_in_what_is_stored(story):
     told = story(lambda: runner.run(START, context={"password": "hunter2"}))
     told.once()
     assert "hunter2" not in json.dumps(told.execution.metadata, default=str)
-    journal = kitaru.KitaruClient().executions._journal
-    assert not any("hunter2" in repr(record) for record in journal.records(told.exec_id))
+    assert not any("hunter2" in repr(record) for record in told.records)
 
 
 @pytest.mark.parametrize(
@@ -128,6 +127,19 @@ def test_the_contexts_identity_separates_cached_outcomes(mine, theirs, shared):
 
 def test_the_callers_own_rule_for_the_contexts_identity_wins():
     assert context_identity(object(), lambda _: "tenant-1") == "tenant-1"
+
+
+def test_what_the_model_reads_is_stored_for_people_only_where_capture_says_so(story):
+    def stored(capture):
+        agent = agent_with_tools()
+        agent.instructions = "whisper"
+        told = story(lambda: KitaruRunner(agent, capture=capture).run(START))
+        told.once()
+        first = next(record.fact for record in told.records if type(record.fact).__name__ == "CheckpointCompleted")
+        return first.history
+
+    assert stored(OpenAICapturePolicy()).length == 2
+    assert stored(OpenAICapturePolicy(save_input=False)) is None
 
 
 def test_response_items_are_shown_only_when_asked_for(story):
@@ -157,7 +169,7 @@ def test_a_tool_that_a_hook_swaps_in_is_named_in_a_warning(story):
         return "late"
 
     class Hooks(AgentHooks):
-        async def on_start(self, context, agent):
+        async def on_start(self, _context, agent):
             agent.tools = [*agent.tools, late]
 
     agent = Agent(name="one", model=ScriptedModel([[assistant_message("x")]]), hooks=Hooks())

@@ -155,7 +155,7 @@ def main_loop():
 
 
 @pytest.fixture
-def lab(store):  # noqa: ARG001 - the lab works on the test's own store
+def lab(store):
     return Lab()
 
 

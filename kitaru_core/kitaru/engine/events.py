@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from kitaru.artifacts.redaction import redact
-from kitaru.errors import KitaruUsageError
+from kitaru.errors import KitaruBackendError, KitaruUsageError
 
 if TYPE_CHECKING:
     from kitaru.engine.call import Call
@@ -29,6 +30,7 @@ CHECKPOINT_PROGRESS_KIND = "kitaru.checkpoint.progress"
 CHECKPOINT_RETURNED_KIND = "kitaru.checkpoint.returned"
 CHECKPOINT_FAILED_KIND = "kitaru.checkpoint.failed"
 
+_log = logging.getLogger("kitaru")
 _RESERVED = frozenset({"cursor", "end", "error", "gap", "system"})
 
 
@@ -74,7 +76,10 @@ class EventPublisher:
             "data": redact(dict(payload or {})),
             "index": self._place(call, index),
         }
-        self._run.journal.publish(call.execution_id, kind, msgspec.json.encode(body, enc_hook=_lenient))
+        try:
+            self._run.journal.publish(call.execution_id, kind, msgspec.json.encode(body, enc_hook=_lenient))
+        except (KitaruBackendError, OSError) as error:
+            _log.warning("a live event %r of %s was lost: %s", kind, call.invocation_id, type(error).__name__)
 
     def _place(self, call: Call, index: int | None) -> int:
         with self._lock:

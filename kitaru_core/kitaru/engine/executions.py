@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -208,7 +208,8 @@ def continue_execution(
         KitaruPluginError: A plugin is broken; nothing has changed.
     """
     allowed(journal.execution(execution_id))
-    started = started_fact(journal.records(execution_id))
+    known = journal.records(execution_id)
+    started = started_fact(known)
     prepare_plugins(journal.url, stack=None, strict=_facts(started).strict)
     found = code(started)
     arguments = flow_inputs(journal, started)
@@ -220,12 +221,12 @@ def continue_execution(
     lease = journal.acquire(execution_id, decide)
     retries = int(started.spec.get("retries") or 0)
     options = StartOptions(spec=started.spec, retries=retries, inline=inline)
-    return _drive(_rebuilt(journal, lease), found, arguments, options)
+    return _drive(_rebuilt(journal, lease, known), found, arguments, options)
 
 
-def _rebuilt(journal: Journal, lease: Lease) -> Run:
-    """Make the state of an execution from its journal."""
-    records = journal.records(lease.execution_id)
+def _rebuilt(journal: Journal, lease: Lease, known: Sequence[Record] = ()) -> Run:
+    """Make the state of an execution from its journal; records that were read before are not read again."""
+    records = [*known, *journal.records(lease.execution_id, after=known[-1].seq if known else -1)]
     started = started_fact(records)
     calls, _ = fold(records)
     ledger = Ledger()

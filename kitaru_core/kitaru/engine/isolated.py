@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from kitaru.artifacts.codecs import decode, encode
 from kitaru.engine import failures
 from kitaru.errors import FailureOrigin, KitaruRuntimeError
 from kitaru.records.failure import Failure
+from kitaru.secrets.registry import secret_environment
+from kitaru.settings.masking import MASK
 
 if TYPE_CHECKING:
     from kitaru.engine.call import Call
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["Order", "Reply", "run_isolated"]
 
 _GRACE = 2.0
+
+_log = logging.getLogger("kitaru")
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,8 +105,17 @@ def run_isolated(call: Call, function: Callable[..., Any], args: tuple[Any, ...]
 
 def _environment(call: Call) -> dict[str, str]:
     image = call.run.facts.settings.get("image") or {}
-    extra = image.get("environment") or {} if isinstance(image, Mapping) else {}
-    environment = {**os.environ, **{str(name): str(value) for name, value in extra.items()}}
+    extra = {name: value for name, value in image.get("environment", {}).items() if value != MASK}
+    withheld = image.get("environment", {}).keys() - extra.keys()
+    secrets = secret_environment(image.get("secret_environment_from", ()))
+    if missing := sorted(withheld - secrets.keys()):
+        _log.warning(
+            "Checkpoint %s runs without the image's %s: such values are not kept with an execution. Put them into a "
+            "secret, and name it in the image's secret_environment_from.",
+            call.invocation_id,
+            ", ".join(missing),
+        )
+    environment = {**os.environ, **extra, **secrets}
     environment.pop("KITARU_CRASH_AT", None)
     return environment
 

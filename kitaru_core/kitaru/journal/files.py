@@ -118,12 +118,25 @@ def _version(connection: sqlite3.Connection, url: str) -> int:
 
 
 def _make_private(path: Path) -> None:
+    missing = [folder for folder in (path.parent, *path.parent.parents) if not folder.exists()]
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except FileExistsError:
         if not path.is_file():
             raise
+        return
+    # A file whose name is not on the disk is gone after a power cut, whatever was synced into it.
+    for folder in (path.parent, *(folder.parent for folder in missing)):
+        _sync_folder(folder)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _refuse_foreign(path: Path, url: str) -> None:

@@ -223,7 +223,8 @@ class SqliteJournal:
 
     def events(self, execution_id: str, *, after: int = 0) -> list[LiveEvent]:
         """Return live events; see `Journal.events`."""
-        self._write_events()
+        with self._mutex:  # another thread may be writing what is no longer queued
+            self._write_events()
         with self._reading() as reading:
             return reading.events(execution_id, after)
 

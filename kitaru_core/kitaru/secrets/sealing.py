@@ -59,7 +59,8 @@ def seal(values: Mapping[str, str], label: Label, key: Key) -> Sealed:
         KitaruFeatureNotAvailableError: `cryptography` is not installed.
     """
     nonce = os.urandom(_NONCE)
-    data = _cipher(key).encrypt(nonce, msgspec.json.encode(values), msgspec.json.encode(label))
+    cipher, _ = _cipher(key)
+    data = cipher.encrypt(nonce, msgspec.json.encode(values), msgspec.json.encode(label))
     return Sealed(key.fingerprint, nonce, data)
 
 
@@ -82,12 +83,10 @@ def unseal(sealed: Sealed, label: Label, keys: Iterable[Key]) -> dict[str, str]:
             "Bring that key back (KITARU_SECRET_KEY or the key file), or write the secret anew."
         )
         raise KitaruRuntimeError(msg)
-    cipher = _cipher(key)
-    from cryptography.exceptions import InvalidTag
-
+    cipher, refusal = _cipher(key)
     try:
         plain = cipher.decrypt(sealed.nonce, sealed.data, msgspec.json.encode(label))
-    except (InvalidTag, ValueError):
+    except (refusal, ValueError):
         msg = (
             f"The secret {label.name!r} cannot be decrypted: what is kept of it was changed, or belongs to another "
             "secret. Write it anew."
@@ -96,8 +95,10 @@ def unseal(sealed: Sealed, label: Label, keys: Iterable[Key]) -> dict[str, str]:
     return msgspec.json.decode(plain, type=dict[str, str])
 
 
-def _cipher(key: Key) -> AESGCM:
+def _cipher(key: Key) -> tuple[AESGCM, type[Exception]]:
+    """Return the cipher, and what it raises for a text that was not made with this key and label."""
     try:
+        from cryptography import exceptions
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "cryptography":
@@ -107,4 +108,4 @@ def _cipher(key: Key) -> AESGCM:
             "Install it with: pip install 'kitaru-core[secrets]'"
         )
         raise KitaruFeatureNotAvailableError(msg) from error
-    return AESGCM(key.material)
+    return AESGCM(key.material), exceptions.InvalidTag

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.timeout(300)  # many processes, on a machine that may be busy
 BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from kitaru import crash_points
 
+pytestmark = pytest.mark.timeout(300)  # many processes, on a machine that may be busy
 SCRIPT = Path(__file__).with_name("crash_program.py")
 
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -27,6 +28,8 @@ import kitaru
 from kitaru import crash_points
 from kitaru.errors import KitaruLeaseLostError, KitaruStateError
 from kitaru.seam import current_call
+
+pytestmark = pytest.mark.timeout(300)  # many processes, on a machine that may be busy
 
 
 class _Home:

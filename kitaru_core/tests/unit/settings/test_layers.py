@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from kitaru.errors import KitaruUsageError
+import kitaru
+from kitaru import config
+from kitaru.errors import KitaruFeatureNotAvailableError, KitaruUsageError
 from kitaru.settings.config import KitaruConfig
 from kitaru.settings.environment import (
     VARIABLES,
@@ -16,6 +20,7 @@ from kitaru.settings.environment import (
 from kitaru.settings.image import ImageSettings, as_image
 from kitaru.settings.project import project_config
 from kitaru.settings.runtime import configure, runtime_config
+from kitaru.settings.servers import connect
 
 
 def test_configure_sets_keeps_and_clears():
@@ -165,3 +170,28 @@ def test_importing_the_settings_touches_nothing_and_loads_no_heavy_library(tmp_p
     done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
     assert not (tmp_path / "never").exists()
+
+
+def test_connecting_says_that_there_is_no_client_and_refuses_what_is_no_address():
+    with pytest.raises(KitaruFeatureNotAvailableError, match=r"https://kitaru\.example\.com"):
+        connect("https://kitaru.example.com/", api_key="hunter22")
+    with pytest.raises(KitaruUsageError, match="address"):
+        connect("kitaru.example.com")
+
+
+def test_every_variable_the_runtime_reads_is_listed():
+    folder = Path(kitaru.__file__).parent
+    text = "".join(file.read_text() for file in folder.rglob("*.py") if file.parent.name != "adapters")
+    read = set(re.findall(r"\bKITARU_[A-Z]+(?:_[A-Z]+)*\b", text))
+    assert read - set(VARIABLES) == {"KITARU_RUNNER"}
+
+
+@pytest.mark.parametrize("name", config.__all__)
+def test_every_name_of_the_config_module_can_be_loaded(name):
+    assert getattr(config, name).__name__
+
+
+def test_the_config_module_has_no_other_names():
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = config.nothing
+    assert dir(config) == config.__all__
