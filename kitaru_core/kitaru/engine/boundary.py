@@ -18,6 +18,7 @@ import msgspec
 from kitaru.crash_points import hit
 from kitaru.engine import failures, payloads
 from kitaru.engine.bodies import run_body, run_body_async
+from kitaru.engine.caching import CachedValue, cache_key, look_up, remember
 from kitaru.engine.call import Call
 from kitaru.engine.hooking import identified, summarised
 from kitaru.engine.irreversible import ask_person, checked, reconciled_draft
@@ -39,6 +40,7 @@ from kitaru.records.facts import (
 if TYPE_CHECKING:
     from kitaru.engine.ledger import RecordedCall
     from kitaru.engine.run import Run
+    from kitaru.records.boundary import CacheStatus
     from kitaru.records.payload import HistoryRef
 
 __all__ = ["Attempts", "Entry", "commit_unit", "enter", "peek_unit", "run_unit", "run_unit_async"]
@@ -79,6 +81,10 @@ def run_entered(entry: Entry, body: Callable[[Call], T]) -> Outcome[T]:
         run.write(*records)
         if attempts.is_settled:
             return cast("Outcome[T]", attempts.outcome())
+    shared = attempts.cached()
+    if shared:
+        run.write(*shared)
+        return cast("Outcome[T]", attempts.outcome())
     while True:
         call, intent = attempts.begin()
         if intent:
@@ -131,6 +137,10 @@ async def run_entered_async(entry: Entry, body: Callable[[Call], Awaitable[T]]) 
         await run.write_async(*records)
         if attempts.is_settled:
             return cast("Outcome[T]", attempts.outcome())
+    shared = attempts.cached()
+    if shared:
+        await run.write_async(*shared)
+        return cast("Outcome[T]", attempts.outcome())
     while True:
         call, intent = attempts.begin()
         if intent:
@@ -352,7 +362,19 @@ class Attempts:
         entry: The call.
     """
 
-    __slots__ = ("_history", "_output", "_policy", "_retries", "_started_at", "_value", "call", "entry", "is_settled")
+    __slots__ = (
+        "_cache_key",
+        "_cache_status",
+        "_history",
+        "_output",
+        "_policy",
+        "_retries",
+        "_started_at",
+        "_value",
+        "call",
+        "entry",
+        "is_settled",
+    )
 
     def __init__(self, entry: Entry) -> None:
         run, unit, recorded = entry.run, entry.unit, entry.recorded
@@ -375,6 +397,8 @@ class Attempts:
         self._policy = as_policy(unit.retries)
         self._retries = 0
         self._history: HistoryRef | None = None
+        self._cache_key: str | None = None
+        self._cache_status: CacheStatus = "executed"
         if run.last_call_id is not None:
             entry.parents.append(run.last_call_id)
 
@@ -469,6 +493,41 @@ class Attempts:
         )
         return (Draft(fact, self._output.inline, blobs),)
 
+    def cached(self) -> tuple[Draft, ...]:
+        """Take the value from the result cache, if the call takes part in it and another execution left one there.
+
+        Returns:
+            The record that makes the call complete, or nothing.
+        """
+        entry, unit = self.entry, self.entry.unit
+        self._cache_key = cache_key(entry.run, unit, entry.digest)
+        found = None if self._cache_key is None else look_up(entry.run, unit, self._cache_key)
+        if found is None:
+            return ()
+        shared, self._value = found
+        self.call.attempt = 1
+        self.call.restore_carried(shared.carried)
+        self._output = payloads.place(payloads.Encoded(shared.codec, shared.data))
+        self._cache_status, now = "hit", time.time()
+        fact = CheckpointCompleted(
+            at=now,
+            started_at=now,
+            output=self._output.ref,
+            carried=self.call.carried or NOTHING,
+            cache_status="hit",
+            source=[shared.execution_id, shared.call_id],
+            **entry.identity(entry.call_id, 1),
+        )
+        return (Draft(fact, self._output.inline, self._output.blobs),)
+
+    def _share(self) -> None:
+        """Leave the value to other executions, now that it is durable here."""
+        if self._cache_key is not None and self._cache_status == "executed":
+            data = self._output.inline if self._output.inline is not None else self._output.blobs[0][1]
+            run, call = self.entry.run, self.call
+            shared = CachedValue(self._output.ref.codec, data, run.execution_id, call.call_id, call.carried)
+            remember(self._cache_key, shared)
+
     def failed(self, error: BaseException) -> tuple[tuple[Draft, ...], float | None]:
         """Take note that the attempt failed.
 
@@ -512,10 +571,11 @@ class Attempts:
         if self._history is not None:
             # Only what is durable may be built on.
             run.histories[self._history.node] = 1
+        self._share()
         return Outcome(
             value=self._value,
-            executed=True,
-            cache_status="executed",
+            executed=self._cache_status == "executed",
+            cache_status=self._cache_status,
             call_id=call.call_id,
             invocation_id=call.invocation_id,
             attempt=call.attempt,
