@@ -26,7 +26,7 @@ class ScriptedModel(BaseChatModel):
     def _llm_type(self) -> str:
         return "scripted"
 
-    def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> ScriptedModel:  # noqa: ANN401, ARG002
+    def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> ScriptedModel:  # noqa: ARG002
         """Take any tools: the script knows which ones to call."""
         return self
 
@@ -35,7 +35,7 @@ class ScriptedModel(BaseChatModel):
         messages: list[BaseMessage],
         stop: list[str] | None = None,  # noqa: ARG002
         run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002
-        **kwargs: Any,  # noqa: ANN401, ARG002
+        **kwargs: Any,  # noqa: ARG002
     ) -> ChatResult:
         turn = sum(isinstance(message, AIMessage) for message in messages)
         print(f"asked the {self.role}, turn {turn}", flush=True)  # noqa: T201 - the reader shall see what really runs

@@ -29,8 +29,8 @@ class OfflineModel(Model):
         self,
         system_instructions: str | None,
         input: str | list[Any],  # noqa: A002 - the framework's word
-        *_: Any,  # noqa: ANN401 - the rest of what models are given
-        **__: Any,  # noqa: ANN401 - the same
+        *_: Any,
+        **__: Any,
     ) -> ModelResponse:
         """Answer one request.
 
@@ -51,7 +51,7 @@ class OfflineModel(Model):
         usage = Usage(requests=1, input_tokens=tokens, output_tokens=20, total_tokens=tokens + 20)
         return ModelResponse(output=[answer], usage=usage, response_id=None)
 
-    def stream_response(self, *_: Any, **__: Any) -> AsyncIterator[TResponseStreamEvent]:  # noqa: ANN401 - the same
+    def stream_response(self, *_: Any, **__: Any) -> AsyncIterator[TResponseStreamEvent]:
         """Refuse: nothing here streams."""
         msg = "The offline model does not stream; use run() or name a real model."
         raise NotImplementedError(msg)

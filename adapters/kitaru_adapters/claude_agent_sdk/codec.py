@@ -71,7 +71,7 @@ def load_messages(stored: Iterable[Mapping[str, Any]]) -> list[Any]:
     return [_load(entry) for entry in stored]
 
 
-def _dump(value: Any) -> Any:  # noqa: ANN401 - any value inside a message
+def _dump(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {field.name: _dump(getattr(value, field.name)) for field in dataclasses.fields(value)}
         return {"type": type(value).__name__, "fields": fields}
@@ -80,7 +80,7 @@ def _dump(value: Any) -> Any:  # noqa: ANN401 - any value inside a message
     return json.loads(json.dumps(value, default=str))
 
 
-def _load(entry: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a message of some class of the SDK
+def _load(entry: Mapping[str, Any]) -> Any:
     # Only these fields hold objects of the SDK. Everywhere else is the user's data, which may look like our entries.
     fields = dict(entry["fields"])
     for name in _OBJECTS:
@@ -91,6 +91,6 @@ def _load(entry: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a message of some 
     return _rebuild(entry, fields)
 
 
-def _rebuild(entry: Mapping[str, Any], fields: Mapping[str, Any]) -> Any:  # noqa: ANN401 - as above
+def _rebuild(entry: Mapping[str, Any], fields: Mapping[str, Any]) -> Any:
     known = getattr(claude_agent_sdk, str(entry["type"]), None)
     return known(**fields) if isinstance(known, type) and dataclasses.is_dataclass(known) else entry

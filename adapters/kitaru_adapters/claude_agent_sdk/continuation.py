@@ -43,7 +43,7 @@ class ClaudeContinuation:
         """What is known of attempts that broke off or failed."""
         return self._attempts
 
-    def request(self, prompt: str, **fields: Any) -> ClaudeRunRequest:  # noqa: ANN401 - as in ClaudeRunRequest.resume
+    def request(self, prompt: str, **fields: Any) -> ClaudeRunRequest:
         """Return a request that goes on with the session.
 
         Args:

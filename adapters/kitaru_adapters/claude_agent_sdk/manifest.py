@@ -110,7 +110,7 @@ def _fields(options: ClaudeAgentOptions, *, redact: bool) -> Iterator[tuple[str,
             yield item.name, _shape(value, item.name, redact=redact)
 
 
-def _shape(value: Any, name: str, *, redact: bool) -> Any:  # noqa: ANN401, PLR0911 - one kind of option a line
+def _shape(value: Any, name: str, *, redact: bool) -> Any:  # noqa: PLR0911 - one kind of option a line
     if redact and _sounds_secret(name):
         return _REDACTED
     if redact and name == "settings":
@@ -126,7 +126,7 @@ def _shape(value: Any, name: str, *, redact: bool) -> Any:  # noqa: ANN401, PLR0
     return _name_of(value)
 
 
-def _shape_of_fields(value: Any, name: str, *, redact: bool) -> dict[str, Any]:  # noqa: ANN401 - any option
+def _shape_of_fields(value: Any, name: str, *, redact: bool) -> dict[str, Any]:
     if not isinstance(value, dict):
         value = {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
     if name in {"env", "headers"}:
@@ -153,7 +153,7 @@ def _digestible(options: ClaudeAgentOptions, identity: str | None) -> dict[str, 
     return found
 
 
-def _digest(value: Any, identity: str | None, where: str) -> Any:  # noqa: ANN401 - any option
+def _digest(value: Any, identity: str | None, where: str) -> Any:
     if value is None or isinstance(value, (bool, int, float, str, Path)):
         return hashlib.sha256(str(value).encode()).hexdigest() if where.startswith("env") else value
     if isinstance(value, dict):
@@ -165,7 +165,7 @@ def _digest(value: Any, identity: str | None, where: str) -> Any:  # noqa: ANN40
     return _source(value, identity, where)
 
 
-def _source(value: Any, identity: str | None, where: str) -> str:  # noqa: ANN401 - any option
+def _source(value: Any, identity: str | None, where: str) -> str:
     try:
         text = inspect.getsource(value)
     except (TypeError, OSError):

@@ -209,7 +209,7 @@ class _Durable:
         return f"{self.server}.{self.tool.name}:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
-def _see_tool_use_ids(server: Any) -> None:  # noqa: ANN401 - the server class differs between the two majors of mcp
+def _see_tool_use_ids(server: Any) -> None:
     """Let handlers see the model's id of a call, which the program sends along and the SDK drops."""
     middleware = getattr(server, "middleware", None)
     if middleware is not None:
@@ -219,7 +219,7 @@ def _see_tool_use_ids(server: Any) -> None:  # noqa: ANN401 - the server class d
 
     inner = server.request_handlers[mcp.types.CallToolRequest]
 
-    async def handle(request: Any) -> Any:  # noqa: ANN401 - as above
+    async def handle(request: Any) -> Any:
         meta = getattr(request.params, "meta", None)
         _tool_use_id.set((getattr(meta, "model_extra", None) or {}).get(_TOOL_USE_ID))
         return await inner(request)
@@ -227,6 +227,6 @@ def _see_tool_use_ids(server: Any) -> None:  # noqa: ANN401 - the server class d
     server.request_handlers[mcp.types.CallToolRequest] = handle
 
 
-async def _remember_tool_use(context: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:  # noqa: ANN401 - as above
+async def _remember_tool_use(context: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:
     _tool_use_id.set(cast("Mapping[str, Any]", context.meta or {}).get(_TOOL_USE_ID))
     return await call_next(context)

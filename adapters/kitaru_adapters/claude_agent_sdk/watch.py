@@ -79,7 +79,7 @@ class ToolWatch:
             merged.setdefault(event, []).append(HookMatcher(hooks=[callback]))
         return merged
 
-    async def _before(self, data: Any, _id: str | None, _context: Any) -> HookJSONOutput:  # noqa: ANN401 - hook input
+    async def _before(self, data: Any, _id: str | None, _context: Any) -> HookJSONOutput:
         self.on_activity()
         self.transcript_path = data.get("transcript_path")
         try:
@@ -97,7 +97,7 @@ class ToolWatch:
         if self._book is not None:
             await self._book.write("tool_started", **call)
 
-    async def _after(self, data: Any, _id: str | None, _context: Any) -> HookJSONOutput:  # noqa: ANN401 - hook input
+    async def _after(self, data: Any, _id: str | None, _context: Any) -> HookJSONOutput:
         key, failed = data["tool_use_id"], data["hook_event_name"] == "PostToolUseFailure"
         done = {"id": key, "name": data["tool_name"], "duration_ms": data.get("duration_ms"), "failed": failed}
         known = self._calls.get(key)

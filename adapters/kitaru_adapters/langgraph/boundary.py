@@ -166,7 +166,7 @@ def _outcome(unit: Unit, body: Callable[[Call], Procedure[object]]) -> Procedure
     return outcome
 
 
-def _as_model_result(value: Any) -> Any:  # noqa: ANN401 - one of the framework's result types, or a person's override
+def _as_model_result(value: Any) -> Any:
     if isinstance(value, (str, list, dict)) or value is None:
         return AIMessage(content=value if isinstance(value, (str, list)) else json.dumps(value, default=str))
     return value
@@ -192,12 +192,12 @@ def _observed_model(
     return result
 
 
-def _messages(result: Any) -> list[AIMessage]:  # noqa: ANN401 - one of the framework's result types
+def _messages(result: Any) -> list[AIMessage]:
     response = getattr(result, "model_response", result)
     return [message for message in getattr(response, "result", [response]) if isinstance(message, AIMessage)]
 
 
-def _ending(error: BaseException) -> Any:  # noqa: ANN401 - a literal of the event
+def _ending(error: BaseException) -> Any:
     return "interrupted" if isinstance(error, GraphBubbleUp) else "failed"
 
 
@@ -216,7 +216,7 @@ def _boundary_facts(outcome: Outcome[Any] | None, *, refer: bool) -> dict[str, A
     return {**facts, "artifacts": {"output": outcome.call_id}} if refer else facts
 
 
-def _event(inv: Invocation, kind: str, **fields: Any) -> str:  # noqa: ANN401 - fields of the event
+def _event(inv: Invocation, kind: str, **fields: Any) -> str:
     return inv.events.add(kind, **fields) if inv.capture.emit_call_events else ""
 
 
@@ -298,7 +298,7 @@ def _is_result(value: object) -> bool:
     return isinstance(value, (ToolMessage, Command))
 
 
-def _as_tool_result(value: Any, request: ToolCallRequest) -> Any:  # noqa: ANN401 - a result, or a person's override
+def _as_tool_result(value: Any, request: ToolCallRequest) -> Any:
     if _is_result(value) or (isinstance(value, list) and value and all(map(_is_result, value))):
         return value
     text = value if isinstance(value, str) else json.dumps(value, default=str)

@@ -36,7 +36,7 @@ def _names_a_secret(name: str) -> bool:
     return bool(_SECRET_NAME.search(parts)) and not _COUNTING.search(parts)
 
 
-def redacted(value: object) -> Any:  # noqa: ANN401 - JSON-ready, handed on as data
+def redacted(value: object) -> Any:
     """Return a bounded, JSON-ready copy in which secrets are replaced.
 
     Args:
@@ -76,7 +76,7 @@ def error_text(error: BaseException) -> str:
     return clip(_SECRET_VALUE.sub(REDACTED, text))
 
 
-def structure(value: object) -> Any:  # noqa: ANN401 - JSON-ready, handed on as data
+def structure(value: object) -> Any:
     """Describe a value without its content: types, counts, roles.
 
     Args:

@@ -81,7 +81,7 @@ def pack_output(output: object, label: str, before: Lists) -> object:
     return {key: _packed(value, key, label, before.get(key, [])) for key, value in output.items()}
 
 
-def _packed(value: Any, key: object, label: str, before: list[Any]) -> object:  # noqa: ANN401 - one value of the output
+def _packed(value: Any, key: object, label: str, before: list[Any]) -> object:
     same = 0
     if before and _is_conversation(value):
         same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, value, strict=False)))

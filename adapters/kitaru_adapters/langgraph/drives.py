@@ -171,7 +171,7 @@ class Drive:
             record_tokens(leg.call, leg.inv.usage.total, surface="graph_call", status="failed")
         return error
 
-    def _result(self, inv: Invocation, driven: GraphResult, snapshot: Any) -> LangGraphRunResult:  # noqa: ANN401
+    def _result(self, inv: Invocation, driven: GraphResult, snapshot: Any) -> LangGraphRunResult:
         self._warn(inv)
         used = summarize(inv.usage.total) if self.runner.capture.save_usage else None
         cost = cost_of(used, self.calculator) if used else None

@@ -64,7 +64,7 @@ def merge_config(request: LangGraphRunRequest) -> dict[str, Any]:
     return {**config, "configurable": {**own, **request.configurable, **given}}
 
 
-def saver_in_effect(graph: object, config: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any saver
+def saver_in_effect(graph: object, config: Mapping[str, Any]) -> Any:
     """Return the saver that a run will use, or `None`."""
     saver = config["configurable"].get(_SAVER) or getattr(graph, "checkpointer", None)
     return None if saver is None or isinstance(saver, bool) else saver
@@ -97,7 +97,7 @@ def with_invocation(
     return {**config, "configurable": configurable, "metadata": metadata, "callbacks": _callbacks(config, handlers)}
 
 
-def _callbacks(config: Mapping[str, Any], handlers: Sequence[BaseCallbackHandler]) -> Any:  # noqa: ANN401
+def _callbacks(config: Mapping[str, Any], handlers: Sequence[BaseCallbackHandler]) -> Any:
     given = config.get("callbacks")
     if not isinstance(given, BaseCallbackManager):
         return [*(given or ()), *handlers]
@@ -183,7 +183,7 @@ class Driver:
         return drained.result()
 
 
-def _result(value: Any) -> GraphResult:  # noqa: ANN401 - whatever the graph returns
+def _result(value: Any) -> GraphResult:
     if hasattr(value, "interrupts") and hasattr(value, "value"):
         return GraphResult(value.value, list(value.interrupts))
     if isinstance(value, dict) and _INTERRUPT in value:
@@ -210,7 +210,7 @@ class _Drained:
         async for part in parts:
             self._take(part)
 
-    def _take(self, part: Any) -> None:  # noqa: ANN401 - a part of LangGraph's stream
+    def _take(self, part: Any) -> None:
         if isinstance(part, dict) and part.get("type") == "values" and not part.get("ns"):
             self._seen = True
             self._output = part.get("data")

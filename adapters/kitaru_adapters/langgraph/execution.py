@@ -276,7 +276,7 @@ class _Rebuilt:
     interrupts: list[LangGraphInterruptSummary]
 
 
-def _usage_status(result: LangGraphRunResult) -> Any:  # noqa: ANN401 - a literal of the usage record
+def _usage_status(result: LangGraphRunResult) -> Any:
     return result.status
 
 

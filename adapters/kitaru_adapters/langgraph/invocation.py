@@ -42,7 +42,7 @@ class EventLog:
     _next: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def add(self, kind: str, *, place: str = "", tool_call_id: str | None = None, **fields: Any) -> str:  # noqa: ANN401
+    def add(self, kind: str, *, place: str = "", tool_call_id: str | None = None, **fields: Any) -> str:
         """Append an event.
 
         Args:

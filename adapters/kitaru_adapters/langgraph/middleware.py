@@ -51,7 +51,7 @@ class KitaruLangGraphMiddleware(AgentMiddleware[Any, Any, Any]):
         """Name shown for agents that have none."""
         return self._graph_name
 
-    def wrap_model_call(self, request: ModelRequest[Any], handler: Callable[..., Any]) -> Any:  # noqa: ANN401
+    def wrap_model_call(self, request: ModelRequest[Any], handler: Callable[..., Any]) -> Any:
         """Make a model call, durable where the running invocation wants it.
 
         Args:
@@ -66,7 +66,7 @@ class KitaruLangGraphMiddleware(AgentMiddleware[Any, Any, Any]):
             return handler(request)
         return drive(durable_model_call(inv, request, lambda: Step(lambda: handler(request))))
 
-    async def awrap_model_call(self, request: ModelRequest[Any], handler: Callable[..., Awaitable[Any]]) -> Any:  # noqa: ANN401
+    async def awrap_model_call(self, request: ModelRequest[Any], handler: Callable[..., Awaitable[Any]]) -> Any:
         """Make a model call on this event loop, durable where the running invocation wants it.
 
         Args:
@@ -81,7 +81,7 @@ class KitaruLangGraphMiddleware(AgentMiddleware[Any, Any, Any]):
             return await handler(request)
         return await drive_async(durable_model_call(inv, request, lambda: Step(run_async=lambda: handler(request))))
 
-    def wrap_tool_call(self, request: ToolCallRequest, handler: Callable[..., Any]) -> Any:  # noqa: ANN401
+    def wrap_tool_call(self, request: ToolCallRequest, handler: Callable[..., Any]) -> Any:
         """Make a tool call, durable where the running invocation wants it.
 
         Args:
@@ -96,7 +96,7 @@ class KitaruLangGraphMiddleware(AgentMiddleware[Any, Any, Any]):
             return handler(request)
         return drive(durable_tool_call(inv, request, lambda: Step(lambda: handler(request))))
 
-    async def awrap_tool_call(self, request: ToolCallRequest, handler: Callable[..., Awaitable[Any]]) -> Any:  # noqa: ANN401
+    async def awrap_tool_call(self, request: ToolCallRequest, handler: Callable[..., Awaitable[Any]]) -> Any:
         """Make a tool call on this event loop, durable where the running invocation wants it.
 
         Args:

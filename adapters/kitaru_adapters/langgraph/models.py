@@ -51,7 +51,7 @@ class DurableChatModel(BaseChatModel):
     def _llm_type(self) -> str:
         return f"kitaru-{self.inner._llm_type}"  # noqa: SLF001 - the hook that subclasses of the framework override
 
-    def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Runnable[Any, Any]:  # noqa: ANN401
+    def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Runnable[Any, Any]:
         """Bind tools as the inner model does it.
 
         Args:
@@ -69,7 +69,7 @@ class DurableChatModel(BaseChatModel):
         messages: list[BaseMessage],
         stop: list[str] | None = None,
         run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,  # noqa: ANN401
+        **kwargs: Any,
     ) -> ChatResult:
         def ask() -> object:
             return _message(self.inner._generate(messages, stop, run_manager, **kwargs))  # noqa: SLF001
@@ -85,7 +85,7 @@ class DurableChatModel(BaseChatModel):
         messages: list[BaseMessage],
         stop: list[str] | None = None,
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,  # noqa: ANN401
+        **kwargs: Any,
     ) -> ChatResult:
         async def ask() -> object:
             return _message(await self.inner._agenerate(messages, stop, run_manager, **kwargs))  # noqa: SLF001
@@ -103,7 +103,7 @@ class DurableChatModel(BaseChatModel):
         messages: list[BaseMessage],
         stop: list[str] | None = None,
         run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,  # noqa: ANN401
+        **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         yield _chunk(self._generate(messages, stop, run_manager, **kwargs))
 
@@ -112,7 +112,7 @@ class DurableChatModel(BaseChatModel):
         messages: list[BaseMessage],
         stop: list[str] | None = None,
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,  # noqa: ANN401
+        **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         yield _chunk(await self._agenerate(messages, stop, run_manager, **kwargs))
 

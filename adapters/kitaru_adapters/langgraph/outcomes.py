@@ -29,7 +29,7 @@ _WHOLE = Limits(depth=20, items=10_000, characters=1 << 20)
 """A person who answers must see what was asked; only what nobody could read is cut."""
 
 
-def interrupts_of(snapshot: Any, found: Sequence[Any]) -> list[LangGraphInterruptSummary]:  # noqa: ANN401
+def interrupts_of(snapshot: Any, found: Sequence[Any]) -> list[LangGraphInterruptSummary]:
     """Number the pending interrupts by their place in the graph.
 
     Args:
@@ -48,7 +48,7 @@ def interrupts_of(snapshot: Any, found: Sequence[Any]) -> list[LangGraphInterrup
     return [_summary(index, task, each, counts) for index, (task, each) in enumerate(placed)]
 
 
-def _summary(index: int, task: Any, interrupt: Any, counts: dict[str, int]) -> LangGraphInterruptSummary:  # noqa: ANN401
+def _summary(index: int, task: Any, interrupt: Any, counts: dict[str, int]) -> LangGraphInterruptSummary:
     place = _place(task) if task is not None else f"interrupt@{index}"
     counts[place] = counts.get(place, 0) + 1
     schema = getattr(interrupt, "response_schema", None)
@@ -63,12 +63,12 @@ def _summary(index: int, task: Any, interrupt: Any, counts: dict[str, int]) -> L
     )
 
 
-def _place(task: Any) -> str:  # noqa: ANN401 - LangGraph's task
+def _place(task: Any) -> str:
     push = ".".join(str(part) for part in task.path[1:] if isinstance(part, int))
     return f"{task.name}[{push}]" if push else str(task.name)
 
 
-def _tasks(snapshot: Any, policy: LangGraphCapturePolicy) -> list[dict[str, Any]]:  # noqa: ANN401
+def _tasks(snapshot: Any, policy: LangGraphCapturePolicy) -> list[dict[str, Any]]:
     return [
         {
             "index": index,
@@ -87,10 +87,10 @@ def _tasks(snapshot: Any, policy: LangGraphCapturePolicy) -> list[dict[str, Any]
 
 def run_result(
     graph: GraphResult,
-    snapshot: Any,  # noqa: ANN401 - LangGraph's state snapshot
+    snapshot: Any,
     request: LangGraphRunRequest,
     policy: LangGraphCapturePolicy,
-    **facts: Any,  # noqa: ANN401 - further fields of the result
+    **facts: Any,
 ) -> LangGraphRunResult:
     """Build the result of one invocation.
 
@@ -127,7 +127,7 @@ def run_result(
 
 
 def _state(
-    snapshot: Any,  # noqa: ANN401 - LangGraph's state snapshot
+    snapshot: Any,
     policy: LangGraphCapturePolicy,
     head: str | None,
     named: dict[str, Any],

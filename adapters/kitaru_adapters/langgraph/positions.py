@@ -43,7 +43,7 @@ class PositionTracker(BaseCallbackHandler):
         inputs: object,  # noqa: ARG002
         *,
         metadata: dict[str, Any] | None = None,
-        **kwargs: Any,  # noqa: ANN401, ARG002
+        **kwargs: Any,  # noqa: ARG002
     ) -> None:
         """Note the position of a node that starts."""
         namespace = (metadata or {}).get("langgraph_checkpoint_ns")

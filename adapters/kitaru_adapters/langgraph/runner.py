@@ -56,7 +56,7 @@ class KitaruGraphRunner:
 
     def __init__(  # noqa: PLR0913 - the published constructor
         self,
-        graph: Any,  # noqa: ANN401 - any compiled graph
+        graph: Any,
         *,
         name: str | None = None,
         checkpoint_strategy: GraphCheckpointStrategy = "graph_call",
@@ -84,7 +84,7 @@ class KitaruGraphRunner:
         self._memory = RunMemory()
 
     @property
-    def graph(self) -> Any:  # noqa: ANN401 - any compiled graph
+    def graph(self) -> Any:
         """The graph."""
         return self._graph
 
@@ -123,7 +123,7 @@ class KitaruGraphRunner:
         """Settings of the one checkpoint of `"graph_call"`."""
         return self._run_config
 
-    def invoke(self, request_or_input: object, **request: Any) -> LangGraphRunResult:  # noqa: ANN401
+    def invoke(self, request_or_input: object, **request: Any) -> LangGraphRunResult:
         """Run the graph to its end or to an interrupt.
 
         Args:
@@ -140,7 +140,7 @@ class KitaruGraphRunner:
         """
         return drive(self._run("invoke", request_or_input, request).procedure())
 
-    async def ainvoke(self, request_or_input: object, **request: Any) -> LangGraphRunResult:  # noqa: ANN401
+    async def ainvoke(self, request_or_input: object, **request: Any) -> LangGraphRunResult:
         """Run the graph on this event loop to its end or to an interrupt.
 
         Args:
@@ -158,7 +158,7 @@ class KitaruGraphRunner:
         *,
         stream_mode: object = None,
         subgraphs: bool = False,
-        **request: Any,  # noqa: ANN401
+        **request: Any,
     ) -> LangGraphRunResult:
         """Run the graph and publish what it streams as live events; the result is that of `invoke`.
 
@@ -182,7 +182,7 @@ class KitaruGraphRunner:
         *,
         stream_mode: object = None,
         subgraphs: bool = False,
-        **request: Any,  # noqa: ANN401
+        **request: Any,
     ) -> LangGraphRunResult:
         """Run the graph on this event loop and publish what it streams as live events.
 

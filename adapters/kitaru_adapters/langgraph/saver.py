@@ -410,7 +410,7 @@ def _config(thread: str, ns: str, checkpoint: str | None) -> RunnableConfig:
     return {"configurable": {**named, "checkpoint_id": checkpoint} if checkpoint else named}
 
 
-def _lost_type(value: Any, copy: Any) -> str | None:  # noqa: ANN401 - walks any value
+def _lost_type(value: Any, copy: Any) -> str | None:
     """Return the name of a class whose object came back as plain data, or `None`."""
     if isinstance(value, dict) and isinstance(copy, dict):
         return _first_lost((item, copy.get(key)) for key, item in value.items())

@@ -131,7 +131,7 @@ class StreamPublisher:
             fields["raw"] = redacted(data)
         return mode, data, fields
 
-    def _message(self, data: Any) -> dict[str, object]:  # noqa: ANN401 - `(message, metadata)` of the framework
+    def _message(self, data: Any) -> dict[str, object]:
         message, metadata = data
         node = metadata.get("langgraph_node")
         fields: dict[str, object] = {

@@ -52,7 +52,7 @@ class Base:
         return asdict(self)
 
     @classmethod
-    def of(cls, head: Any, *, execution: str, thread_id: str) -> Base:  # noqa: ANN401 - LangGraph's checkpoint tuple
+    def of(cls, head: Any, *, execution: str, thread_id: str) -> Base:
         """Describe a thread whose head was read; `None` stands for a thread without checkpoints."""
         if head is None:
             return cls(execution, thread_id)
@@ -164,7 +164,7 @@ class Thread:
         yield from self._copied(origin, name, {(task, channel) for task, channel in source.writes})
         return base
 
-    def _copied(self, origin: Any, name: str, noted: set[tuple[str, str]]) -> Procedure[None]:  # noqa: ANN401
+    def _copied(self, origin: Any, name: str, noted: set[tuple[str, str]]) -> Procedure[None]:
         """Put a checkpoint and exactly the noted writes into another thread; later answers must not come along."""
         saver, target = self.saver, self.config(name)
         put = (target, origin.checkpoint, origin.metadata, origin.checkpoint["channel_versions"])
@@ -176,7 +176,7 @@ class Thread:
         for task, writes in by_task.items():
             yield _put_writes(saver, copied, writes, task)
 
-    def _check_interrupted(self, head: Any, base: Base) -> None:  # noqa: ANN401 - LangGraph's checkpoint tuple
+    def _check_interrupted(self, head: Any, base: Base) -> None:
         if head is not None and not any(channel == _INTERRUPT for _, channel in base.writes):
             msg = (
                 f"Thread {self.thread_id!r} waits for no answer at checkpoint {base.checkpoint_id}: there is nothing "
@@ -184,7 +184,7 @@ class Thread:
             )
             raise KitaruStateError(msg)
 
-    def _check_free(self, head: Any, base: Base) -> Procedure[None]:  # noqa: ANN401 - LangGraph's checkpoint tuple
+    def _check_free(self, head: Any, base: Base) -> Procedure[None]:
         owner = head.metadata.get(INVOCATION) if head is not None else None
         if not owner:
             return
@@ -197,7 +197,7 @@ class Thread:
             raise KitaruStateError(msg)
 
 
-def _put_writes(saver: Any, config: Any, writes: list[tuple[str, Any]], task: str) -> Step:  # noqa: ANN401
+def _put_writes(saver: Any, config: Any, writes: list[tuple[str, Any]], task: str) -> Step:
     return Step(lambda: saver.put_writes(config, writes, task), lambda: saver.aput_writes(config, writes, task))
 
 
@@ -206,7 +206,7 @@ def _as_base(value: object) -> Base:
     return Base(**value)
 
 
-def entry_of(base: Base, head: Any, invocation: str) -> Entry:  # noqa: ANN401 - LangGraph's checkpoint tuple
+def entry_of(base: Base, head: Any, invocation: str) -> Entry:
     """Say how to enter a thread.
 
     Args:
@@ -225,7 +225,7 @@ def entry_of(base: Base, head: Any, invocation: str) -> Entry:  # noqa: ANN401 -
     return "input" if head.checkpoint["id"] == base.checkpoint_id else "foreign"
 
 
-def snapshot_step(graph: Any, config: Mapping[str, Any]) -> Step:  # noqa: ANN401 - any compiled graph
+def snapshot_step(graph: Any, config: Mapping[str, Any]) -> Step:
     """Return the step that reads a graph's state, on asynchronous paths by the saver's asynchronous half."""
 
     async def read() -> object:

@@ -31,21 +31,21 @@ def durable_tool_wrappers() -> dict[str, Any]:
     return {"wrap_tool_call": _wrap, "awrap_tool_call": _awrap}
 
 
-def _wrap(request: ToolCallRequest, execute: Callable[..., Any]) -> Any:  # noqa: ANN401 - the framework's result
+def _wrap(request: ToolCallRequest, execute: Callable[..., Any]) -> Any:
     inv = active_invocation()
     if inv is None:
         return execute(request)
     return drive(durable_tool_call(inv, request, lambda: Step(lambda: execute(request))))
 
 
-async def _awrap(request: ToolCallRequest, execute: Callable[..., Awaitable[Any]]) -> Any:  # noqa: ANN401
+async def _awrap(request: ToolCallRequest, execute: Callable[..., Awaitable[Any]]) -> Any:
     inv = active_invocation()
     if inv is None:
         return await execute(request)
     return await drive_async(durable_tool_call(inv, request, lambda: Step(run_async=lambda: execute(request))))
 
 
-def deep_agent_policy(**settings: Any) -> LangGraphCallCheckpointPolicy:  # noqa: ANN401 - fields of the policy
+def deep_agent_policy(**settings: Any) -> LangGraphCallCheckpointPolicy:
     """Return the call policy for Deep Agents, where the delegating tool leaves checkpoints to the subagent's calls.
 
     Args:

@@ -83,7 +83,7 @@ class LangGraphRunRequest(_Model):
         return self
 
     @classmethod
-    def start(cls, input: object, *, thread_id: str, **fields: Any) -> Self:  # noqa: A002, ANN401 - the framework's word
+    def start(cls, input: object, *, thread_id: str, **fields: Any) -> Self:  # noqa: A002 - the framework's word
         """Build a request that starts a run.
 
         Args:
@@ -97,7 +97,7 @@ class LangGraphRunRequest(_Model):
         return cls(kind="start", input=input, thread_id=thread_id, **fields)
 
     @classmethod
-    def resume(cls, command: object, *, thread_id: str, **fields: Any) -> Self:  # noqa: ANN401 - forwarded fields
+    def resume(cls, command: object, *, thread_id: str, **fields: Any) -> Self:
         """Build a request that answers interrupts.
 
         Args:
@@ -259,7 +259,7 @@ class LangGraphRunResult(_Model):
         return self
 
     @property
-    def structured_response(self) -> Any:  # noqa: ANN401 - whatever schema the agent was given
+    def structured_response(self) -> Any:
         """The agent's structured response, or `None` when the output has none."""
         return self.output.get("structured_response") if isinstance(self.output, dict) else None
 

@@ -44,7 +44,7 @@ class UsageTracker(BaseCallbackHandler):
         self.outside: list[Tokens] = []
         self._lock = threading.Lock()
 
-    def on_llm_end(self, response: LLMResult, **kwargs: Any) -> None:  # noqa: ANN401, ARG002 - the framework's signature
+    def on_llm_end(self, response: LLMResult, **kwargs: Any) -> None:  # noqa: ARG002 - the framework's signature
         """Note the tokens of a model call that ended."""
         entry = _tokens(response)
         if entry is None:

@@ -35,7 +35,7 @@ def build_resume_request(
     resume: object,
     *,
     interrupt_index: int | None = None,
-    **fields: Any,  # noqa: ANN401 - fields of the request
+    **fields: Any,
 ) -> LangGraphRunRequest:
     """Build the request that answers one interrupt.
 
@@ -63,7 +63,7 @@ def wait_for_interrupt(
     interrupt_index: int | None = None,
     timeout: float | None = None,
     metadata: dict[str, Any] | None = None,
-    **fields: Any,  # noqa: ANN401 - fields of the request
+    **fields: Any,
 ) -> LangGraphRunRequest:
     """Ask a person for the answer to one interrupt; the flow pauses until it is there.
 
@@ -97,7 +97,7 @@ async def wait_for_interrupt_async(
     interrupt_index: int | None = None,
     timeout: float | None = None,  # noqa: ASYNC109 - the window of the wait, not of this call
     metadata: dict[str, Any] | None = None,
-    **fields: Any,  # noqa: ANN401 - fields of the request
+    **fields: Any,
 ) -> LangGraphRunRequest:
     """Ask a person for the answer to one interrupt, without blocking the event loop.
 
@@ -129,7 +129,7 @@ def wait_for_interrupts(
     name: str | None = None,
     timeout: float | None = None,
     metadata: dict[str, Any] | None = None,
-    **fields: Any,  # noqa: ANN401 - fields of the request
+    **fields: Any,
 ) -> LangGraphRunRequest:
     """Ask for the answers to all pending interrupts at once; the flow pauses once, and the graph resumes once.
 
@@ -158,7 +158,7 @@ async def wait_for_interrupts_async(
     name: str | None = None,
     timeout: float | None = None,  # noqa: ASYNC109 - the window of the waits, not of this call
     metadata: dict[str, Any] | None = None,
-    **fields: Any,  # noqa: ANN401 - fields of the request
+    **fields: Any,
 ) -> LangGraphRunRequest:
     """Ask for the answers to all pending interrupts at once, without blocking the event loop.
 

@@ -144,7 +144,7 @@ class RunScope:
         kind: BoundaryKind,
         label: str,
         inputs: Mapping[str, object] | None = None,
-        **more: Any,  # noqa: ANN401 - fields of the unit, which checks them
+        **more: Any,
     ) -> Unit:
         """Describe one boundary of this run.
 

@@ -56,7 +56,7 @@ T = TypeVar("T")
 _JSON_TYPES = (bool, int, float, str, bytes)
 
 
-def item_json(item: object) -> Any:  # noqa: ANN401 - JSON of the framework's own making
+def item_json(item: object) -> Any:
     """Return one input or output item as JSON-ready data, with nothing added and nothing renamed.
 
     Args:

@@ -39,7 +39,7 @@ def durable_custom(
         A function for the tool's copy.
     """
 
-    async def invoke(ctx: ToolContext[Any], text: str) -> Any:  # noqa: ANN401 - whatever the tool returns
+    async def invoke(ctx: ToolContext[Any], text: str) -> Any:
         unit = ToolUnit(tool.name, agent, ctx.tool_call_id, text, config, "custom_tool_call")
         return await _recorded(unit, lambda: tool.on_invoke_tool(ctx, text))
 
@@ -61,7 +61,7 @@ def durable_executor(
         An executor for the tool's copy.
     """
 
-    async def execute(request: Any) -> Any:  # noqa: ANN401 - two kinds of request
+    async def execute(request: Any) -> Any:
         action = item_bytes(getattr(request.data, "action", None)).decode()
         unit = ToolUnit(name, agent, getattr(request.data, "call_id", "") or "", action, config, "custom_tool_call")
         return await _recorded(unit, lambda: executor(request))
@@ -122,8 +122,8 @@ class _DurableEditor:
         return result
 
 
-async def _recorded(unit: ToolUnit, run: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever the application returns
-    async def awaited() -> Any:  # noqa: ANN401 - as above
+async def _recorded(unit: ToolUnit, run: Callable[[], Any]) -> Any:
+    async def awaited() -> Any:
         value = run()
         return await value if inspect.isawaitable(value) else value
 

@@ -69,7 +69,7 @@ class AgentGraph:
         self._fill(made, agent)
         return made
 
-    def original(self, agent: Any) -> Any:  # noqa: ANN401 - the framework's base class of agents
+    def original(self, agent: Any) -> Any:
         """Return the user's agent behind a copy; any other agent as it is."""
         return self._originals.get(id(agent), agent)
 
@@ -96,7 +96,7 @@ class AgentGraph:
     def _invoked(
         self, entry: Handoff[Any, Any], target: object, source: str
     ) -> Callable[[Any, str], Awaitable[Agent[Any]]]:
-        async def invoke(ctx: Any, arguments: str) -> Agent[Any]:  # noqa: ANN401 - the framework's context
+        async def invoke(ctx: Any, arguments: str) -> Agent[Any]:
             scope = durable_run()
             if scope is None or not self._settings.handoff_checkpoints or not isinstance(target, Agent):
                 return self.prepared(await entry.on_invoke_handoff(ctx, arguments))

@@ -33,7 +33,7 @@ def observed_guardrails(tool: FunctionTool, agent: str) -> list[ToolInputGuardra
     ]
 
 
-def _observed(guardrail: ToolInputGuardrail[Any], index: int, agent: str) -> Any:  # noqa: ANN401 - the framework's callable
+def _observed(guardrail: ToolInputGuardrail[Any], index: int, agent: str) -> Any:
     async def run(data: ToolInputGuardrailData) -> ToolGuardrailFunctionOutput:
         facts = {"guardrail_index": index, "guardrail_name": guardrail.get_name()}
         try:

@@ -32,13 +32,13 @@ __all__ = ["Connections", "durable_server"]
 _CALL_ID: ContextVar[str | None] = ContextVar("kitaru_openai_agents_mcp_call", default=None)
 
 
-def _tools_type() -> Any:  # noqa: ANN401 - an annotation of the installed mcp package
+def _tools_type() -> Any:
     from mcp.types import Tool
 
     return list[Tool]
 
 
-def _result_type() -> Any:  # noqa: ANN401 - as above
+def _result_type() -> Any:
     from mcp.types import CallToolResult
 
     return CallToolResult
@@ -102,21 +102,21 @@ def durable_server(server: MCPServer, agent: str, settings: RunnerSettings, conn
     original: Any = server
     resolver = getattr(original, "tool_meta_resolver", None)
 
-    async def resolve_meta(context: Any) -> dict[str, Any] | None:  # noqa: ANN401 - the framework's context
+    async def resolve_meta(context: Any) -> dict[str, Any] | None:
         _CALL_ID.set(context.run_context.tool_call_id if isinstance(context.run_context, ToolContext) else None)
         meta = resolver(context) if resolver is not None else None
         return await meta if inspect.isawaitable(meta) else meta
 
-    async def list_tools(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as the framework calls it
-        async def listed() -> Any:  # noqa: ANN401 - as above
+    async def list_tools(*args: Any, **kwargs: Any) -> Any:
+        async def listed() -> Any:
             await connections.ensure(original)
             return await original.list_tools(*args, **kwargs)
 
         scope = durable_run()
         return await listed() if scope is None else await _list(scope, server.name, agent, settings, listed)
 
-    async def call_tool(tool_name: str, arguments: dict[str, Any] | None, **more: Any) -> Any:  # noqa: ANN401 - as above
-        async def called() -> Any:  # noqa: ANN401 - as above
+    async def call_tool(tool_name: str, arguments: dict[str, Any] | None, **more: Any) -> Any:
+        async def called() -> Any:
             await connections.ensure(original)
             return await original.call_tool(tool_name, arguments, **more)
 
@@ -133,7 +133,7 @@ def durable_server(server: MCPServer, agent: str, settings: RunnerSettings, conn
 
 async def _list(
     scope: RunScope, server: str, agent: str, settings: RunnerSettings, listed: Callable[[], Awaitable[Any]]
-) -> Any:  # noqa: ANN401 - a list of tools of the installed mcp package
+) -> Any:
     turn = f"mcp/{server}/{agent}/list/{scope.completed_model_calls}"
     unit = scope.unit(
         f"{agent}_{server}_list_tools",
@@ -146,7 +146,7 @@ async def _list(
         cache_key=scope.cache_key("mcp_list", server) if settings.mcp.get("cache") else None,
     )
 
-    async def body(_call: Call) -> Any:  # noqa: ANN401 - as above
+    async def body(_call: Call) -> Any:
         return await listed()
 
     async with scope.activity.working():
@@ -162,7 +162,7 @@ class _McpCall:
         self._arguments = arguments
         self._call_id = _CALL_ID.get() or f"{tool}#{scope.count(f'mcp/{server}/{tool}')}"
 
-    async def run(self, called: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 - a result of the installed mcp package
+    async def run(self, called: Callable[[], Awaitable[Any]]) -> Any:
         scope, config = self._scope, self._scope.settings.mcp
         shown = {"tool_name": self._tool, "tool_call_id": self._call_id, "raw_args": self._arguments}
         unit = scope.unit(
@@ -181,7 +181,7 @@ class _McpCall:
             group=f"{scope.path}/tools/{scope.completed_model_calls}",
         )
 
-        async def body(_call: Call) -> Any:  # noqa: ANN401 - as above
+        async def body(_call: Call) -> Any:
             return await called()
 
         position, started = scope.recorder.position(f"{scope.path}/{self._call_id}"), time.monotonic()

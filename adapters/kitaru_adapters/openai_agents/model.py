@@ -58,7 +58,7 @@ class DurableModel(Model):
         name = getattr(self.inner, "model", None)
         return name if isinstance(name, str) else None
 
-    async def get_response(self, *args: Any, **kwargs: Any) -> ModelResponse:  # noqa: ANN401 - handed on
+    async def get_response(self, *args: Any, **kwargs: Any) -> ModelResponse:
         """Return the model's response: the recorded one where there is one.
 
         Args:
@@ -86,7 +86,7 @@ class DurableModel(Model):
                 outcome = await run_unit_async(request.unit(streamed=False), body)
         return request.completed(outcome).model_response()
 
-    async def stream_response(self, *args: Any, **kwargs: Any) -> AsyncIterator[TResponseStreamEvent]:  # noqa: ANN401 - as above
+    async def stream_response(self, *args: Any, **kwargs: Any) -> AsyncIterator[TResponseStreamEvent]:
         """Yield the model's events as they arrive; of a recorded response only the last one.
 
         Args:

@@ -36,21 +36,21 @@ class _NestedRunner(AgentRunner):
     def __init__(self, inner: AgentRunner) -> None:
         self.inner = inner
 
-    async def run(self, starting_agent: Agent[Any], input: Any, **kwargs: Any) -> RunResult:  # noqa: A002, ANN401 - theirs
+    async def run(self, starting_agent: Agent[Any], input: Any, **kwargs: Any) -> RunResult:  # noqa: A002 - theirs
         """Run an agent."""
         scope = durable_run()
         if scope is None:
             return await self.inner.run(starting_agent, input, **kwargs)
         return await _nested(self.inner, scope, starting_agent, input, kwargs)
 
-    def run_sync(self, starting_agent: Agent[Any], input: Any, **kwargs: Any) -> RunResult:  # noqa: A002, ANN401 - theirs
+    def run_sync(self, starting_agent: Agent[Any], input: Any, **kwargs: Any) -> RunResult:  # noqa: A002 - theirs
         """Run an agent from synchronous code, such as a tool that runs in a thread and opted out of its unit."""
         scope = durable_run()
         if scope is None:
             return self.inner.run_sync(starting_agent, input, **kwargs)
         return on_background_loop(_nested(self.inner, scope, starting_agent, input, kwargs))
 
-    def run_streamed(self, starting_agent: Agent[Any], input: Any, **kwargs: Any) -> RunResultStreaming:  # noqa: A002, ANN401 - theirs
+    def run_streamed(self, starting_agent: Agent[Any], input: Any, **kwargs: Any) -> RunResultStreaming:  # noqa: A002 - theirs
         """Run an agent as a stream."""
         scope = durable_run()
         if scope is None:
@@ -80,7 +80,7 @@ async def _nested(
     inner: AgentRunner,
     scope: RunScope,
     agent: Agent[Any],
-    source: Any,  # noqa: ANN401 - text, items or a state
+    source: Any,
     kwargs: dict[str, Any],
 ) -> RunResult:
     config, owned = durable_run_config(kwargs.get("run_config"))

@@ -24,41 +24,41 @@ class RunObserver(RunHooksBase[Any, Any]):
         TypeError: The caller gave something else than run hooks.
     """
 
-    def __init__(self, scope: RunScope, hooks: Any) -> None:  # noqa: ANN401 - checked by the framework
+    def __init__(self, scope: RunScope, hooks: Any) -> None:
         self._scope = scope
         self._hooks = validate_run_hooks(hooks)
 
-    async def on_llm_start(self, context: Any, agent: Any, system_prompt: str | None, input_items: list[Any]) -> None:  # noqa: ANN401 - theirs
+    async def on_llm_start(self, context: Any, agent: Any, system_prompt: str | None, input_items: list[Any]) -> None:
         """Note which agent asks its model."""
         self._scope.acting_agent = agent.name
         await self._hooks.on_llm_start(context, self._own(agent), system_prompt, input_items)
 
-    async def on_llm_end(self, context: Any, agent: Any, response: Any) -> None:  # noqa: ANN401 - theirs
+    async def on_llm_end(self, context: Any, agent: Any, response: Any) -> None:
         """Hand on."""
         await self._hooks.on_llm_end(context, self._own(agent), response)
 
-    async def on_agent_start(self, context: Any, agent: Any) -> None:  # noqa: ANN401 - theirs
+    async def on_agent_start(self, context: Any, agent: Any) -> None:
         """Hand on."""
         await self._hooks.on_agent_start(context, self._own(agent))
 
-    async def on_agent_end(self, context: Any, agent: Any, output: Any) -> None:  # noqa: ANN401 - theirs
+    async def on_agent_end(self, context: Any, agent: Any, output: Any) -> None:
         """Hand on."""
         await self._hooks.on_agent_end(context, self._own(agent), output)
 
-    async def on_handoff(self, context: Any, from_agent: Any, to_agent: Any) -> None:  # noqa: ANN401 - theirs
+    async def on_handoff(self, context: Any, from_agent: Any, to_agent: Any) -> None:
         """Keep an event of the handoff."""
         recorder = self._scope.recorder
         facts = {"from_agent": from_agent.name, "to_agent": to_agent.name}
         recorder.add("handoff", position=recorder.take(), agent=from_agent.name, metadata=facts)
         await self._hooks.on_handoff(context, self._own(from_agent), self._own(to_agent))
 
-    async def on_tool_start(self, context: Any, agent: Any, tool: Any) -> None:  # noqa: ANN401 - theirs
+    async def on_tool_start(self, context: Any, agent: Any, tool: Any) -> None:
         """Hand on."""
         await self._hooks.on_tool_start(context, self._own(agent), tool)
 
-    async def on_tool_end(self, context: Any, agent: Any, tool: Any, result: Any) -> None:  # noqa: ANN401 - theirs
+    async def on_tool_end(self, context: Any, agent: Any, tool: Any, result: Any) -> None:
         """Hand on."""
         await self._hooks.on_tool_end(context, self._own(agent), tool, result)
 
-    def _own(self, agent: Any) -> Any:  # noqa: ANN401 - the framework's base class of agents
+    def _own(self, agent: Any) -> Any:
         return self._scope.graph.original(agent)

@@ -142,5 +142,5 @@ def known_models(agent: Agent[Any], run_model: object) -> list[str]:
     return list(dict.fromkeys(name for name in names if isinstance(name, str)))
 
 
-def _dotted(cls: Any) -> str:  # noqa: ANN401 - any annotation
+def _dotted(cls: Any) -> str:
     return f"{getattr(cls, '__module__', '')}.{getattr(cls, '__qualname__', cls)}"

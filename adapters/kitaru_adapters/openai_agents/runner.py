@@ -156,7 +156,7 @@ class KitaruRunner:
         """What may be seen of a run."""
         return self._parts.settings.capture
 
-    async def run(self, request: OpenAIRunRequest, *, context: object = None, **options: Any) -> OpenAIRunResult:  # noqa: ANN401 - the framework's options
+    async def run(self, request: OpenAIRunRequest, *, context: object = None, **options: Any) -> OpenAIRunResult:
         """Run the agent.
 
         Inside a flow the run is durable. Outside of one, `calls` opens a flow of its own around the run, and
@@ -177,7 +177,7 @@ class KitaruRunner:
         """
         return await self._run(RunInput(request, context, self._checked(options)))
 
-    def run_sync(self, request: OpenAIRunRequest, *, context: object = None, **options: Any) -> OpenAIRunResult:  # noqa: ANN401 - as in run
+    def run_sync(self, request: OpenAIRunRequest, *, context: object = None, **options: Any) -> OpenAIRunResult:
         """Run the agent and block until it is done; see `run`."""
         refuse_running_loop("KitaruRunner.run_sync()", "KitaruRunner.run()")
         return on_background_loop(self.run(request, context=context, **options))
@@ -188,7 +188,7 @@ class KitaruRunner:
         *,
         context: object = None,
         on_event: Callable[[StreamEvent], Any] | None = None,
-        **options: Any,  # noqa: ANN401 - as in run
+        **options: Any,
     ) -> OpenAIRunResult:
         """Run the agent with streamed model calls; live events are published while it runs.
 
@@ -209,7 +209,7 @@ class KitaruRunner:
         *,
         context: object = None,
         on_event: Callable[[StreamEvent], Any] | None = None,
-        **options: Any,  # noqa: ANN401 - as in run
+        **options: Any,
     ) -> OpenAIRunResult:
         """Run the agent with streamed model calls and block until it is done; see `run_stream`."""
         refuse_running_loop("KitaruRunner.run_stream_sync()", "KitaruRunner.run_stream()")

@@ -91,7 +91,7 @@ def sandbox_command_tool(
     )
 
 
-def _check_options(name: object, max_chars: object, timeout: Any, cleanup: object) -> None:  # noqa: ANN401 - whatever was given
+def _check_options(name: object, max_chars: object, timeout: Any, cleanup: object) -> None:
     if not isinstance(name, str) or not name.strip():
         msg = f"name={name!r} must be the name of a tool that is not blank."
         raise KitaruUsageError(msg)

@@ -67,7 +67,7 @@ class KitaruSession(SessionABC):
         """
         self._items.extend(copy.deepcopy([item_json(item) for item in items]))
 
-    async def pop_item(self) -> Any:  # noqa: ANN401 - an item of the framework
+    async def pop_item(self) -> Any:
         """Remove and return the last item, or `None` when there is none."""
         return self._items.pop() if self._items else None
 
@@ -87,14 +87,14 @@ class DurableSession(SessionABC):
         scope: The run.
     """
 
-    def __init__(self, inner: Any, scope: RunScope) -> None:  # noqa: ANN401 - the framework's protocol
+    def __init__(self, inner: Any, scope: RunScope) -> None:
         self.inner = inner
         self.session_id = inner.session_id
         self.session_settings = getattr(inner, "session_settings", None)
         self._scope = scope
         self._known: Items = []
 
-    async def get_items(self, limit: int | None = None, *, wrapper: Any = None) -> Items:  # noqa: ANN401 - theirs
+    async def get_items(self, limit: int | None = None, *, wrapper: Any = None) -> Items:
         """Return the conversation as it was read the first time.
 
         Args:
@@ -116,7 +116,7 @@ class DurableSession(SessionABC):
             self._known = items
         return copy.deepcopy(items)
 
-    async def add_items(self, items: Items, *, wrapper: Any = None) -> None:  # noqa: ANN401 - theirs
+    async def add_items(self, items: Items, *, wrapper: Any = None) -> None:
         """Append items, once.
 
         Args:
@@ -134,7 +134,7 @@ class DurableSession(SessionABC):
         await self._unit("add_items", write)
         self._known = [*self._known, *batch]
 
-    async def pop_item(self, *, wrapper: Any = None) -> Any:  # noqa: ANN401 - theirs
+    async def pop_item(self, *, wrapper: Any = None) -> Any:
         """Remove and return the last item.
 
         Args:
@@ -144,14 +144,14 @@ class DurableSession(SessionABC):
             The item, or `None` when there was none.
         """
 
-        async def pop() -> Any:  # noqa: ANN401 - an item of the framework
+        async def pop() -> Any:
             return item_json(await self._call(self.inner.pop_item, wrapper=wrapper))
 
         item = await self._unit("pop_item", pop)
         self._known = self._known[:-1]
         return item
 
-    async def clear_session(self, *, wrapper: Any = None) -> None:  # noqa: ANN401 - theirs
+    async def clear_session(self, *, wrapper: Any = None) -> None:
         """Forget the conversation.
 
         Args:
@@ -164,7 +164,7 @@ class DurableSession(SessionABC):
         await self._unit("clear_session", clear)
         self._known = []
 
-    async def _unit(self, operation: str, run: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 - per operation
+    async def _unit(self, operation: str, run: Callable[[], Awaitable[Any]]) -> Any:
         label = f"session/{self.session_id}/{operation}"
         unit = self._scope.unit(
             f"{self._scope.settings.name}_session_{operation}",
@@ -175,13 +175,13 @@ class DurableSession(SessionABC):
             identity={"session": self.session_id, "operation": operation},
         )
 
-        async def body(_call: Call) -> Any:  # noqa: ANN401 - as above
+        async def body(_call: Call) -> Any:
             return await run()
 
         return (await run_unit_async(unit, body)).value
 
     @staticmethod
-    async def _call(method: Any, *args: Any, wrapper: Any) -> Any:  # noqa: ANN401 - the framework's protocol
+    async def _call(method: Any, *args: Any, wrapper: Any) -> Any:
         accepts = wrapper is not None and "wrapper" in inspect.signature(method).parameters
         return await (method(*args, wrapper=wrapper) if accepts else method(*args))
 
@@ -189,7 +189,7 @@ class DurableSession(SessionABC):
 class _CompactingSession(DurableSession):
     """A recorded session that can also shorten itself through the provider."""
 
-    async def run_compaction(self, args: Any = None) -> None:  # noqa: ANN401 - the framework's mapping
+    async def run_compaction(self, args: Any = None) -> None:
         """Shorten the conversation, once.
 
         Args:
@@ -203,7 +203,7 @@ class _CompactingSession(DurableSession):
         self._known = []
 
 
-def durable_session(session: Any, scope: RunScope) -> Any:  # noqa: ANN401 - the framework's protocol
+def durable_session(session: Any, scope: RunScope) -> Any:
     """Return the session that a durable run works on.
 
     Args:

@@ -175,7 +175,7 @@ async def _run_to_the_end(
         options = {name: value for name, value in options.items() if name in kept}
 
 
-async def _source(parts: RunnerParts, given: RunInput, agent: Agent[Any], recorder: RunRecorder) -> Any:  # noqa: ANN401 - text, items or a state
+async def _source(parts: RunnerParts, given: RunInput, agent: Agent[Any], recorder: RunRecorder) -> Any:
     request = given.request
     if request.pending_state is None:
         return request.input
@@ -188,11 +188,11 @@ async def _source(parts: RunnerParts, given: RunInput, agent: Agent[Any], record
 
 async def _once(
     agent: Agent[Any],
-    source: Any,  # noqa: ANN401 - text, items or a state
+    source: Any,
     given: RunInput,
     options: dict[str, Any],
     publisher: RunStreamPublisher | None = None,
-) -> Any:  # noqa: ANN401 - one of the framework's two results
+) -> Any:
     runner: Any = delegate()
     if not given.streamed:
         return await runner.run(agent, source, **options)

@@ -125,6 +125,6 @@ class RunStreamPublisher(_Publisher):
         )
 
 
-def _field(raw: Any, name: str) -> str | None:  # noqa: ANN401 - a mapping or a model of the framework
+def _field(raw: Any, name: str) -> str | None:
     value = raw.get(name) if isinstance(raw, dict) else getattr(raw, name, None)
     return value if isinstance(value, str) else None

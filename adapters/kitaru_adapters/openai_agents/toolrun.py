@@ -55,7 +55,7 @@ class FunctionToolRun:
     invoke: Callable[[], Awaitable[Any]]
     settle: Callable[[Exception], Awaitable[str | None]] = _no_policy
 
-    async def timed(self) -> Any:  # noqa: ANN401 - whatever the tool returns
+    async def timed(self) -> Any:
         """Call the implementation within the tool's time limit.
 
         Returns:
@@ -88,7 +88,7 @@ class FunctionToolRun:
         text = formatter(self.ctx, error)
         return await text if not isinstance(text, str) else text
 
-    async def outside(self) -> Any:  # noqa: ANN401 - whatever the tool returns
+    async def outside(self) -> Any:
         """Call the tool without a unit, with the same policies.
 
         Returns:
@@ -133,7 +133,7 @@ class ToolUnit:
     event: Literal["tool_call", "custom_tool_call"] = "tool_call"
 
 
-async def run_function_tool(scope: RunScope, run: FunctionToolRun, agent: str, config: CheckpointConfig) -> Any:  # noqa: ANN401 - whatever the tool returns
+async def run_function_tool(scope: RunScope, run: FunctionToolRun, agent: str, config: CheckpointConfig) -> Any:
     """Run one call of a function tool as a unit, or return what was recorded.
 
     Args:

@@ -51,7 +51,7 @@ class _CopiedInvoker(_Invoker):  # type: ignore[misc]  # the framework does not 
 
     def __init__(
         self,
-        inner: Any,  # noqa: ANN401 - the framework's invoker
+        inner: Any,
         invoke: Callable[[_CopiedInvoker, ToolContext[Any], str], Awaitable[Any]],
         *,
         function_tool: FunctionTool | None = None,
@@ -68,11 +68,11 @@ class _CopiedInvoker(_Invoker):  # type: ignore[misc]  # the framework does not 
             return self
         return _CopiedInvoker(self._inner, self._invoke, function_tool=function_tool)
 
-    async def __call__(self, ctx: ToolContext[Any], input: str) -> Any:  # noqa: A002, ANN401 - the framework's signature
+    async def __call__(self, ctx: ToolContext[Any], input: str) -> Any:  # noqa: A002 - the framework's signature
         """Call the tool."""
         return await self._invoke(self, ctx, input)
 
-    async def plainly(self, ctx: ToolContext[Any], arguments: str) -> Any:  # noqa: ANN401 - whatever the tool returns
+    async def plainly(self, ctx: ToolContext[Any], arguments: str) -> Any:
         """Call the tool as the framework would."""
         return await super().__call__(ctx, arguments)
 
@@ -156,7 +156,7 @@ def _function_tool(tool: FunctionTool, agent: str, settings: RunnerSettings) -> 
 def _recorded(
     tool: FunctionTool, agent: str, config: CheckpointConfig
 ) -> Callable[[_CopiedInvoker, ToolContext[Any], str], Awaitable[Any]]:
-    async def invoke(invoker: _CopiedInvoker, ctx: ToolContext[Any], arguments: str) -> Any:  # noqa: ANN401 - as theirs
+    async def invoke(invoker: _CopiedInvoker, ctx: ToolContext[Any], arguments: str) -> Any:
         scope = durable_run()
         run = invoker.as_run(ctx, arguments, tool)
         if scope is None:
@@ -166,14 +166,14 @@ def _recorded(
     return invoke
 
 
-async def _held(invoker: _CopiedInvoker, ctx: ToolContext[Any], arguments: str) -> Any:  # noqa: ANN401 - as theirs
+async def _held(invoker: _CopiedInvoker, ctx: ToolContext[Any], arguments: str) -> Any:
     scope = durable_run()
     async with scope.activity.working() if scope is not None else nullcontext():
         return await invoker.plainly(ctx, arguments)
 
 
 def _agent_tool(tool: FunctionTool, prepared: Callable[[Any], Any]) -> FunctionTool:
-    async def invoke(invoker: _CopiedInvoker, ctx: ToolContext[Any], arguments: str) -> Any:  # noqa: ANN401 - as theirs
+    async def invoke(invoker: _CopiedInvoker, ctx: ToolContext[Any], arguments: str) -> Any:
         with parent_call(ctx.tool_call_id) if durable_run() is not None else nullcontext():
             return await invoker.plainly(ctx, arguments)
 
@@ -187,9 +187,9 @@ def _agent_tool(tool: FunctionTool, prepared: Callable[[Any], Any]) -> FunctionT
     return copy
 
 
-def _handmade_tool(tool: FunctionTool, agent: str, config: CheckpointConfig | Any) -> FunctionTool:  # noqa: ANN401 - or False
-    async def invoke(ctx: ToolContext[Any], arguments: str) -> Any:  # noqa: ANN401 - whatever the tool returns
-        async def inner() -> Any:  # noqa: ANN401 - as above
+def _handmade_tool(tool: FunctionTool, agent: str, config: CheckpointConfig | Any) -> FunctionTool:
+    async def invoke(ctx: ToolContext[Any], arguments: str) -> Any:
+        async def inner() -> Any:
             context: Any = sdk._get_function_tool_invoke_context(tool, ctx)  # noqa: SLF001 - what the tool's annotation asks for
             return await tool.on_invoke_tool(context, arguments)
 
@@ -203,7 +203,7 @@ def _handmade_tool(tool: FunctionTool, agent: str, config: CheckpointConfig | An
     return _copy(tool, invoke, agent, timed_here=True)
 
 
-def _copy(tool: FunctionTool, invoke: Any, agent: str, *, timed_here: bool) -> FunctionTool:  # noqa: ANN401 - an invoker
+def _copy(tool: FunctionTool, invoke: Any, agent: str, *, timed_here: bool) -> FunctionTool:
     copy = dataclasses.replace(
         tool,
         on_invoke_tool=invoke,

@@ -172,7 +172,7 @@ class OpenAIRunRequest(_Model):
         cls,
         input: str | Sequence[Mapping[str, Any]],  # noqa: A002 - the framework's word
         /,
-        **options: Any,  # noqa: ANN401 - forwarded to the model, which checks them
+        **options: Any,
     ) -> OpenAIRunRequest:
         """Return the request that starts a run.
 
@@ -196,7 +196,7 @@ class OpenAIRunRequest(_Model):
         cls,
         pending_state: OpenAIRunStateEnvelope | None,
         decision: OpenAIApprovalDecision | Sequence[OpenAIApprovalDecision] | None,
-        **options: Any,  # noqa: ANN401 - forwarded to the model, which checks them
+        **options: Any,
     ) -> OpenAIRunRequest:
         """Return the request that continues a paused run.
 

@@ -22,7 +22,7 @@ def home(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def service(home, monkeypatch):  # noqa: ARG001 - the keys of this machine are taken away first
+def service(home, monkeypatch):
     answer = runpy.run_path(str(PROGRAM))["scripted_answer"]
     with LoopbackGemini(answer=answer) as scripted:
         monkeypatch.setenv("GEMINI_API_KEY", "scripted")
