@@ -56,10 +56,12 @@ def cache_key(run: Run, unit: Unit, digest: str | None) -> str | None:
         unit: The boundary.
         digest: Digest of its inputs.
     """
-    if not _wanted(run, unit) or digest is None or run.is_replay or unit.effect == "irreversible" or unit.history:
+    if not _wanted(run, unit) or digest is None or run.is_replay or unit.effect == "irreversible":
         return None
     if unit.cache_key is not None:
         return sha256(f"given\n{unit.cache_key}".encode()).hexdigest()
+    if unit.history:
+        return None  # the digest of the inputs does not cover the conversation; only the adapter's own key can
     code = unit.code() if unit.code is not None else None
     return None if code is None else sha256(f"computed\n{code}\n{digest}".encode()).hexdigest()
 
