@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import msgspec
 
 from kitaru.crash_points import hit
-from kitaru.engine import failures, payloads
+from kitaru.engine import failures, histories, payloads
 from kitaru.engine.attempts import Attempts
 from kitaru.engine.bodies import run_body, run_body_async
 from kitaru.engine.call import Call
@@ -329,10 +329,17 @@ class Entry:
         if isinstance(left, MetadataLogged):
             self.run.write_later(Draft(msgspec.structs.replace(left, call_id=call_id)))
             return
-        data = self.run.journal.payload(source_id, seq, left.value)
-        placed = payloads.place(payloads.Encoded(left.value.codec, data))
         kept = msgspec.structs.replace(left, call_id=call_id, artifact_id=self.run.new_id(2))
         self.run.totals.artifacts += 1
+        if left.history is not None:
+            history, blobs = histories.carry_over(
+                self.run.journal, self.run.source_nodes(source_id), left.history, self.run.prompts
+            )
+            self.run.write_later(Draft(msgspec.structs.replace(kept, history=history), None, blobs))
+            self.run.prompts[history.node] = 1
+            return
+        data = self.run.journal.payload(source_id, seq, left.value)
+        placed = payloads.place(payloads.Encoded(left.value.codec, data))
         self.run.write_later(Draft(kept, placed.inline, placed.blobs))
 
     def _report_reused(self, spent: UsageRecorded, call_id: str) -> None:
