@@ -22,6 +22,7 @@ from kitaru.engine.bodies import run_body, run_body_async
 from kitaru.engine.call import Call
 from kitaru.engine.hooking import identified
 from kitaru.engine.scope import flow_scope
+from kitaru.engine.signals import BodyRerun
 from kitaru.engine.unit import Outcome, Unit
 from kitaru.journal.api import Draft
 from kitaru.records.facts import (
@@ -97,6 +98,8 @@ def run_entered(entry: Entry, body: Callable[[Call], T]) -> Outcome[T]:
             continue
         run.write(*drafts)
         hit("boundary.after_commit")
+        if run.reruns:
+            entry.run_body_again()
         return cast("Outcome[T]", attempts.outcome())
 
 
@@ -153,6 +156,8 @@ async def run_entered_async(entry: Entry, body: Callable[[Call], Awaitable[T]]) 
             continue
         await run.write_async(*drafts)
         hit("boundary.after_commit")
+        if run.reruns:
+            entry.run_body_again()
         return cast("Outcome[T]", attempts.outcome())
 
 
@@ -341,6 +346,15 @@ class Entry:
         fact = UsageRecorded(at=time.time(), call_id=call_id, attempt=spent.attempt, usage={**spent.usage, **told})
         self.run.totals.usage.append(fact)
         self.run.write_later(Draft(fact))
+
+    def run_body_again(self) -> None:
+        """Leave the body so that it runs again from its top, unless it goes on beside this call.
+
+        Raises:
+            BodyRerun: Always, when the body waits for this call.
+        """
+        if not self.concurrent:
+            raise BodyRerun(execution_id=self.run.execution_id)
 
     def identity(self, call_id: str, attempt: int) -> dict[str, Any]:
         """Return the fields by which every record about this call names it."""
