@@ -71,15 +71,7 @@ def run_entered(entry: Entry, body: Callable[[Call], T]) -> Outcome[T]:
         return cast("Outcome[T]", known)
     attempts = Attempts(entry)
     run = entry.run
-    if attempts.in_doubt:
-        found = entry.unit.reconcile(attempts.call) if entry.unit.reconcile is not None else None
-        records = attempts.reconciled(found)
-        run.write(*records)
-        if attempts.is_settled:
-            return cast("Outcome[T]", attempts.outcome())
-    shared = attempts.cached()
-    if shared:
-        run.write(*shared)
+    if _is_settled_early(attempts):
         return cast("Outcome[T]", attempts.outcome())
     while True:
         call, intent = attempts.begin()
@@ -101,6 +93,20 @@ def run_entered(entry: Entry, body: Callable[[Call], T]) -> Outcome[T]:
         if run.reruns:
             entry.run_body_again()
         return cast("Outcome[T]", attempts.outcome())
+
+
+def _is_settled_early(attempts: Attempts) -> bool:
+    """Find out whether a call needs no attempt: its outcome was in doubt and is known now, or is in the cache."""
+    entry = attempts.entry
+    if attempts.in_doubt:
+        found = entry.unit.reconcile(attempts.call) if entry.unit.reconcile is not None else None
+        entry.run.write(*attempts.reconciled(found))
+        if attempts.is_settled:
+            return True
+    shared = attempts.cached()
+    if shared:
+        entry.run.write(*shared)
+    return bool(shared)
 
 
 async def run_unit_async(unit: Unit, body: Callable[[Call], Awaitable[T]]) -> Outcome[T]:
@@ -129,15 +135,7 @@ async def run_entered_async(entry: Entry, body: Callable[[Call], Awaitable[T]]) 
         return cast("Outcome[T]", known)
     attempts = Attempts(entry)
     run = entry.run
-    if attempts.in_doubt:
-        found = entry.unit.reconcile(attempts.call) if entry.unit.reconcile is not None else None
-        records = attempts.reconciled(await found if inspect.isawaitable(found) else found)
-        await run.write_async(*records)
-        if attempts.is_settled:
-            return cast("Outcome[T]", attempts.outcome())
-    shared = attempts.cached()
-    if shared:
-        await run.write_async(*shared)
+    if await _is_settled_early_async(attempts):
         return cast("Outcome[T]", attempts.outcome())
     while True:
         call, intent = attempts.begin()
@@ -159,6 +157,21 @@ async def run_entered_async(entry: Entry, body: Callable[[Call], Awaitable[T]]) 
         if run.reruns:
             entry.run_body_again()
         return cast("Outcome[T]", attempts.outcome())
+
+
+async def _is_settled_early_async(attempts: Attempts) -> bool:
+    """Find out as `_is_settled_early` does; a `reconcile=` function may be a coroutine here."""
+    entry = attempts.entry
+    if attempts.in_doubt:
+        found = entry.unit.reconcile(attempts.call) if entry.unit.reconcile is not None else None
+        records = attempts.reconciled(await found if inspect.isawaitable(found) else found)
+        await entry.run.write_async(*records)
+        if attempts.is_settled:
+            return True
+    shared = attempts.cached()
+    if shared:
+        await entry.run.write_async(*shared)
+    return bool(shared)
 
 
 def peek_unit(unit: Unit) -> Outcome[Any] | None:

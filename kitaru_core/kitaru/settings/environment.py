@@ -13,7 +13,14 @@ from kitaru.settings import values
 from kitaru.settings.config import KitaruConfig, layer
 from kitaru.settings.masking import mask_variables
 
-__all__ = ["VARIABLES", "environment_config", "is_strict", "list_active_kitaru_environment_variables", "replays_every_step", "wait_timeout"]
+__all__ = [
+    "VARIABLES",
+    "environment_config",
+    "is_strict",
+    "list_active_kitaru_environment_variables",
+    "replays_every_step",
+    "wait_timeout",
+]
 
 VARIABLES: Final = (
     "KITARU_SERVER_URL",
