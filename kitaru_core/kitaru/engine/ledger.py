@@ -196,13 +196,12 @@ class Ledger:
 
     def _clashes(self, name: str, candidate: str) -> bool:
         """Say whether another checkpoint's numbered calls already use an id, or an explicit id does."""
-        if candidate in self._explicit or (candidate != name and candidate in self._counts):
+        if candidate in self._explicit:
             return True
-        if candidate[-1:].isdigit():
-            split = _SUFFIXED.match(candidate)
-            if split is not None and split[1] != name:
-                return self._counts.get(split[1], 0) >= int(split[2]) > 1
-        return False
+        if candidate != name:
+            return candidate in self._counts
+        split = _SUFFIXED.match(candidate) if candidate[-1].isdigit() else None
+        return split is not None and self._counts.get(split[1], 0) >= int(split[2]) > 1
 
 
 def fold(records: Iterable[Record]) -> tuple[dict[str, RecordedCall], list[WaitOpened]]:
