@@ -20,6 +20,7 @@ __all__ = ["GeminiSandboxFunctionExecution", "GeminiSandboxFunctionSpec", "execu
 Command = str | Sequence[str]
 
 _LONGEST_TEXT = 4000
+_SHORTEST_SECRET = 6
 _MAX_CHARS = 1_048_576
 
 
@@ -98,7 +99,8 @@ def execute_gemini_sandbox_function_call(
     outcome = (run_command or _sandbox())(
         _command(spec, call), cwd=spec.cwd, env=spec.env, max_chars=spec.max_chars, cleanup=spec.cleanup
     )
-    payload = (spec.result_payload_builder or _default_payload)(call, outcome)
+    build = spec.result_payload_builder
+    payload = _default_payload(spec, outcome) if build is None else build(call, outcome)
     return GeminiSandboxFunctionExecution(call, outcome, payload, _follow_up(result, call, payload, options))
 
 
@@ -161,15 +163,24 @@ def _follow_up(
     )
 
 
-def _default_payload(_: GeminiInteractionFunctionCall, outcome: object) -> object:
+def _default_payload(spec: GeminiSandboxFunctionSpec, outcome: object) -> object:
     exit_code = getattr(outcome, "exit_code", None)
     facts = {
         "ok": exit_code == 0,
         "exit_code": exit_code,
-        "stdout": str(getattr(outcome, "stdout", ""))[:_LONGEST_TEXT],
-        "stderr": str(getattr(outcome, "stderr", ""))[:_LONGEST_TEXT],
+        "stdout": _shown(getattr(outcome, "stdout", ""), spec),
+        "stderr": _shown(getattr(outcome, "stderr", ""), spec),
     }
     return [{"type": "text", "text": json.dumps(facts)}]
+
+
+def _shown(output: object, spec: GeminiSandboxFunctionSpec) -> str:
+    """Return output for the model: values from the command's environment hidden, then cut to a bounded length."""
+    text = str(output)
+    for value in sorted((spec.env or {}).values(), key=len, reverse=True):
+        if len(value) >= _SHORTEST_SECRET:
+            text = text.replace(value, "[hidden]")
+    return text[:_LONGEST_TEXT]
 
 
 def _sandbox() -> Callable[..., Any]:

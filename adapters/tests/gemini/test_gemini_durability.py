@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kitaru import KitaruClient, flow
+from kitaru import FlowHandle, KitaruClient, flow
 from kitaru.adapters.gemini import (
     GeminiBackendError,
     GeminiInteractionGoneError,
@@ -22,19 +22,15 @@ from kitaru_adapters.gemini.loopback import Turn
 Request = GeminiInteractionRequest
 START = Request.start("hi", model="gemini-3-pro")
 JOB = Request.start("dig", agent="deep-research-preview-04-2026", background=True, timeout_s=20)
-PROGRAM = Path(__file__).with_name("crash_program.py")
+HERE = Path(__file__).parent
 
 
 class Process:
-    """The flow in a process of its own, so that it can really be killed."""
+    """The flow in a process of its own, so that it can really be killed; it is continued in this one."""
 
-    def __init__(self, service) -> None:
-        self.service = service
-        self.child: subprocess.Popen[str] | None = None
-
-    def start(self, *arguments: str) -> Process:
-        self.child = subprocess.Popen([sys.executable, PROGRAM, *arguments], stdout=subprocess.PIPE, text=True)
-        return self
+    def __init__(self, service, mode: str = "plain") -> None:
+        self.service, self.mode = service, mode
+        self.child: subprocess.Popen[bytes] | None = None
 
     def killed_at(self, kind: str, number: int = 1) -> None:
         """Let the service kill it with SIGKILL at a request, after the request took effect and before its answer."""
@@ -46,30 +42,25 @@ class Process:
                 self.child.wait()
 
         self.service.on_request = kill
-        self.start("start", *self.arguments)
-        assert self.child.wait(timeout=50) == -signal.SIGKILL
-        self.child.stdout.close()
+        self.dies()
 
-    arguments: tuple[str, ...] = ()
-
-    def crashed_at(self, point: str, monkeypatch) -> None:
-        """Let it kill itself with SIGKILL when it passes a point of the runtime."""
-        with monkeypatch.context() as armed:
-            armed.setenv("KITARU_CRASH_AT", point)
-            self.start("start", *self.arguments)
+    def dies(self) -> None:
+        code = f"import crash_program; crash_program.research.run({self.mode!r}).wait()"
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])}
+        self.child = subprocess.Popen([sys.executable, "-c", code], env=environment)
         assert self.child.wait(timeout=50) == -signal.SIGKILL
-        self.child.stdout.close()
 
     def resumed(self) -> str:
-        self.start("retry", *self.arguments)
-        output, _ = self.child.communicate(timeout=50)
-        assert self.child.returncode == 0
-        return output.strip()
+        executions = KitaruClient().executions
+        (execution,) = executions.list()
+        executions.retry(execution.exec_id, block=True)
+        return FlowHandle.from_exec_id(execution.exec_id).wait()
 
 
 @pytest.fixture
 def process(service, monkeypatch):
     monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", service.url)
+    monkeypatch.syspath_prepend(HERE)
     running = Process(service)
     yield running
     if running.child is not None and running.child.poll() is None:
@@ -113,15 +104,17 @@ def test_killed_between_create_and_note_it_submits_again_with_a_warning(service,
 
 
 def test_killed_between_create_and_note_it_can_refuse_to_submit_again(service, process):
-    process.arguments = ("fail",)
+    process.mode = "fail"
     process.killed_at("create")
-    assert process.resumed() == "GeminiUnknownSubmissionError"
+    with pytest.raises(KitaruExecutionError) as caught:
+        process.resumed()
+    assert isinstance(caught.value.__cause__, GeminiUnknownSubmissionError)
     assert service.count("create") == 1
 
 
 def test_killed_in_the_middle_of_a_stream_it_does_not_submit_again(service, process):
     service.script(Turn(text="streamed", pending=["in_progress"]))
-    process.arguments = ("stream",)
+    process.mode = "stream"
     process.killed_at("stream")
     assert process.resumed() == "streamed"
     assert service.count("create") == 1
@@ -130,7 +123,9 @@ def test_killed_in_the_middle_of_a_stream_it_does_not_submit_again(service, proc
 @pytest.mark.parametrize("point", ["note.written:2", "boundary.after_body"])
 def test_killed_once_the_id_is_noted_it_never_submits_again(service, process, monkeypatch, point):
     service.script(Turn(text="found", pending=["in_progress"]))
-    process.crashed_at(point, monkeypatch)
+    with monkeypatch.context() as armed:
+        armed.setenv("KITARU_CRASH_AT", point)
+        process.dies()
     assert process.resumed() == "found"
     assert service.count("create") == 1
 

@@ -205,6 +205,17 @@ def test_a_sandbox_command_gets_the_arguments_and_its_output_is_bounded(asked):
     assert execution.function_result_request.previous_interaction_id == "int-1"
 
 
+def test_what_a_command_got_in_its_environment_is_not_told_to_the_model(asked):
+    class Leaky:
+        exit_code, stdout, stderr = 1, "token=hunter22-secret", "using hunter22-secret on eu"
+
+    spec = GeminiSandboxFunctionSpec("weather", "forecast", env={"TOKEN": "hunter22-secret", "REGION": "eu"})
+    execution = execute_gemini_sandbox_function_call(asked, [spec], call_id="c1", run_command=lambda *_, **__: Leaky())
+    sent = str(execution.function_result_request.input)
+    assert "hunter22" not in sent
+    assert "using [hidden] on eu" in sent
+
+
 @pytest.mark.parametrize("options", [{}, {"call_id": "c2", "agent": "a"}, {"call_id": "c2", "store": False}])
 def test_a_wrong_sandbox_call_is_refused_before_its_command_runs(asked, options):
     ran, execute = _sandboxed(asked, **options)

@@ -203,6 +203,8 @@ class Checkpoint(Generic[P, R]):
         parents = [future.call_id for future in waiting]
         # A call's inputs are known when its place is taken, unless they are still being computed.
         entry = self._enter(run, explicit, parents, None if waiting else (args, kwargs), group)
+        # It runs beside the body, so what is recorded after it says nothing about it.
+        entry.concurrent = True
         if self.is_async and _in_running_loop():
             return self._submit_task(run, entry, waiting, args, kwargs)
 

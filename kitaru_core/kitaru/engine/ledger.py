@@ -272,5 +272,5 @@ def _settle_failures(calls: dict[str, RecordedCall], failed: set[str], fact: Cal
 def _settle_end(calls: dict[str, RecordedCall], failed: set[str], culprits: set[str]) -> None:
     for call in calls.values():
         if isinstance(call.fact, CheckpointFailed):
-            call.handled = call.fact.invocation_id not in culprits
+            call.handled = call.handled and call.fact.invocation_id not in culprits
     failed.clear()

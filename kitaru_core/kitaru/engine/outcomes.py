@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kitaru.engine import payloads
 from kitaru.engine.failures import RecordedFailure
-from kitaru.errors import FailureOrigin, KitaruStateError, execution_error_from_failure
+from kitaru.errors import FailureOrigin, KitaruBackendError, KitaruStateError, execution_error_from_failure
 from kitaru.journal.api import effective_status
 from kitaru.records.facts import ExecutionFinished
 from kitaru.records.failure import Failure
@@ -78,6 +78,10 @@ def raise_unless_completed(journal: Journal, row: ExecutionRow, *, cause: BaseEx
     if failure is None:
         text = f"Execution {row.id} of {row.flow!r} was {status}: {row.status_reason or 'no reason was recorded'}."
         raise execution_error_from_failure(text, exec_id=row.id, status=status, origin=None)
+    if row.status != status and isinstance(cause, KitaruBackendError):
+        # This process knows better than the journal, which could not be told.
+        text = f"Execution {row.id} of {row.flow!r} failed, and its end could not be recorded: {cause}"
+        raise execution_error_from_failure(text, exec_id=row.id, status=status, origin=FailureOrigin.BACKEND) from cause
     text = f"Execution {row.id} of {row.flow!r} failed: {failure.type.rpartition(':')[2]}: {failure.message}"
     error = execution_error_from_failure(text, exec_id=row.id, status=status, origin=FailureOrigin(failure.origin))
     raise error from (

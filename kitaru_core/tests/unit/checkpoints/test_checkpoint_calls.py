@@ -205,7 +205,7 @@ def test_two_equal_calls_both_run():
     def same(x):
         ran.append(x)
 
-    run(lambda: (same(1), same(1)) and None)
+    run(lambda: [same(1), same(1)])
     assert ran == [1, 1]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import enum
 import json
 import subprocess
@@ -308,8 +309,8 @@ async def test_an_async_flow_can_wait(client):
         return await wait_async(name="answer", schema=int, timeout=30)
 
     handle = body.run()
-    while not client.executions.pending_waits(handle.exec_id):
-        time.sleep(0.005)
+    while not client.executions.pending_waits(handle.exec_id):  # noqa: ASYNC110 - only the journal tells
+        await asyncio.sleep(0.005)
     client.executions.input(handle.exec_id, wait="answer", value=4)
     assert await handle == 4
 
