@@ -23,7 +23,9 @@ def kitaru_plugin_card() -> PluginCard:
 def kitaru_cli_commands(cli: CommandGroup) -> None:
     """Add the built-in commands."""
     from kitaru.cli import executions, plugins, project
+    from kitaru.cli.settings_groups import add_settings_commands
 
     cli.command(project.init, name="init")
     cli.command(executions.app, name="executions")
     cli.command(plugins.app, name="plugins")
+    add_settings_commands(cli)

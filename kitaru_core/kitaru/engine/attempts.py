@@ -152,7 +152,7 @@ class Attempts:
         """
         hit("boundary.after_body")
         entry, unit = self.entry, self.entry.unit
-        shared = unit.history is not None
+        shared = unit.history is not None or unit.kind == "model"
         self._output = payloads.store(value, codec=unit.codec, shared=shared)
         self._value = payloads.copy_of(value, self._output, unit.codec)
         blobs = [*self._output.blobs]

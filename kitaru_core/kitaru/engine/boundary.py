@@ -26,9 +26,11 @@ from kitaru.engine.unit import Outcome, Unit
 from kitaru.journal.api import Draft
 from kitaru.records.facts import (
     NOTHING,
+    ArtifactSaved,
     CheckpointCompleted,
     CheckpointFailed,
     CheckpointReused,
+    MetadataLogged,
     UsageRecorded,
 )
 
@@ -317,7 +319,21 @@ class Entry:
         if not overridden:
             for spent in recorded.usage:
                 self._report_reused(spent, call_id)
+            for seq, left in recorded.left:
+                if left.attempt == fact.attempt:
+                    self._keep(recorded.execution_id, seq, left, call_id)
         return msgspec.structs.replace(outcome, call_id=call_id, cache_status=reused.cache_status)
+
+    def _keep(self, source_id: str, seq: int, left: ArtifactSaved | MetadataLogged, call_id: str) -> None:
+        """Record in a replay what a reused call saved and logged, so that readers of the replay find it."""
+        if isinstance(left, MetadataLogged):
+            self.run.write_later(Draft(msgspec.structs.replace(left, call_id=call_id)))
+            return
+        data = self.run.journal.payload(source_id, seq, left.value)
+        placed = payloads.place(payloads.Encoded(left.value.codec, data))
+        kept = msgspec.structs.replace(left, call_id=call_id, artifact_id=self.run.new_id(2))
+        self.run.totals.artifacts += 1
+        self.run.write_later(Draft(kept, placed.inline, placed.blobs))
 
     def _report_reused(self, spent: UsageRecorded, call_id: str) -> None:
         """Record what a reused call once used, as not paid for now."""

@@ -63,7 +63,7 @@ def prepare_plugins(store: str, *, stack: str | None, strict: bool) -> dict[str,
 
 def identified(run: Run, unit: Unit, digest: str | None) -> str | None:
     """Return the digest of a call's inputs with what a plugin adds to tell alike calls apart."""
-    hooks = boundary_hooks()
+    hooks = run.hooks
     if hooks is None:
         return digest
     boundary = Boundary(
@@ -85,7 +85,7 @@ def identified(run: Run, unit: Unit, digest: str | None) -> str | None:
 
 def summarised(call: Call, value: object) -> dict[str, Any]:
     """Record the usage that a plugin reads out of a value, and return the summary one gives of it."""
-    hooks = boundary_hooks()
+    hooks = call.run.hooks
     if hooks is None:
         return {}
     boundary = call.boundary

@@ -14,6 +14,7 @@ from kitaru.artifacts.redaction import redact
 from kitaru.engine import payloads
 from kitaru.engine.call import Note
 from kitaru.engine.events import EventPublisher
+from kitaru.engine.hooking import boundary_hooks
 from kitaru.engine.ids import child_id
 from kitaru.engine.ledger import Ledger
 from kitaru.engine.signals import ExecutionCancelled, RunnerFenced
@@ -90,6 +91,7 @@ class Run:
         self.wait_counts: dict[str, int] = {}
         self.asked: dict[str, WaitState] = {}
         self.histories: dict[str, int] = {}
+        self.prompts: dict[str, int] = {}
         self.futures: list[CheckpointFuture[Any]] = []
         self.tasks: set[asyncio.Task[None]] = set()
         self.executor: Executor | None = None
@@ -101,6 +103,7 @@ class Run:
         self.is_continued = ledger is not None
         self.totals = Totals()
         self.events = EventPublisher(self)
+        self.hooks = boundary_hooks()
         self._source = source or []
         self._lock = threading.Lock()
         self._numbers = [0, 0, 0]

@@ -31,14 +31,14 @@ _inherited: list[Journal] = []
 def open_journal(
     address: str,
     *,
-    durability: Durability = "power",
+    durability: Durability | Callable[[], Durability] = "power",
     on_committed: Callable[[list[Committed]], None] | None = None,
 ) -> Journal:
     """Return the open journal of an address, opening it if need be.
 
     Args:
         address: `sqlite:///path`, a plain path, `memory:` (one per process, gone with it) or `memory:name`.
-        durability: What an append survives; taken from the first opening.
+        durability: What an append survives, or a function that says so; asked for at the first opening only.
         on_committed: Observer of durable records; taken from the first opening.
 
     Returns:
@@ -52,7 +52,8 @@ def open_journal(
     with _lock:
         journal = _open.get(key)
         if journal is None:
-            journal = _open[key] = _opener(key)(key, durability, on_committed)
+            level = durability() if callable(durability) else durability
+            journal = _open[key] = _opener(key)(key, level, on_committed)
     return journal
 
 

@@ -1,0 +1,98 @@
+"""Messages saved as an artifact: each message is kept once, however many artifacts of an execution contain it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from kitaru.artifacts.codecs import encode
+from kitaru.engine import payloads
+from kitaru.errors import KitaruJournalError
+from kitaru.records.facts import ArtifactSaved
+from kitaru.records.payload import HistoryRef, PayloadRef
+
+if TYPE_CHECKING:
+    from kitaru.journal.api import Journal
+    from kitaru.records.record import Record
+
+__all__ = ["artifact_bytes", "plain_messages", "store_messages"]
+
+_CODEC = "json/1"
+_DIGEST = 64
+
+
+def plain_messages(messages: Sequence[object], *, path: str) -> list[bytes] | None:
+    """Encode messages one by one.
+
+    Args:
+        messages: The messages.
+        path: How an error names them.
+
+    Returns:
+        The JSON of each, or `None` when JSON would not give one of them back as it is.
+
+    Raises:
+        KitaruEncodingError: One of them cannot be stored at all.
+    """
+    found = [encode(message, path=f"{path}[{place}]") for place, message in enumerate(messages)]
+    return [item.data for item in found] if all(item.codec == _CODEC for item in found) else None
+
+
+def store_messages(parts: Sequence[bytes], known: Mapping[str, int]) -> tuple[payloads.Stored, HistoryRef]:
+    """Describe messages as an extension of those that are stored already.
+
+    Args:
+        parts: The JSON of each message, oldest first.
+        known: Nodes that are stored already.
+
+    Returns:
+        What is to be stored, and the node for these messages.
+    """
+    node, blobs = payloads.chain_history(parts, known)
+    data = _joined(parts)
+    ref = PayloadRef(codec=_CODEC, hash=sha256(data).hexdigest(), size=len(data))
+    return payloads.Stored(ref, blobs=blobs), node
+
+
+def artifact_bytes(journal: Journal, records: Iterable[Record], seq: int, saved: ArtifactSaved) -> bytes:
+    """Return the bytes of a saved artifact, put together anew if its messages are kept one by one.
+
+    Args:
+        journal: Where it is recorded.
+        records: The execution's records.
+        seq: The artifact's place among them.
+        saved: The artifact.
+
+    Raises:
+        KitaruJournalError: Something of it is missing or was altered.
+    """
+    records = list(records)
+    if saved.history is None:
+        return journal.payload(records[0].execution_id, seq, saved.value)
+    data = _joined([journal.blob(digest) for digest in _digests(records, saved.history)])
+    if sha256(data).hexdigest() != saved.value.hash:
+        msg = (
+            f"The messages of artifact {saved.name!r} are not all in {journal.url}. Restore the journal from a backup."
+        )
+        raise KitaruJournalError(msg, url=journal.url, reason="corrupt")
+    return data
+
+
+def _digests(records: Iterable[Record], last: HistoryRef) -> list[str]:
+    nodes = {
+        record.fact.history.node: record.fact.history
+        for record in records
+        if isinstance(record.fact, ArtifactSaved) and record.fact.history is not None
+    }
+    chain: list[str] = []
+    node: HistoryRef | None = last
+    while node is not None and len(chain) <= len(nodes):
+        chain.append(node.added)
+        node = None if node.parent is None else nodes.get(node.parent)
+    added = "".join(reversed(chain))
+    return [added[start : start + _DIGEST] for start in range(0, len(added), _DIGEST)]
+
+
+def _joined(parts: Sequence[bytes]) -> bytes:
+    return b"[" + b",".join(parts) + b"]"
