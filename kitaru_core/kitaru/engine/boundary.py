@@ -22,6 +22,7 @@ from kitaru.engine.bodies import run_body, run_body_async
 from kitaru.engine.call import Call
 from kitaru.engine.hooking import identified
 from kitaru.engine.scope import flow_scope
+from kitaru.engine.signals import BodyRerun
 from kitaru.engine.unit import Outcome, Unit
 from kitaru.journal.api import Draft
 from kitaru.records.facts import (
@@ -70,15 +71,7 @@ def run_entered(entry: Entry, body: Callable[[Call], T]) -> Outcome[T]:
         return cast("Outcome[T]", known)
     attempts = Attempts(entry)
     run = entry.run
-    if attempts.in_doubt:
-        found = entry.unit.reconcile(attempts.call) if entry.unit.reconcile is not None else None
-        records = attempts.reconciled(found)
-        run.write(*records)
-        if attempts.is_settled:
-            return cast("Outcome[T]", attempts.outcome())
-    shared = attempts.cached()
-    if shared:
-        run.write(*shared)
+    if _is_settled_early(attempts):
         return cast("Outcome[T]", attempts.outcome())
     while True:
         call, intent = attempts.begin()
@@ -97,7 +90,23 @@ def run_entered(entry: Entry, body: Callable[[Call], T]) -> Outcome[T]:
             continue
         run.write(*drafts)
         hit("boundary.after_commit")
+        if run.reruns:
+            entry.run_body_again()
         return cast("Outcome[T]", attempts.outcome())
+
+
+def _is_settled_early(attempts: Attempts) -> bool:
+    """Find out whether a call needs no attempt: its outcome was in doubt and is known now, or is in the cache."""
+    entry = attempts.entry
+    if attempts.in_doubt:
+        found = entry.unit.reconcile(attempts.call) if entry.unit.reconcile is not None else None
+        entry.run.write(*attempts.reconciled(found))
+        if attempts.is_settled:
+            return True
+    shared = attempts.cached()
+    if shared:
+        entry.run.write(*shared)
+    return bool(shared)
 
 
 async def run_unit_async(unit: Unit, body: Callable[[Call], Awaitable[T]]) -> Outcome[T]:
@@ -126,15 +135,7 @@ async def run_entered_async(entry: Entry, body: Callable[[Call], Awaitable[T]]) 
         return cast("Outcome[T]", known)
     attempts = Attempts(entry)
     run = entry.run
-    if attempts.in_doubt:
-        found = entry.unit.reconcile(attempts.call) if entry.unit.reconcile is not None else None
-        records = attempts.reconciled(await found if inspect.isawaitable(found) else found)
-        await run.write_async(*records)
-        if attempts.is_settled:
-            return cast("Outcome[T]", attempts.outcome())
-    shared = attempts.cached()
-    if shared:
-        await run.write_async(*shared)
+    if await _is_settled_early_async(attempts):
         return cast("Outcome[T]", attempts.outcome())
     while True:
         call, intent = attempts.begin()
@@ -153,7 +154,24 @@ async def run_entered_async(entry: Entry, body: Callable[[Call], Awaitable[T]]) 
             continue
         await run.write_async(*drafts)
         hit("boundary.after_commit")
+        if run.reruns:
+            entry.run_body_again()
         return cast("Outcome[T]", attempts.outcome())
+
+
+async def _is_settled_early_async(attempts: Attempts) -> bool:
+    """Find out as `_is_settled_early` does; a `reconcile=` function may be a coroutine here."""
+    entry = attempts.entry
+    if attempts.in_doubt:
+        found = entry.unit.reconcile(attempts.call) if entry.unit.reconcile is not None else None
+        records = attempts.reconciled(await found if inspect.isawaitable(found) else found)
+        await entry.run.write_async(*records)
+        if attempts.is_settled:
+            return True
+    shared = attempts.cached()
+    if shared:
+        await entry.run.write_async(*shared)
+    return bool(shared)
 
 
 def peek_unit(unit: Unit) -> Outcome[Any] | None:
@@ -348,6 +366,15 @@ class Entry:
         fact = UsageRecorded(at=time.time(), call_id=call_id, attempt=spent.attempt, usage={**spent.usage, **told})
         self.run.totals.usage.append(fact)
         self.run.write_later(Draft(fact))
+
+    def run_body_again(self) -> None:
+        """Leave the body so that it runs again from its top, unless it goes on beside this call.
+
+        Raises:
+            BodyRerun: Always, when the body waits for this call.
+        """
+        if not self.concurrent:
+            raise BodyRerun(execution_id=self.run.execution_id)
 
     def identity(self, call_id: str, attempt: int) -> dict[str, Any]:
         """Return the fields by which every record about this call names it."""

@@ -107,9 +107,9 @@ class Run:
         self.totals = Totals()
         self.events = EventPublisher(self)
         self.hooks = boundary_hooks()
+        self.reruns = False
         self._source = source or []
         self._lock = threading.Lock()
-        self._numbers = [0, 0, 0]
         self._counts: dict[str, int] = {}
         self._warned = False
         lease.on_change.append(self.changed.set)
@@ -143,8 +143,8 @@ class Run:
     def new_id(self, kind: int) -> str:
         """Return a fresh id for a call (0), a wait (1) or an artifact (2) of this execution."""
         with self._lock:
-            self._numbers[kind] += 1
-            return child_id(self.execution_id, kind, self.lease.generation, self._numbers[kind])
+            self.lease.made[kind] += 1
+            return child_id(self.execution_id, kind, self.lease.generation, self.lease.made[kind])
 
     def count(self, label: str) -> int:
         """Count a label within this run of the body."""

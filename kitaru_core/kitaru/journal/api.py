@@ -66,6 +66,7 @@ class Lease:
         starting: Started calls that are not written yet, by call id, with the monotonic time they began
             and what makes their record.
         on_change: Called, from any thread, when somebody else changed the execution.
+        made: How many ids of each kind were made under this generation.
     """
 
     execution_id: str
@@ -77,6 +78,7 @@ class Lease:
     cancelled: bool = False
     starting: dict[str, tuple[float, Callable[[], Draft]]] = field(default_factory=dict)
     on_change: list[Callable[[], None]] = field(default_factory=list)
+    made: list[int] = field(default_factory=lambda: [0, 0, 0])
 
 
 class ExecutionRow(msgspec.Struct, frozen=True, kw_only=True):
