@@ -136,7 +136,7 @@ class Attempts:
         hit("boundary.before_body")
         if entry.unit.effect == "irreversible":
             return call, (self.started(),)
-        run.lease.starting[entry.call_id] = (time.monotonic(), self.started)
+        run.lease.starting[entry.call_id] = (time.monotonic(), self.started, entry.uncertain)
         return call, ()
 
     def started(self) -> Draft:

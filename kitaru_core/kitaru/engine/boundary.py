@@ -238,7 +238,8 @@ def enter(run: Run, unit: Unit) -> Entry:
     )
     ledger.next_index += 1
     entry = Entry(run, unit, invocation_id, ledger.next_index - 1, digest)
-    entry.shown, entry.concurrent, entry.recorded = shown, concurrent, recorded
+    entry.shown, entry.recorded = shown, recorded
+    entry.concurrent = entry.uncertain = concurrent
     return entry
 
 
@@ -254,7 +255,8 @@ class Entry:
     Attributes:
         recorded: What the journal holds of it.
         shown: Its inputs as they are kept for people.
-        concurrent: Whether its place in the order of calls is not certain.
+        concurrent: Whether it runs beside other work of the body.
+        uncertain: Whether its place in the order of calls is not certain.
     """
 
     __slots__ = (
@@ -267,6 +269,7 @@ class Entry:
         "recorded",
         "run",
         "shown",
+        "uncertain",
         "unit",
     )
 
@@ -278,6 +281,7 @@ class Entry:
         self.digest = digest
         self.shown = NOTHING
         self.concurrent = False
+        self.uncertain = False
         self.recorded: RecordedCall | None = None
         self.call_id = ""
         self.parents: list[str] = list(unit.parents)
