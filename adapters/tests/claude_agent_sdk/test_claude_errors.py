@@ -6,7 +6,7 @@ import contextlib
 
 import pytest
 
-from kitaru import KitaruClient
+from kitaru import KitaruClient, checkpoint
 from kitaru.adapters.claude_agent_sdk import ClaudeCapturePolicy, ClaudeRunError, ClaudeRunRequest, KitaruClaudeRunner
 from kitaru.errors import KitaruRuntimeError, KitaruStateError
 from kitaru.seam import Call
@@ -55,11 +55,16 @@ def test_a_failure_that_the_flow_goes_on_after_is_the_same_on_a_rerun(api, make_
     fails = iter([True, False])
     seen = []
 
+    @checkpoint
+    def go_on():
+        return None
+
     def body():
         try:
             make_runner().run_sync(ClaudeRunRequest.start("go", max_turns=1))
         except ClaudeRunError as error:
             seen.append((str(error), error.session_id, error.subtype, error.usage, error.cost_usd))
+        go_on()
         if next(fails):
             raise ValueError
 

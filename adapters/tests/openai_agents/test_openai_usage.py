@@ -212,3 +212,24 @@ def test_everything_that_is_stored_can_be_read_by_somebody_without_the_adapter(s
     values = {artifact.name: artifact.load() for artifact in told.execution.artifacts}
     assert values["one_slow_tool_call"] == "slow"
     assert values["one_openai_model_call"]["output"][0]["content"][0]["text"] == "x"
+
+
+def test_cached_outcomes_are_shared_between_executions_of_one_context(story):
+    ran: list[int] = []
+    models: list[ScriptedModel] = []
+
+    @function_tool
+    def act() -> str:
+        ran.append(1)
+        return "done"
+
+    def run_as(who):
+        models.append(ScriptedModel([[function_call("act", {}, call_id="a")], [assistant_message("x")]]))
+        agent = Agent(name="one", model=models[-1], tools=[act])
+        cached = {"cache": True}
+        runner = KitaruRunner(agent, tool_checkpoint_config=cached, model_checkpoint_config=cached)
+        return story(lambda: runner.run(START, context=who)).once().final_output
+
+    assert [run_as(who) for who in ({"user": 1}, {"user": 1}, {"user": 2}, object(), object())] == ["x"] * 5
+    assert len(ran) == 4
+    assert [len(model.calls) for model in models] == [2, 0, 0, 0, 0]

@@ -192,6 +192,10 @@ class Call:
         """
         self._carried = msgspec.Raw(payloads.to_json(value))
 
+    def restore_carried(self, carried: msgspec.Raw | None) -> None:
+        """Attach what was carried with a value that comes from the result cache."""
+        self._carried = carried
+
     @property
     def carried(self) -> msgspec.Raw | None:
         """What `carry` attached."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kitaru.journal.api import Journal
     from kitaru.records.record import Record
 
-__all__ = ["artifact_bytes", "plain_messages", "store_messages"]
+__all__ = ["artifact_bytes", "carry_over", "nodes_of", "plain_messages", "store_messages"]
 
 _CODEC = "json/1"
 _DIGEST = 64
@@ -79,18 +79,57 @@ def artifact_bytes(journal: Journal, records: Iterable[Record], seq: int, saved:
     return data
 
 
-def _digests(records: Iterable[Record], last: HistoryRef) -> list[str]:
-    nodes = {
+def nodes_of(records: Iterable[Record]) -> dict[str, HistoryRef]:
+    """Return the nodes of all messages an execution has saved, by their digest.
+
+    Args:
+        records: The execution's records.
+    """
+    return {
         record.fact.history.node: record.fact.history
         for record in records
         if isinstance(record.fact, ArtifactSaved) and record.fact.history is not None
     }
+
+
+def carry_over(
+    journal: Journal, nodes: Mapping[str, HistoryRef], last: HistoryRef, known: Mapping[str, int]
+) -> tuple[HistoryRef, list[tuple[str, bytes]]]:
+    """Describe messages of one execution as an extension of those that another one has stored already.
+
+    Args:
+        journal: Where both are recorded.
+        nodes: The nodes of the execution they come from.
+        last: Their node there.
+        known: Nodes the other execution has stored already.
+
+    Returns:
+        Their node in the other execution, and the messages to store.
+    """
+    chain, parent = _walk(nodes, last, known)
+    added = "".join(chain)
+    ref = HistoryRef(node=last.node, added=added, length=last.length, parent=parent)
+    return ref, [(digest, journal.blob(digest)) for digest in _split(added)]
+
+
+def _digests(records: Iterable[Record], last: HistoryRef) -> list[str]:
+    chain, _ = _walk(nodes_of(records), last, {})
+    return _split("".join(chain))
+
+
+def _walk(nodes: Mapping[str, HistoryRef], last: HistoryRef, known: Mapping[str, int]) -> tuple[list[str], str | None]:
+    """Go back from a node to the first message, or to a node that is known; return what was added on the way."""
     chain: list[str] = []
     node: HistoryRef | None = last
     while node is not None and len(chain) <= len(nodes):
         chain.append(node.added)
+        if node.parent is not None and node.parent in known:
+            return chain[::-1], node.parent
         node = None if node.parent is None else nodes.get(node.parent)
-    added = "".join(reversed(chain))
+    return chain[::-1], None
+
+
+def _split(added: str) -> list[str]:
     return [added[start : start + _DIGEST] for start in range(0, len(added), _DIGEST)]
 
 

@@ -13,7 +13,14 @@ from kitaru.settings import values
 from kitaru.settings.config import KitaruConfig, layer
 from kitaru.settings.masking import mask_variables
 
-__all__ = ["VARIABLES", "environment_config", "is_strict", "list_active_kitaru_environment_variables", "wait_timeout"]
+__all__ = [
+    "VARIABLES",
+    "environment_config",
+    "is_strict",
+    "list_active_kitaru_environment_variables",
+    "replays_every_step",
+    "wait_timeout",
+]
 
 VARIABLES: Final = (
     "KITARU_SERVER_URL",
@@ -30,6 +37,7 @@ VARIABLES: Final = (
     "KITARU_LEASE_TTL",
     "KITARU_LEASE_HEARTBEAT",
     "KITARU_WAIT_TIMEOUT",
+    "KITARU_REPLAY_EVERY_STEP",
     "KITARU_STRICT_REPLAY",
     "KITARU_DISABLE_INTERACTIVE_INPUT",
     "KITARU_DEFAULT_MODEL",
@@ -96,6 +104,16 @@ def is_strict() -> bool:
     """
     value = os.environ.get("KITARU_STRICT_REPLAY", "").strip()
     return bool(value) and values.flag(value, "KITARU_STRICT_REPLAY")
+
+
+def replays_every_step() -> bool:
+    """Whether `KITARU_REPLAY_EVERY_STEP` has a body run again from its top after each boundary, for tests.
+
+    Raises:
+        KitaruUsageError: Its value is no truth value.
+    """
+    value = os.environ.get("KITARU_REPLAY_EVERY_STEP", "").strip()
+    return bool(value) and values.flag(value, "KITARU_REPLAY_EVERY_STEP")
 
 
 def wait_timeout(default: float) -> float:

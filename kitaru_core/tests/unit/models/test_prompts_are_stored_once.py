@@ -80,8 +80,10 @@ def test_the_prompt_is_whole_after_a_retry_and_in_a_replay():
     said = handle.wait(timeout=30)
     assert prompts(handle.exec_id)[-1] == said
     again = talk.replay(handle.exec_id, from_="llm_2")
-    said = again.wait(timeout=30)
-    assert prompts(again.exec_id) == [said]
+    anew = again.wait(timeout=30)
+    first = prompts(handle.exec_id)[0]
+    assert prompts(again.exec_id) == [first, anew]
+    assert KitaruClient().executions.verify(again.exec_id).is_intact
 
 
 def test_what_json_cannot_hold_is_kept_as_it_is():
@@ -114,3 +116,27 @@ def test_a_missing_message_is_noticed(store):
     assert not KitaruClient().executions.verify(handle.exec_id).is_intact
     with pytest.raises(KitaruJournalError, match="missing"):
         prompts(handle.exec_id)
+
+
+def test_a_replay_of_a_replay_has_all_prompts_and_keeps_no_message_again(store):
+    said = []
+
+    def body():
+        for _ in range(6):
+            said.append(message())
+            llm(said, model="stub/small")
+
+    talk = flow(body)
+    first = talk.run()
+    first.wait(timeout=30)
+    before, expected = blobs(store), prompts(first.exec_id)
+    said[:] = []
+    second = talk.replay(first.exec_id, from_="llm_6")
+    second.wait(timeout=30)
+    said[:] = []
+    third = talk.replay(second.exec_id, from_="llm_6")
+    third.wait(timeout=30)
+    assert prompts(third.exec_id)[:5] == expected[:5]
+    assert [len(one) for one in prompts(third.exec_id)] == [1, 2, 3, 4, 5, 6]
+    # What the rerun of the body made up anew for the calls that ran is all that came in.
+    assert blobs(store) < before + 2 * 6 * 3100
