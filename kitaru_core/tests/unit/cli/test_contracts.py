@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-SUMMARY = set(
+SUMMARY = frozenset(
     [
         "exec_id",
         "flow_id",
@@ -25,7 +25,7 @@ SUMMARY = set(
     ]
 )
 EXECUTION = SUMMARY | {"frozen_execution_spec", "original_exec_id", "llm_usage_records", "checkpoints", "artifacts"}
-CHECKPOINT = set(
+CHECKPOINT = frozenset(
     [
         "call_id",
         "name",
@@ -44,7 +44,7 @@ CHECKPOINT = set(
 )
 ARTIFACT = {"artifact_id", "name", "kind", "save_type", "producing_call", "metadata"}
 WAIT = {"wait_id", "name", "question", "schema", "metadata", "entered_waiting_at"}
-STATUS = set(
+STATUS = frozenset(
     [
         "sdk_version",
         "connection",
@@ -77,7 +77,7 @@ STATUS = set(
         "packages",
     ]
 )
-CLEAN = set(
+CLEAN = frozenset(
     [
         "scope",
         "dry_run",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 
 import pexpect
 import pytest
@@ -39,7 +40,7 @@ def test_a_list_fits_the_width_and_never_cuts_an_id(terminal, started, width):
 )
 def test_every_view_fits_the_width(terminal, started, width, command):
     execution = started("order", "tea")
-    words = {"get": f"executions get {execution}", "artifacts": f"artifacts list {execution}"}.get(command, command)
+    words = {"get": f"executions get {execution}", "values": f"artifacts list {execution}"}.get(command, command)
     code, shown = read(terminal(*words.split(), width=width))
     assert code == 0
     assert max(map(len, plain(shown).splitlines())) <= width
@@ -60,8 +61,6 @@ def test_times_are_relative(terminal, started):
 
 def test_a_reader_who_leaves_early_is_no_fault(terminal, started):
     started("quick", "tea")
-    import subprocess
-
     program = terminal("--version").command
     pipe = f"'{program}' executions list -o json | head -c 1; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["/bin/bash", "-c", pipe], capture_output=True, text=True, check=False)
