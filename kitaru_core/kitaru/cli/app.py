@@ -17,13 +17,13 @@ from kitaru.hooks.loading import survey
 from kitaru.hooks.manager import HookManager, get_manager
 from kitaru.version import __version__
 
-__all__ = ["OutputOption", "build_app", "run"]
+__all__ = ["Commands", "OutputOption", "build_app", "run"]
 
 _INTERRUPTED = 130
 
 
-class _Group:
-    """Where a plugin adds commands."""
+class Commands:
+    """Where commands are added, our own and those of plugins."""
 
     def __init__(self, app: App) -> None:
         self._app = app
@@ -46,7 +46,7 @@ def build_app() -> App:
         help_flags=["--help", "-h"],
         result_action="return_value",
     )
-    _manager().cli_commands(_Group(app))
+    _manager().cli_commands(Commands(app))
     return app
 
 
