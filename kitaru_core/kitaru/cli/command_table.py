@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "status": ("diagnostics:status", "Show in short what kitaru works with here."),
     "info": ("diagnostics:info", "Show everything about this installation, for people who look for a fault."),
     "waits": ("waits:waits", "List the open waits of all executions."),
+    "crashtest": ("crashtest:crashtest", "Kill a flow of yours at every boundary, and see that it goes on."),
     "completion": ("completion:completion", "Print a script that completes commands in a shell."),
     "logout": ("server:logout", "Forget the remembered connection to a server."),
     "login": ("server:login", "Connect to a kitaru server; comes with the server."),
