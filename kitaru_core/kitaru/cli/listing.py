@@ -9,11 +9,41 @@ from rich.text import Text
 
 from kitaru.errors import KitaruUsageError
 
-__all__ = ["PAGE_SIZE", "page_of", "show_lines"]
+__all__ = ["PAGE_SIZE", "check_page", "note", "page_of", "show_lines"]
 
 PAGE_SIZE = 20
 
 T = TypeVar("T")
+
+
+def check_page(page: int, size: int) -> None:
+    """Refuse a page that cannot be.
+
+    Args:
+        page: Which page, from 1.
+        size: How many on a page.
+
+    Raises:
+        KitaruUsageError: One of the two is below 1.
+    """
+    for option, value in (("--page", page), ("--size", size)):
+        if value < 1:
+            msg = f"{option} must be at least 1, not {value}."
+            raise KitaruUsageError(msg)
+
+
+def note(count: int, page: int, size: int) -> str:
+    """Return what stands below a list whose total is not known; nothing when the first page holds everything.
+
+    Args:
+        count: How many are on this page.
+        page: Which page this is.
+        size: How many fit on a page.
+    """
+    if page == 1 and count < size:
+        return ""
+    more = f"; more may be on page {page + 1}" if count == size else ""
+    return f"Page {page} (size {size}, returned {count}){more}"
 
 
 def page_of(items: Sequence[T], page: int, size: int) -> Sequence[T]:
@@ -27,10 +57,7 @@ def page_of(items: Sequence[T], page: int, size: int) -> Sequence[T]:
     Raises:
         KitaruUsageError: One of the two is below 1.
     """
-    for option, value in (("--page", page), ("--size", size)):
-        if value < 1:
-            msg = f"{option} must be at least 1, not {value}."
-            raise KitaruUsageError(msg)
+    check_page(page, size)
     return items[(page - 1) * size : page * size]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from kitaru.cli.app import OutputOption
+from kitaru.cli.arguments import OutputOption
 from kitaru.cli.listing import PAGE_SIZE, page_of, show_lines
 from kitaru.cli.output import Output, plain_json
 from kitaru.models import aliases

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.text import Text
 
-from kitaru.cli.app import OutputOption
+from kitaru.cli.arguments import OutputOption
 from kitaru.cli.output import Output
 from kitaru.settings import analytics, log_store
 from kitaru.settings.stack_names import active_stack_name

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from kitaru.cli.app import OutputOption
+from kitaru.cli.arguments import OutputOption
 from kitaru.cli.listing import PAGE_SIZE, page_of, show_lines
 from kitaru.cli.output import Output, plain_json
+from kitaru.settings.stack_names import DEFAULT_STACK, find_stack
 from kitaru.stacks import registry
 
-__all__ = ["create", "current", "delete", "list_stacks", "use"]
+__all__ = ["create", "current", "delete", "list_stacks", "show", "use"]
 
 
 def list_stacks(*, page: int = 1, size: int = PAGE_SIZE, output: OutputOption = "text") -> None:
@@ -35,6 +36,33 @@ def current(*, output: OutputOption = "text") -> None:
     """
     stack = registry.current_stack()
     Output("stack.current", output).item(plain_json(stack), Text(f"Active stack: {stack.name}\n  Stack ID: {stack.id}"))
+
+
+def show(stack: str, *, output: OutputOption = "text") -> None:
+    """Show a stack and what it is made of.
+
+    Args:
+        stack: Its name or id.
+        output: text for people, json for programs.
+    """
+    entry = find_stack(stack)
+    active = registry.current_stack().name == entry.name
+    component = {"role": "journal", "name": entry.name, "purpose": "records executions on this machine"}
+    item = {
+        "id": entry.id,
+        "name": entry.name,
+        "is_active": active,
+        "is_managed": entry.name == DEFAULT_STACK.name,
+        "stack_type": "local",
+        "components": [component],
+    }
+    lines = [
+        f"Stack: {entry.name}{' (active)' if active else ''}",
+        f"  Stack ID: {entry.id}",
+        "  Type: local",
+        f"  {component['role']}: {component['purpose']}",
+    ]
+    Output("stack.show", output).item(item, Text("\n".join(lines)))
 
 
 def use(stack: str, *, output: OutputOption = "text") -> None:

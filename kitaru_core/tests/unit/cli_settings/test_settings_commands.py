@@ -6,7 +6,7 @@ import json
 import pytest
 
 from kitaru.cli.app import run
-from kitaru.cli.settings_groups import add_settings_commands
+from kitaru.cli.command_table import GROUPS, add_commands
 from kitaru.secrets.registry import create_secret, get_secret
 
 
@@ -39,14 +39,14 @@ def item(kitaru):
 def test_every_command_can_be_loaded():
     groups = {}
 
-    class Group:
+    class Listed:
         def command(self, target, *, name):
             groups[name] = target
 
-    add_settings_commands(Group())
-    loaded = {name: [word for word in group if not word.startswith("-")] for name, group in groups.items()}
+    add_commands(Listed())
+    loaded = {name: [word for word in groups[name] if not word.startswith("-")] for name in GROUPS}
     assert loaded["secrets"] == ["set", "show", "list", "delete", "rekey"]
-    assert all(callable(group[word].default_command) for name, group in groups.items() for word in loaded[name])
+    assert all(callable(groups[name][word].default_command) for name, words in loaded.items() for word in words)
 
 
 def test_a_stack_is_created_used_listed_and_deleted(item):
