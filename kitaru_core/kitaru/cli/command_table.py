@@ -59,6 +59,7 @@ GROUPS: Final = {
             "cancel": ("executions:cancel", "Cancel an execution."),
             "why": ("exploring:why", "Name the one thing an execution waits for."),
             "diff": ("exploring:diff", "Compare two executions call by call."),
+            "logs": ("logs:logs", "Show what the code of an execution printed and logged."),
             "events": ("exploring:events", "Tell what the checkpoints of an execution tell, as it happens."),
             "statistics": ("exploring:statistics", "Count and measure executions in groups."),
             "export": ("keeping:export", "Write an execution with all its values into one file."),
