@@ -76,6 +76,10 @@ GROUPS: Final = {
             "get": ("artifacts:get", "Show a stored value."),
         },
     ),
+    "adapter": (
+        "Write an adapter for a framework of your own.",
+        {"new": ("adapters:new", "Write the beginning of an adapter: one boundary, its plugin and a test.")},
+    ),
     "plugins": (
         "See what is plugged in.",
         {"list": ("plugins:list_plugins", "List the plugins: where each comes from, and which hooks it has.")},
