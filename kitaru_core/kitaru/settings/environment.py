@@ -15,6 +15,7 @@ from kitaru.settings.masking import mask_variables
 
 __all__ = [
     "VARIABLES",
+    "captures_logs",
     "environment_config",
     "is_strict",
     "list_active_kitaru_environment_variables",
@@ -39,6 +40,7 @@ VARIABLES: Final = (
     "KITARU_WAIT_TIMEOUT",
     "KITARU_REPLAY_EVERY_STEP",
     "KITARU_STRICT_REPLAY",
+    "KITARU_CAPTURE_LOGS",
     "KITARU_DISABLE_INTERACTIVE_INPUT",
     "KITARU_DEFAULT_MODEL",
     "KITARU_MODEL_REGISTRY",
@@ -114,6 +116,16 @@ def replays_every_step() -> bool:
     """
     value = os.environ.get("KITARU_REPLAY_EVERY_STEP", "").strip()
     return bool(value) and values.flag(value, "KITARU_REPLAY_EVERY_STEP")
+
+
+def captures_logs() -> bool:
+    """Whether `KITARU_CAPTURE_LOGS` has what flows print and log kept with their executions.
+
+    Raises:
+        KitaruUsageError: Its value is no truth value.
+    """
+    value = os.environ.get("KITARU_CAPTURE_LOGS", "").strip()
+    return bool(value) and values.flag(value, "KITARU_CAPTURE_LOGS")
 
 
 def wait_timeout(default: float) -> float:
