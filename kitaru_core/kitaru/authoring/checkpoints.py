@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overlo
 
 from kitaru.authoring import parameters
 from kitaru.authoring.arguments import found_futures, mapped, may_hold_futures, resolved
+from kitaru.engine import cache as sharing
 from kitaru.engine.boundary import enter, run_entered, run_entered_async
 from kitaru.engine.fanout import CheckpointFuture, MapFuture, submit_entry
 from kitaru.engine.ids import normalise
@@ -274,21 +275,31 @@ class Checkpoint(Generic[P, R]):
 
     def _finish(self, entry: Entry, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Outcome[R]:
         if entry.unit.runtime == "isolated":
+            self._offer(entry, args, kwargs)
             return run_entered(entry, lambda call: run_isolated(call, self.function, args, kwargs))
         if self.is_async:
             return asyncio.run(self._finish_async(entry, args, kwargs))
+        self._offer(entry, args, kwargs)
         function = self.function
         return run_entered(entry, lambda _call: function(*args, **kwargs))
 
     async def _finish_async(self, entry: Entry, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Outcome[R]:
         if entry.unit.runtime == "isolated":
             return await asyncio.to_thread(self._finish, entry, args, kwargs)
+        self._offer(entry, args, kwargs)
         function = cast("Callable[..., Coroutine[Any, Any, R]]", self.function)
 
         async def body(_call: Call) -> R:
             return await function(*args, **kwargs)
 
         return await run_entered_async(entry, body)
+
+    def _offer(self, entry: Entry, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Let the call share its value with other executions, where that is turned on."""
+        if sharing.is_on(entry.run, entry.unit):
+            sharing.offer_call(
+                entry, lambda: sharing.code_identity(self.function, self.version), lambda: self._inputs(args, kwargs)
+            )
 
     def _validate(self, value: object) -> object:
         """Check an override's value against the return annotation."""

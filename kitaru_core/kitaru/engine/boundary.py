@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import msgspec
 
 from kitaru.crash_points import hit
-from kitaru.engine import failures, payloads
+from kitaru.engine import cache, failures, payloads
 from kitaru.engine.bodies import run_body, run_body_async
 from kitaru.engine.call import Call
 from kitaru.engine.hooking import identified, summarised
@@ -25,7 +25,13 @@ from kitaru.engine.retrying import as_policy
 from kitaru.engine.scope import flow_scope
 from kitaru.engine.signals import ControlSignal
 from kitaru.engine.unit import Outcome, Unit
-from kitaru.errors import FailureOrigin, KitaruEncodingError, KitaruPluginError, KitaruRuntimeError
+from kitaru.errors import (
+    FailureOrigin,
+    KitaruDecodingError,
+    KitaruEncodingError,
+    KitaruPluginError,
+    KitaruRuntimeError,
+)
 from kitaru.journal.api import Draft
 from kitaru.records.facts import (
     NOTHING,
@@ -39,9 +45,10 @@ from kitaru.records.facts import (
 if TYPE_CHECKING:
     from kitaru.engine.ledger import RecordedCall
     from kitaru.engine.run import Run
+    from kitaru.records.boundary import CacheStatus
     from kitaru.records.payload import HistoryRef
 
-__all__ = ["Attempts", "Entry", "commit_unit", "enter", "peek_unit", "run_unit", "run_unit_async"]
+__all__ = ["Attempts", "Entry", "enter", "read_outcome", "run_unit", "run_unit_async"]
 
 T = TypeVar("T")
 
@@ -63,6 +70,7 @@ def run_unit(unit: Unit, body: Callable[[Call], T]) -> Outcome[T]:
     """
     run = flow_scope(f"The boundary {unit.name!r}")
     entry = enter(run, unit)
+    cache.offer_unit(entry)
     return run_entered(entry, body)
 
 
@@ -79,6 +87,9 @@ def run_entered(entry: Entry, body: Callable[[Call], T]) -> Outcome[T]:
         run.write(*records)
         if attempts.is_settled:
             return cast("Outcome[T]", attempts.outcome())
+    if entry.cache_key is not None and (records := attempts.cached()):
+        run.write(*records)
+        return cast("Outcome[T]", attempts.outcome())
     while True:
         call, intent = attempts.begin()
         if intent:
@@ -96,6 +107,7 @@ def run_entered(entry: Entry, body: Callable[[Call], T]) -> Outcome[T]:
             continue
         run.write(*drafts)
         hit("boundary.after_commit")
+        attempts.keep()
         return cast("Outcome[T]", attempts.outcome())
 
 
@@ -115,7 +127,9 @@ async def run_unit_async(unit: Unit, body: Callable[[Call], Awaitable[T]]) -> Ou
         Exception: Whatever the body raised in its last attempt, unchanged.
     """
     run = flow_scope(f"The boundary {unit.name!r}")
-    return await run_entered_async(enter(run, unit), body)
+    entry = enter(run, unit)
+    cache.offer_unit(entry)
+    return await run_entered_async(entry, body)
 
 
 async def run_entered_async(entry: Entry, body: Callable[[Call], Awaitable[T]]) -> Outcome[T]:
@@ -131,6 +145,9 @@ async def run_entered_async(entry: Entry, body: Callable[[Call], Awaitable[T]]) 
         await run.write_async(*records)
         if attempts.is_settled:
             return cast("Outcome[T]", attempts.outcome())
+    if entry.cache_key is not None and (records := await asyncio.to_thread(attempts.cached)):
+        await run.write_async(*records)
+        return cast("Outcome[T]", attempts.outcome())
     while True:
         call, intent = attempts.begin()
         if intent:
@@ -148,53 +165,8 @@ async def run_entered_async(entry: Entry, body: Callable[[Call], Awaitable[T]]) 
             continue
         await run.write_async(*drafts)
         hit("boundary.after_commit")
+        await attempts.keep_async()
         return cast("Outcome[T]", attempts.outcome())
-
-
-def peek_unit(unit: Unit) -> Outcome[Any] | None:
-    """Return the recorded outcome of a unit without running or recording anything.
-
-    The unit must have a stable key; it is not used up, and can be run or peeked at again.
-
-    Args:
-        unit: Describes the boundary.
-
-    Returns:
-        The outcome, or `None` when the journal holds none (in a replay: none that may be reused).
-
-    Raises:
-        KitaruContextError: No flow is running here, or the caller is inside a boundary.
-        KitaruUsageError: The unit has no key.
-    """
-    run = flow_scope(f"peek({unit.name!r})")
-    recorded = run.ledger.peek(unit.key)
-    if recorded is None or not isinstance(recorded.fact, CheckpointCompleted | CheckpointReused):
-        return None
-    return _read(run, unit, recorded, drifted=False)
-
-
-def commit_unit(unit: Unit, value: T, *, carry: object = None) -> Outcome[T]:
-    """Record a unit whose body ran elsewhere; if it is recorded already, return that outcome.
-
-    Args:
-        unit: Describes the boundary.
-        value: The value it gave.
-        carry: Small JSON-ready data to give back with it.
-
-    Returns:
-        The outcome; the value is the decoded one.
-
-    Raises:
-        KitaruContextError: No flow is running here, or the caller is inside a boundary.
-        KitaruEncodingError: The value cannot be stored.
-    """
-
-    def body(call: Call) -> T:
-        if carry is not None:
-            call.carry(carry)
-        return value
-
-    return run_unit(unit, body)
 
 
 def enter(run: Run, unit: Unit) -> Entry:
@@ -232,9 +204,11 @@ class Entry:
         recorded: What the journal holds of it.
         shown: Its inputs as they are kept for people.
         concurrent: Whether its place in the order of calls is not certain.
+        cache_key: What its value is shared by with other executions, if it may be.
     """
 
     __slots__ = (
+        "cache_key",
         "call_id",
         "concurrent",
         "digest",
@@ -255,6 +229,7 @@ class Entry:
         self.digest = digest
         self.shown = NOTHING
         self.concurrent = False
+        self.cache_key: str | None = None
         self.recorded: RecordedCall | None = None
         self.call_id = ""
         self.parents: list[str] = list(unit.parents)
@@ -281,7 +256,7 @@ class Entry:
                 facts={"invocation_id": self.invocation_id, "recorded": fact.digest, "now": self.digest},
             )
         if isinstance(fact, CheckpointCompleted | CheckpointReused):
-            outcome = _read(run, self.unit, recorded, drifted=drifted)
+            outcome = read_outcome(run, self.unit, recorded, drifted=drifted)
             if not own:
                 outcome = self._adopt(recorded, fact, outcome)
             run.last_call_id = outcome.call_id
@@ -313,13 +288,13 @@ class Entry:
         run.write_later(Draft(reused, placed.inline, placed.blobs))
         if not overridden:
             for spent in recorded.usage:
-                self._report_reused(spent, call_id)
+                self.report_reused(spent.usage, call_id, spent.attempt or 1, "replay_reused")
         return msgspec.structs.replace(outcome, call_id=call_id, cache_status=reused.cache_status)
 
-    def _report_reused(self, spent: UsageRecorded, call_id: str) -> None:
+    def report_reused(self, usage: dict[str, Any], call_id: str, attempt: int, why: str) -> None:
         """Record what a reused call once used, as not paid for now."""
-        told = {"billing_effect": "reused_not_incurred", "cache_status": "replay_reused", "checkpoint_id": call_id}
-        fact = UsageRecorded(at=time.time(), call_id=call_id, attempt=spent.attempt, usage={**spent.usage, **told})
+        told = {"billing_effect": "reused_not_incurred", "cache_status": why, "checkpoint_id": call_id}
+        fact = UsageRecorded(at=time.time(), call_id=call_id, attempt=attempt, usage={**usage, **told})
         self.run.totals.usage.append(fact)
         self.run.write_later(Draft(fact))
 
@@ -352,7 +327,18 @@ class Attempts:
         entry: The call.
     """
 
-    __slots__ = ("_history", "_output", "_policy", "_retries", "_started_at", "_value", "call", "entry", "is_settled")
+    __slots__ = (
+        "_cache_status",
+        "_history",
+        "_output",
+        "_policy",
+        "_retries",
+        "_started_at",
+        "_value",
+        "call",
+        "entry",
+        "is_settled",
+    )
 
     def __init__(self, entry: Entry) -> None:
         run, unit, recorded = entry.run, entry.unit, entry.recorded
@@ -372,6 +358,7 @@ class Attempts:
             self.call.attempt = known.attempts
             self.call.remember(run.read_notes(known))
         self.is_settled = False
+        self._cache_status: CacheStatus = "executed"
         self._policy = as_policy(unit.retries)
         self._retries = 0
         self._history: HistoryRef | None = None
@@ -448,11 +435,19 @@ class Attempts:
             KitaruEncodingError: The value cannot be stored.
         """
         hit("boundary.after_body")
-        entry, unit = self.entry, self.entry.unit
-        shared = unit.history is not None
-        self._output = payloads.store(value, codec=unit.codec, shared=shared)
+        unit = self.entry.unit
+        self._output = payloads.store(value, codec=unit.codec, shared=unit.history is not None)
         self._value = payloads.copy_of(value, self._output, unit.codec)
-        blobs = [*self._output.blobs]
+        return self._complete(
+            started_at=self._started_at,
+            carried=self.call.carried or NOTHING,
+            summary=summarised(self.call, value),
+        )
+
+    def _complete(self, **facts: Any) -> tuple[Draft, ...]:  # noqa: ANN401 - fields of the record
+        """Return the record of the encoded value, with the messages that were handed to the model."""
+        entry, unit, output = self.entry, self.entry.unit, self._output
+        blobs = [*output.blobs]
         history = None
         if unit.history is not None:
             history, added = payloads.chain_history(unit.history, entry.run.histories)
@@ -460,14 +455,51 @@ class Attempts:
             self._history = history
         fact = CheckpointCompleted(
             at=time.time(),
-            started_at=self._started_at,
-            output=self._output.ref,
-            carried=self.call.carried or NOTHING,
+            output=output.ref,
             history=history,
-            summary=summarised(self.call, value),
+            **facts,
             **entry.identity(entry.call_id, self.call.attempt),
         )
-        return (Draft(fact, self._output.inline, blobs),)
+        return (Draft(fact, output.inline, blobs),)
+
+    def cached(self) -> tuple[Draft, ...]:
+        """Take the value another execution has kept.
+
+        Returns:
+            The record of it, or nothing when there is none and the body has to run.
+        """
+        entry, call = self.entry, self.call
+        found = cache.look_up(entry)
+        if found is None:
+            return ()
+        output = payloads.place(payloads.Encoded(found.codec, found.data), shared=entry.unit.history is not None)
+        try:
+            self._value = payloads.decode_stored(output.ref, found.data, entry.unit.codec)
+        except KitaruDecodingError:
+            return ()
+        self._output = output
+        self._cache_status = "hit"
+        call.attempt += 1
+        if found.carried:
+            call.carry(msgspec.Raw(found.carried))
+        for usage in found.usage:
+            entry.report_reused(usage, entry.call_id, call.attempt, "checkpoint_cache_hit")
+        return self._complete(
+            started_at=time.time(),
+            carried=call.carried or NOTHING,
+            cache_status="hit",
+            source=[found.execution_id, found.call_id],
+        )
+
+    def keep(self) -> None:
+        """Keep the value that was just recorded for other executions, unless the call left more than its value."""
+        if self.entry.cache_key is not None and not self.call.has_saved:
+            cache.keep(self.entry, self._output, bytes(self.call.carried or b""))
+
+    async def keep_async(self) -> None:
+        """Keep the value as `keep` does, without blocking the event loop."""
+        if self.entry.cache_key is not None:
+            await asyncio.to_thread(self.keep)
 
     def failed(self, error: BaseException) -> tuple[tuple[Draft, ...], float | None]:
         """Take note that the attempt failed.
@@ -514,8 +546,8 @@ class Attempts:
             run.histories[self._history.node] = 1
         return Outcome(
             value=self._value,
-            executed=True,
-            cache_status="executed",
+            executed=self._cache_status == "executed",
+            cache_status=self._cache_status,
             call_id=call.call_id,
             invocation_id=call.invocation_id,
             attempt=call.attempt,
@@ -523,7 +555,8 @@ class Attempts:
         )
 
 
-def _read(run: Run, unit: Unit, recorded: RecordedCall, *, drifted: bool) -> Outcome[Any]:
+def read_outcome(run: Run, unit: Unit, recorded: RecordedCall, *, drifted: bool) -> Outcome[Any]:
+    """Return the outcome that the journal holds of a completed call."""
     fact = recorded.fact
     if not isinstance(fact, CheckpointCompleted | CheckpointReused):
         msg = f"{fact.invocation_id} has no value"

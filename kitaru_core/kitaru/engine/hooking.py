@@ -14,15 +14,16 @@ from kitaru.records.record import Record
 from kitaru.settings.resolve import durability
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from kitaru.engine.call import Call
     from kitaru.engine.run import Run
     from kitaru.engine.unit import Unit
+    from kitaru.hooks.cards import ResultCacheDriver
     from kitaru.hooks.manager import HookManager
     from kitaru.journal.commit import Committed
 
-__all__ = ["boundary_hooks", "identified", "prepare_plugins", "show_observers", "summarised"]
+__all__ = ["boundary_hooks", "identified", "prepare_plugins", "result_caches", "show_observers", "summarised"]
 
 _log = logging.getLogger("kitaru")
 _get_manager: Callable[[], HookManager] | None = None
@@ -36,6 +37,11 @@ def boundary_hooks() -> HookManager | None:
     """
     manager = _manager()
     return manager if manager.boundary_hooks_active else None
+
+
+def result_caches() -> Mapping[str, ResultCacheDriver]:
+    """Return the stores that plugins offer for values shared between executions, by name."""
+    return _manager().result_caches()
 
 
 def prepare_plugins(store: str, *, stack: str | None, strict: bool) -> dict[str, str]:

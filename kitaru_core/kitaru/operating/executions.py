@@ -309,6 +309,18 @@ class ExecutionsNamespace:
         """
         return verify_execution(self._journal, exec_id)
 
+    def delete(self, exec_id: str) -> None:
+        """Delete an execution with everything it has stored; what other executions use as well is kept for them.
+
+        Args:
+            exec_id: The execution; nobody must be running it.
+
+        Raises:
+            KitaruNotFoundError: There is no such execution.
+            KitaruStateError: A runner is at work on it.
+        """
+        self._journal.delete(exec_id)
+
     def wait(self, exec_id: str, *, timeout: float | None = None) -> Execution:
         """Wait until an execution has ended or paused.
 
