@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kitaru.version import __version__
 
 if TYPE_CHECKING:
+    from kitaru import events
     from kitaru.authoring.arguments import unmapped
     from kitaru.authoring.checkpoints import checkpoint
     from kitaru.authoring.flows import flow
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
         FailureInfo,
         PendingWait,
     )
+    from kitaru.operating.watching import ExecutionEvent
     from kitaru.records.status import ExecutionStatus
     from kitaru.secrets.api import Secret, SecretSummary
     from kitaru.secrets.registry import create_secret, delete_secret, get_secret
@@ -103,6 +105,7 @@ _HOMES = {
         "FailureInfo",
         "PendingWait",
     ),
+    "kitaru.operating.watching": ("ExecutionEvent",),
     "kitaru.records.status": ("ExecutionStatus",),
     "kitaru.secrets.api": ("Secret", "SecretSummary"),
     "kitaru.secrets.registry": ("create_secret", "delete_secret", "get_secret"),
@@ -119,6 +122,7 @@ _HOMES = {
         "use_stack",
     ),
 }
+_MODULES = frozenset({"events"})
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
@@ -127,6 +131,7 @@ __all__ = [
     "CheckpointCall",
     "CheckpointFuture",
     "Execution",
+    "ExecutionEvent",
     "ExecutionStatus",
     "FailureInfo",
     "FailureOrigin",
@@ -169,6 +174,7 @@ __all__ = [
     "current_stack",
     "delete_secret",
     "delete_stack",
+    "events",
     "flow",
     "get_secret",
     "list_stacks",
@@ -186,6 +192,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name
+    if name in _MODULES:
+        return import_module(f"kitaru.{name}")
     home = _HOME_OF.get(name)
     if home is None:
         msg = f"module 'kitaru' has no attribute {name!r}"

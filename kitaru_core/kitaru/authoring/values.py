@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from kitaru.engine.events import CHECKPOINT_PROGRESS_KIND, check_percent
+from kitaru.engine.journals import default_journal
 from kitaru.engine.lookup import find_value
 from kitaru.engine.scope import current_boundary, current_run
-from kitaru.errors import KitaruContextError, KitaruUsageError
+from kitaru.errors import KitaruBackendError, KitaruContextError, KitaruUsageError
+from kitaru.journal.api import ListQuery
+from kitaru.settings.values import seconds
 
 if TYPE_CHECKING:
     from kitaru.engine.call import Call
 
-__all__ = ["current_execution_id", "load", "log", "progress", "save"]
+__all__ = ["current_execution_id", "flush_events", "load", "log", "progress", "publish_event", "save"]
 
 
 def current_execution_id() -> str | None:
@@ -111,12 +117,54 @@ def progress(
         KitaruContextError: Called outside of a checkpoint.
         KitaruUsageError: The message is blank, or `percent` lies outside 0 to 1.
     """
-    call = _call("progress()")
+    _call("progress()")
     check_percent(percent)
     payload = {**fields, **({} if percent is None else {"percent": percent})}
-    call.publish(CHECKPOINT_PROGRESS_KIND, payload, message=message, correlation_id=correlation_id)
+    publish_event(
+        CHECKPOINT_PROGRESS_KIND,
+        payload,
+        message=message,
+        correlation_id=correlation_id,
+        flush=flush,
+        what="progress()",
+    )
+
+
+def publish_event(
+    kind: str,
+    payload: Mapping[str, object] | None = None,
+    *,
+    message: str | None = None,
+    correlation_id: str | None = None,
+    index: int | None = None,
+    flush: bool = False,
+    what: str = "publish()",
+) -> None:
+    """Publish a live event of the present checkpoint; see `kitaru.events.publish`."""
+    call = _call(what)
+    call.publish(kind, payload, message=message, correlation_id=correlation_id, index=index)
     if flush:
-        call.run.journal.events(call.execution_id)
+        flush_events()
+
+
+def flush_events(timeout: float = 2.0) -> bool:
+    """Make published events visible to other processes; see `kitaru.events.flush`."""
+    limit = seconds(timeout, "flush(timeout=)")
+    run = current_run.get()
+    journal = default_journal() if run is None else run.journal
+    done: list[bool] = []
+
+    def look() -> None:
+        # Whoever asks for the events of any execution gets those of all written first.
+        with suppress(KitaruBackendError, OSError):
+            for row in journal.executions(ListQuery(limit=1)):
+                journal.events(row.id)
+            done.append(True)
+
+    looking = threading.Thread(target=look, name="kitaru-flush", daemon=True)
+    looking.start()
+    looking.join(limit)
+    return bool(done)
 
 
 def _call(what: str) -> Call:

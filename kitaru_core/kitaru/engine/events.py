@@ -22,6 +22,7 @@ __all__ = [
     "CHECKPOINT_PROGRESS_KIND",
     "CHECKPOINT_RETURNED_KIND",
     "CHECKPOINT_STARTED_KIND",
+    "CHECKPOINT_STORED_KIND",
     "EventPublisher",
 ]
 
@@ -29,6 +30,7 @@ CHECKPOINT_STARTED_KIND = "kitaru.checkpoint.started"
 CHECKPOINT_PROGRESS_KIND = "kitaru.checkpoint.progress"
 CHECKPOINT_RETURNED_KIND = "kitaru.checkpoint.returned"
 CHECKPOINT_FAILED_KIND = "kitaru.checkpoint.failed"
+CHECKPOINT_STORED_KIND = "kitaru.checkpoint.stored"
 
 _log = logging.getLogger("kitaru")
 _RESERVED = frozenset({"cursor", "end", "error", "gap", "system"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kitaru.engine.answering import abort_wait, answer_wait, cancel_execution
@@ -16,6 +16,7 @@ from kitaru.journal.api import ListQuery, effective_status
 from kitaru.journal.verification import Verification, verify_execution
 from kitaru.operating.pages import window
 from kitaru.operating.reading import pending_wait, snapshot
+from kitaru.operating.watching import EventFilter, ExecutionEvent, watch
 from kitaru.records.status import ExecutionStatus
 
 if TYPE_CHECKING:
@@ -117,6 +118,34 @@ class ExecutionsNamespace:
             raise KitaruStateError(msg)
         raise_unless_completed(self._journal, row)
         return execution_result(self._journal, exec_id)
+
+    def events(
+        self,
+        exec_id: str,
+        *,
+        kinds: Collection[str] | None = None,
+        checkpoint: str | None = None,
+        correlation_ids: Collection[str] | None = None,
+        since: str | None = None,
+    ) -> Iterator[ExecutionEvent]:
+        """Watch what the checkpoints of an execution tell, from its beginning until it has ended.
+
+        Args:
+            exec_id: The execution.
+            kinds: Only events of these kinds.
+            checkpoint: Only of this checkpoint.
+            correlation_ids: Only of these groups.
+            since: The `cursor` of the last event that was seen; what came before it is left out.
+
+        Returns:
+            The events as they happen; for an execution that has ended, those that are stored.
+
+        Raises:
+            KitaruNotFoundError: There is no such execution.
+            KitaruUsageError: A filter is blank, or the cursor is none.
+        """
+        wanted = EventFilter.of(kinds, checkpoint, correlation_ids)
+        return watch(self._journal, exec_id, wanted, since=since)
 
     def pending_waits(self, exec_id: str) -> Sequence[PendingWait]:
         """Return the open waits of an execution, oldest first.
