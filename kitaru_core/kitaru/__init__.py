@@ -54,6 +54,16 @@ if TYPE_CHECKING:
         FailureInfo,
         PendingWait,
     )
+    from kitaru.operating.statistics_models import (
+        ExecutionStatistics,
+        ExecutionStatisticsDimension,
+        ExecutionStatisticsGroup,
+        ExecutionStatisticsGrouping,
+        ExecutionStatisticsMetric,
+        ExecutionStatisticsMetricAggregation,
+        ExecutionStatisticsMetricSource,
+        ExecutionStatisticsTimeGranularity,
+    )
     from kitaru.operating.watching import ExecutionEvent
     from kitaru.records.status import ExecutionStatus
     from kitaru.secrets.api import Secret, SecretSummary
@@ -105,6 +115,16 @@ _HOMES = {
         "FailureInfo",
         "PendingWait",
     ),
+    "kitaru.operating.statistics_models": (
+        "ExecutionStatistics",
+        "ExecutionStatisticsDimension",
+        "ExecutionStatisticsGroup",
+        "ExecutionStatisticsGrouping",
+        "ExecutionStatisticsMetric",
+        "ExecutionStatisticsMetricAggregation",
+        "ExecutionStatisticsMetricSource",
+        "ExecutionStatisticsTimeGranularity",
+    ),
     "kitaru.operating.watching": ("ExecutionEvent",),
     "kitaru.records.status": ("ExecutionStatus",),
     "kitaru.secrets.api": ("Secret", "SecretSummary"),
@@ -132,6 +152,14 @@ __all__ = [
     "CheckpointFuture",
     "Execution",
     "ExecutionEvent",
+    "ExecutionStatistics",
+    "ExecutionStatisticsDimension",
+    "ExecutionStatisticsGroup",
+    "ExecutionStatisticsGrouping",
+    "ExecutionStatisticsMetric",
+    "ExecutionStatisticsMetricAggregation",
+    "ExecutionStatisticsMetricSource",
+    "ExecutionStatisticsTimeGranularity",
     "ExecutionStatus",
     "FailureInfo",
     "FailureOrigin",

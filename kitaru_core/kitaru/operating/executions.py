@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kitaru.engine.answering import abort_wait, answer_wait, cancel_execution
@@ -11,12 +11,13 @@ from kitaru.engine.executions import continue_execution, plan_replay, started_fa
 from kitaru.engine.loader import find_flow
 from kitaru.engine.outcomes import execution_result, raise_unless_completed
 from kitaru.engine.runner import LiveRun, live_run
-from kitaru.errors import KitaruNotFoundError, KitaruStateError, KitaruUsageError
+from kitaru.errors import KitaruNotFoundError, KitaruStateError
 from kitaru.journal.api import ListQuery, effective_status
 from kitaru.journal.verification import Verification, verify_execution
-from kitaru.operating.pages import window
+from kitaru.operating.inspection import Inspection
+from kitaru.operating.keeping import Keeping
+from kitaru.operating.pages import as_status, window
 from kitaru.operating.reading import pending_wait, snapshot
-from kitaru.operating.watching import EventFilter, ExecutionEvent, watch
 from kitaru.records.status import ExecutionStatus
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["ExecutionsNamespace"]
 
 
-class ExecutionsNamespace:
+class ExecutionsNamespace(Inspection, Keeping):
     """Inspects and operates executions.
 
     Args:
@@ -78,7 +79,7 @@ class ExecutionsNamespace:
         chosen, offset = window(limit=limit, page=page, size=size)
         if flow is not None and not flow.strip():
             return []
-        statuses = () if status is None else (_status(status).value,)
+        statuses = () if status is None else (as_status(status).value,)
         query = ListQuery(flow=flow, statuses=statuses, stack=stack, limit=chosen, offset=offset)
         return [snapshot(self._journal, row, self) for row in self._journal.executions(query)]
 
@@ -118,34 +119,6 @@ class ExecutionsNamespace:
             raise KitaruStateError(msg)
         raise_unless_completed(self._journal, row)
         return execution_result(self._journal, exec_id)
-
-    def events(
-        self,
-        exec_id: str,
-        *,
-        kinds: Collection[str] | None = None,
-        checkpoint: str | None = None,
-        correlation_ids: Collection[str] | None = None,
-        since: str | None = None,
-    ) -> Iterator[ExecutionEvent]:
-        """Watch what the checkpoints of an execution tell, from its beginning until it has ended.
-
-        Args:
-            exec_id: The execution.
-            kinds: Only events of these kinds.
-            checkpoint: Only of this checkpoint.
-            correlation_ids: Only of these groups.
-            since: The `cursor` of the last event that was seen; what came before it is left out.
-
-        Returns:
-            The events as they happen; for an execution that has ended, those that are stored.
-
-        Raises:
-            KitaruNotFoundError: There is no such execution.
-            KitaruUsageError: A filter is blank, or the cursor is none.
-        """
-        wanted = EventFilter.of(kinds, checkpoint, correlation_ids)
-        return watch(self._journal, exec_id, wanted, since=since)
 
     def pending_waits(self, exec_id: str) -> Sequence[PendingWait]:
         """Return the open waits of an execution, oldest first.
@@ -338,18 +311,6 @@ class ExecutionsNamespace:
         """
         return verify_execution(self._journal, exec_id)
 
-    def delete(self, exec_id: str) -> None:
-        """Delete an execution with everything it has stored; what other executions use as well is kept for them.
-
-        Args:
-            exec_id: The execution; nobody must be running it.
-
-        Raises:
-            KitaruNotFoundError: There is no such execution.
-            KitaruStateError: A runner is at work on it.
-        """
-        self._journal.delete(exec_id)
-
     def wait(self, exec_id: str, *, timeout: float | None = None) -> Execution:
         """Wait until an execution has ended or paused.
 
@@ -371,11 +332,3 @@ class ExecutionsNamespace:
                 live.done.wait(0.2)
             else:
                 time.sleep(0.02)
-
-
-def _status(status: ExecutionStatus | str) -> ExecutionStatus:
-    try:
-        return ExecutionStatus(status.strip().casefold())
-    except ValueError:
-        msg = f"{status!r} is no status; use one of: {', '.join(ExecutionStatus)}."
-        raise KitaruUsageError(msg) from None

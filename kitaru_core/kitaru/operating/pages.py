@@ -1,10 +1,11 @@
-"""Windows on lists: a limit, or a page and its size."""
+"""Windows and filters of lists: a limit, a page and its size, a state."""
 
 from __future__ import annotations
 
 from kitaru.errors import KitaruUsageError
+from kitaru.records.status import ExecutionStatus
 
-__all__ = ["window"]
+__all__ = ["as_status", "window"]
 
 
 def window(*, limit: int | None, page: int | None, size: int | None) -> tuple[int | None, int]:
@@ -31,3 +32,16 @@ def window(*, limit: int | None, page: int | None, size: int | None) -> tuple[in
     if size is not None:
         return size, ((page or 1) - 1) * size
     return limit, 0
+
+
+def as_status(status: ExecutionStatus | str) -> ExecutionStatus:
+    """Return a state by its word.
+
+    Raises:
+        KitaruUsageError: It is none.
+    """
+    try:
+        return ExecutionStatus(status.strip().casefold())
+    except ValueError:
+        msg = f"{status!r} is no status; use one of: {', '.join(ExecutionStatus)}."
+        raise KitaruUsageError(msg) from None
