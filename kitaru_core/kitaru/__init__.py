@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         KitaruUserCodeError,
         KitaruWaitValidationError,
     )
+    from kitaru.operating.async_client import KitaruAsyncClient
     from kitaru.operating.client import KitaruClient
     from kitaru.operating.models import (
         ArtifactRef,
@@ -66,6 +67,8 @@ if TYPE_CHECKING:
     )
     from kitaru.operating.watching import ExecutionEvent
     from kitaru.records.status import ExecutionStatus
+    from kitaru.sandbox.commands import run_sandbox_command
+    from kitaru.sandbox.models import SandboxCommandResult
     from kitaru.secrets.api import Secret, SecretSummary
     from kitaru.secrets.registry import create_secret, delete_secret, get_secret
     from kitaru.settings.config import KitaruConfig
@@ -106,6 +109,7 @@ _HOMES = {
         "KitaruUserCodeError",
         "KitaruWaitValidationError",
     ),
+    "kitaru.operating.async_client": ("KitaruAsyncClient",),
     "kitaru.operating.client": ("KitaruClient",),
     "kitaru.operating.models": (
         "ArtifactRef",
@@ -127,6 +131,8 @@ _HOMES = {
     ),
     "kitaru.operating.watching": ("ExecutionEvent",),
     "kitaru.records.status": ("ExecutionStatus",),
+    "kitaru.sandbox.commands": ("run_sandbox_command",),
+    "kitaru.sandbox.models": ("SandboxCommandResult",),
     "kitaru.secrets.api": ("Secret", "SecretSummary"),
     "kitaru.secrets.registry": ("create_secret", "delete_secret", "get_secret"),
     "kitaru.settings.config": ("KitaruConfig",),
@@ -166,6 +172,7 @@ __all__ = [
     "FlowHandle",
     "ImageSettings",
     "KitaruAmbiguousFlowResultError",
+    "KitaruAsyncClient",
     "KitaruBackendError",
     "KitaruClient",
     "KitaruConfig",
@@ -188,6 +195,7 @@ __all__ = [
     "Reconciled",
     "ReplayPlan",
     "RetryPolicy",
+    "SandboxCommandResult",
     "Secret",
     "SecretSummary",
     "StackInfo",
@@ -211,6 +219,7 @@ __all__ = [
     "load",
     "log",
     "progress",
+    "run_sandbox_command",
     "save",
     "unmapped",
     "use_stack",

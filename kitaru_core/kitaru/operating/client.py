@@ -6,6 +6,7 @@ from kitaru.engine.journals import default_journal
 from kitaru.errors import KitaruFeatureNotAvailableError
 from kitaru.operating.artifacts import ArtifactsNamespace
 from kitaru.operating.executions import ExecutionsNamespace
+from kitaru.operating.server_only import AuthNamespace, DeploymentsNamespace
 from kitaru.operating.waits import WaitsNamespace
 
 __all__ = ["KitaruClient"]
@@ -25,6 +26,8 @@ class KitaruClient:
         executions: Executions.
         artifacts: Stored values.
         waits: Open waits of all executions.
+        deployments: Versions of flows on the server; there is none here.
+        auth: Who may use the server; there is none here.
 
     Raises:
         KitaruFeatureNotAvailableError: A server setting was given.
@@ -53,3 +56,5 @@ class KitaruClient:
         self.executions = ExecutionsNamespace(journal, surface=surface)
         self.artifacts = ArtifactsNamespace(journal)
         self.waits = WaitsNamespace(journal)
+        self.deployments = DeploymentsNamespace()
+        self.auth = AuthNamespace()

@@ -6,10 +6,11 @@ is written for a watcher who may not exist. A cursor names how far one has seen 
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 import re
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,7 @@ from kitaru.records.facts import CheckpointCompleted, CheckpointFailed, Checkpoi
 if TYPE_CHECKING:
     from kitaru.journal.api import Journal, LiveEvent
 
-__all__ = ["EventFilter", "ExecutionEvent", "watch"]
+__all__ = ["EventFilter", "ExecutionEvent", "watch", "watch_async"]
 
 _EVERY = 0.05
 _GRACE = 0.15
@@ -144,6 +145,26 @@ def _watch(watcher: _Watcher, wanted: EventFilter) -> Iterator[ExecutionEvent]:
         # What the runner published last may have been on its way when the end was recorded.
         time.sleep(_GRACE)
         yield from (event for event in watcher.news() if wanted.shows(event))
+
+
+async def watch_async(
+    journal: Journal, execution_id: str, wanted: EventFilter, *, since: str | None = None
+) -> AsyncIterator[ExecutionEvent]:
+    """Yield events as `watch` does, without blocking the running event loop."""
+    watcher = _Watcher(journal, execution_id, *_position(since))
+    rounds = 0
+    while not (over := await asyncio.to_thread(watcher.is_over)) or rounds == 0:
+        for event in await asyncio.to_thread(lambda: list(watcher.news())):
+            if wanted.shows(event):
+                yield event
+        rounds += 1
+        if over:
+            return
+        await asyncio.sleep(_EVERY)
+    await asyncio.sleep(_GRACE)
+    for event in await asyncio.to_thread(lambda: list(watcher.news())):
+        if wanted.shows(event):
+            yield event
 
 
 class _Watcher:

@@ -10,7 +10,7 @@ LEVELS = [
     {"hooks", "journal", "artifacts"},
     {"settings"},
     {"targets", "stacks", "secrets"},
-    {"models"},
+    {"models", "sandbox"},
     {"engine"},
     {"seam", "operating"},
     {"authoring"},

@@ -1,0 +1,1 @@
+"""Running single commands aside from the flow's own process."""
