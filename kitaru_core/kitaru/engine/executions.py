@@ -15,6 +15,7 @@ from kitaru.engine import payloads
 from kitaru.engine.hooking import prepare_plugins
 from kitaru.engine.ids import new_execution_id
 from kitaru.engine.ledger import Ledger, RecordedCall, fold
+from kitaru.engine.log_capture import capture_if_asked
 from kitaru.engine.replay import ReplayPlan, build_replay_plan, override_values, plan_calls
 from kitaru.engine.run import Run, RunFacts
 from kitaru.engine.runner import LiveRun, bind_body, drive_here, start_thread
@@ -146,6 +147,7 @@ def _started(
 
 
 def _drive(run: Run, code: FlowCode, arguments: Any, options: StartOptions) -> LiveRun:  # noqa: ANN401 - decoded arguments
+    capture_if_asked()
     body = bind_body(code.function, arguments)
 
     def rebuild() -> Run:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from kitaru.errors import KitaruUsageError
 from kitaru.journal.api import ListQuery
 from kitaru.operating.comparing import ExecutionDifference, Reason, compare, explain
+from kitaru.operating.logs import LogEntry, read_logs
 from kitaru.operating.pages import as_status
 from kitaru.operating.statistics import (
     compute_statistics,
@@ -69,6 +70,27 @@ class Inspection:
         """
         wanted = EventFilter.of(kinds, checkpoint, correlation_ids)
         return watch(self._journal, exec_id, wanted, since=since)
+
+    def logs(
+        self, exec_id: str, *, checkpoint: str | None = None, source: str = "step", limit: int | None = None
+    ) -> list[LogEntry]:
+        """Return what the code of an execution printed and logged, if it ran with `KITARU_CAPTURE_LOGS=1`.
+
+        Args:
+            exec_id: The execution.
+            checkpoint: Only of this checkpoint; not together with `source="runner"`.
+            source: `step` for what checkpoints wrote, `runner` for what the flow's own body wrote.
+            limit: At most the first so many.
+
+        Returns:
+            The lines, in the order in which they were written.
+
+        Raises:
+            KitaruNotFoundError: There is no such execution.
+            KitaruUsageError: A filter cannot be.
+            KitaruLogRetrievalError: None were kept, and none are being kept.
+        """
+        return read_logs(self._journal, exec_id, checkpoint=checkpoint, source=source, limit=limit)
 
     def statistics(  # noqa: PLR0913 - one keyword for each filter
         self,

@@ -13,7 +13,14 @@ from kitaru.settings import values
 from kitaru.settings.config import KitaruConfig, layer
 from kitaru.settings.masking import mask_variables
 
-__all__ = ["VARIABLES", "environment_config", "is_strict", "list_active_kitaru_environment_variables", "wait_timeout"]
+__all__ = [
+    "VARIABLES",
+    "captures_logs",
+    "environment_config",
+    "is_strict",
+    "list_active_kitaru_environment_variables",
+    "wait_timeout",
+]
 
 VARIABLES: Final = (
     "KITARU_SERVER_URL",
@@ -31,6 +38,7 @@ VARIABLES: Final = (
     "KITARU_LEASE_HEARTBEAT",
     "KITARU_WAIT_TIMEOUT",
     "KITARU_STRICT_REPLAY",
+    "KITARU_CAPTURE_LOGS",
     "KITARU_DISABLE_INTERACTIVE_INPUT",
     "KITARU_DEFAULT_MODEL",
     "KITARU_MODEL_REGISTRY",
@@ -96,6 +104,16 @@ def is_strict() -> bool:
     """
     value = os.environ.get("KITARU_STRICT_REPLAY", "").strip()
     return bool(value) and values.flag(value, "KITARU_STRICT_REPLAY")
+
+
+def captures_logs() -> bool:
+    """Whether `KITARU_CAPTURE_LOGS` has what flows print and log kept with their executions.
+
+    Raises:
+        KitaruUsageError: Its value is no truth value.
+    """
+    value = os.environ.get("KITARU_CAPTURE_LOGS", "").strip()
+    return bool(value) and values.flag(value, "KITARU_CAPTURE_LOGS")
 
 
 def wait_timeout(default: float) -> float:
