@@ -32,6 +32,7 @@ types: $(VENV)/.dev ## check types, strictly
 
 docs: $(VENV)/.dev ## write the generated pages anew
 	$(BIN)/python docs/generate_hooks.py
+	$(BIN)/python docs/generate_cli.py
 
 bench: $(VENV)/.dev ## measure kitaru beside a raw insert and other engines
 	$(BIN)/python benchmarks/run.py

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import kitaru
 from crashes.disk import CutDisk
 from crashes.judge import Account
+from crashes.leash import die_with_parent
 from crashes.programs import scheduled, scheduled_async
 from crashes.schedule import run_schedule
 from durable_bench.environments import ROOT
@@ -92,7 +93,8 @@ def campaign(
     """
     shares = [schedules[first::workers] for first in range(min(workers, len(schedules)))]
     account = Account()
-    with multiprocessing.get_context("fork").Pool(len(shares) or 1) as pool:
+    context = multiprocessing.get_context("fork")
+    with context.Pool(len(shares) or 1, initializer=die_with_parent, initargs=(os.getpid(),)) as pool:
         for part in pool.imap_unordered(partial(_share, seed=seed, base=base, keep=keep, power=power), shares):
             account.merge(part)
     return account

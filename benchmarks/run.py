@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -34,9 +35,15 @@ def main() -> int:
     """Measure, print, and write if asked.
 
     Returns:
-        0 if every figure holds its target, else 1.
+        0 if every figure holds its target, 1 if one does not, 2 if the machine is too busy to publish figures of it.
     """
     chosen = _arguments()
+    busy = os.getloadavg()[0]
+    if chosen.write and busy > (os.cpu_count() or 1):
+        sys.stderr.write(
+            f"Others are at work here (load {busy:.1f}), so {PAGE.name} stays as it is. Try again later.\n"
+        )
+        return 2
     with tempfile.TemporaryDirectory(prefix=".bench-", dir=chosen.base) as base:
         if chosen.profile:
             profile_steps(Path(base))
@@ -49,7 +56,8 @@ def main() -> int:
                 sections += SCENARIOS[name](session)
             except PeerFailedError as error:
                 sections.append(Section(name, "This could not be measured.", remarks=[str(error)]))
-        text = markdown(sections, machine(Path(base)))
+        about = [*machine(Path(base)), f"{chosen.rounds} rounds, long scenarios at {chosen.scale:g} of their size"]
+        text = markdown(sections, about)
     sys.stdout.write(text)
     if chosen.write:
         write(PAGE, "measured", text)

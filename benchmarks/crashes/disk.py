@@ -14,9 +14,16 @@ from pathlib import Path
 
 __all__ = ["CutDisk"]
 
+_CHUNK = 1 << 20
+
 
 def _run(*command: str) -> None:
     subprocess.run(command, check=True, capture_output=True)
+
+
+def _same(one: Path, other: Path) -> bool:
+    with one.open("rb") as first, other.open("rb") as second:
+        return all(first.read(_CHUNK) == second.read(_CHUNK) for _ in range(0, one.stat().st_size, _CHUNK))
 
 
 class CutDisk:
@@ -61,7 +68,11 @@ class CutDisk:
         """Cut the power: from now on `mounted` is the disk as it was on its device at this instant."""
         self._generation += 1
         image = self._home / f"disk{self._generation}"
-        _run("cp", "--sparse=always", str(self._image), str(image))
+        # A power loss is one instant. The kernel may write on its own while the copy is made; then it is made again.
+        unlike = True
+        while unlike:
+            _run("cp", "--sparse=always", str(self._image), str(image))
+            unlike = not _same(self._image, image)
         self._dead.append((self.mounted, self._image))
         self._image = image
         self.mounted = self._mount(image)

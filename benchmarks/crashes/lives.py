@@ -66,6 +66,7 @@ class Plan:
         """
         os.environ["KITARU_STORE"] = str(self.store / "kitaru.db")
         os.environ["KITARU_CONFIG_PATH"] = str(self.store)
+        os.environ["KITARU_DURABILITY"] = "power"  # `process` loses acknowledged values when the disk is cut
         os.environ["KITARU_RUN_MODE"] = "inline" if self.inline else "thread"
         stage.ledger = Ledger(self.folder / "ledger")
         stage.repaired = self.folder / "repaired"

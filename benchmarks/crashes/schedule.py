@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from crashes import lives
 from crashes.judge import Account, judge
+from crashes.leash import die_with_parent
 from crashes.ledger import Ledger
 from crashes.programs import Program, anchor_of, draw
 from kitaru import crash_points
@@ -63,8 +64,10 @@ class Child:
 
     def __init__(self, life: Callable[[], None], death: Death, log: Path) -> None:
         self.death = death
+        parent = os.getpid()
         self.pid = os.fork()
         if self.pid == 0:
+            die_with_parent(parent)
             self._live(life, log)
         self._handle = os.pidfd_open(self.pid)
 
@@ -142,17 +145,23 @@ class Schedule:
         Returns:
             The account.
         """
-        self._until_done("started", lambda: lives.begin(self._plan))  # the plan's store moves when power is cut
+        self._until_done("started", self._begin)
         wanted = self._draw_replay()
         started = self._ledger.last("started")
         if wanted is None or started is None or self._open("started"):
             wanted = None
         else:
             self._deaths = self._source.randint(0, 2)
-            self._until_done("replayed", partial(lives.replay, self._plan, started["execution"], wanted))
+            self._until_done("replayed", partial(self._replay, started["execution"], wanted))
         self.account.counts["schedules"] += 1
         self.account.merge(judge(self._ledger.read(), self._plan.program, wanted))
         return self.account
+
+    def _begin(self) -> None:
+        lives.begin(self._plan)  # looked up when the life begins: the store moves when power is cut
+
+    def _replay(self, source: str, wanted: lives.Replay) -> None:
+        lives.replay(self._plan, source, wanted)
 
     def keep(self, folder: Path) -> None:
         """Copy its ledger and its store, to look at a fault."""

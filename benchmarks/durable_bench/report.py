@@ -36,6 +36,7 @@ def machine(base: Path) -> list[str]:
         f"{datetime.now(tz=UTC):%Y-%m-%d}, {os.cpu_count()} cores ({model})",
         f"{platform.system()} {platform.release()}, file system {kind}",
         f"CPython {platform.python_version()}, SQLite {sqlite3.sqlite_version}",
+        f"load average at the end of the run: {os.getloadavg()[1]:.1f} (others were at work above {os.cpu_count()})",
     ]
 
 
@@ -58,7 +59,7 @@ def markdown(sections: Iterable[Section], about: list[str]) -> str:
     """
     lines = ["Machine and date:", "", *(f"- {line}" for line in about), ""]
     sections = list(sections)
-    lines += ["## Targets", "", "| figure | measured | target | holds |", "|---|---:|---:|---|"]
+    lines += ["### Targets", "", "| figure | measured | target | holds |", "|---|---:|---:|---|"]
     for section in sections:
         for verdict in section.verdicts:
             bound = ">=" if verdict.at_least else "<="
@@ -72,7 +73,7 @@ def markdown(sections: Iterable[Section], about: list[str]) -> str:
 
 
 def _section(section: Section) -> Iterator[str]:
-    yield f"## {section.title}"
+    yield f"### {section.title}"
     yield ""
     yield section.note
     yield ""

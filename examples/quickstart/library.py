@@ -47,7 +47,7 @@ class Library:
         kept = [path for path in found if _SKIPPED.isdisjoint(path.relative_to(self.root).parts)]
         return sorted(kept, key=lambda path: path.relative_to(self.root).as_posix())
 
-    def list_files(self, contains: str = "", limit: int = 40) -> list[str]:
+    def list_files(self, contains: str = "", limit: int = 200) -> list[str]:
         """Return documents whose path contains a text.
 
         Args:

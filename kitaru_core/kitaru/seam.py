@@ -17,10 +17,10 @@ at flow scope (`ask`, `ask_async`, `automatic_flow`, `automatic_flow_async`) is 
 
 from __future__ import annotations
 
+from kitaru.engine.boundary import commit_unit as commit
+from kitaru.engine.boundary import peek_unit as peek
 from kitaru.engine.boundary import run_unit, run_unit_async
 from kitaru.engine.call import Call, Note, current_call
-from kitaru.engine.elsewhere import commit_unit as commit
-from kitaru.engine.elsewhere import peek_unit as peek
 from kitaru.engine.scope import ScopeInfo, current_scope, in_checkpoint, in_flow, log_drift, occurrence
 from kitaru.engine.signals import ControlSignal, Suspension, is_control_signal
 from kitaru.engine.standalone import automatic_flow, automatic_flow_async

@@ -74,8 +74,13 @@ class Attempt:
             stream.complete(display=f"{self.settings.name} ended: {result.status}")
         return result
 
+    @property
+    def _notes(self) -> str:
+        """Name of the notes inside the call. A call of its own holds one run, whatever its place in the body is now."""
+        return self.place.label if self.place.direct else "run"
+
     async def _run(self, stream: LiveStream | None) -> ClaudeRunResult:
-        book = NoteBook(self.call, self.place.label)
+        book = NoteBook(self.call, self._notes)
         earlier = book.earlier()
         keeper = Keeper(self.settings, self.request, self.call, self.place, self._warnings)
         try:
@@ -111,6 +116,7 @@ class Attempt:
         )
         plan = await make_plan(found, settings.on_interrupted)
         self._warnings.extend(plan.warnings)
+        await keeper.starting(plan)
         memory = ToolMemory.of(book, guard, earlier, told=plan.told)
         watch = ToolWatch(
             guard,
@@ -130,7 +136,7 @@ class Attempt:
         )
         used = memory.taken.union(plan.told, *(attempt.reused for attempt in earlier))
         facts = [attempt.as_fact(reused=used) for attempt in earlier]
-        keeper.seen(conversation, watch, plan)
+        keeper.seen(conversation, watch)
         message = keeper.message
         if message.is_error:
             raise error_from_result(message)
@@ -144,7 +150,7 @@ class Attempt:
         if settings.keeps_sessions:
             check_continuable(options)
             if options.session_store is None:
-                store = KitaruSessionStore(self.call, label=self.place.label, base=self._base())
+                store = KitaruSessionStore(self.call, label=self._notes, base=self._base())
                 options = replace(options, session_store=store, session_store_flush="eager")
         return options
 

@@ -34,7 +34,7 @@ class ClaudeCapturePolicy:
         fail_on_artifact_capture_error: Fail when something cannot be saved, although Claude has run already.
         fail_on_event_persistence_error: The same for the event.
         include_stream_text_deltas: Show Claude's words in live events while they stream.
-        max_transcript_bytes: Longer transcripts are cut.
+        max_transcript_characters: Longer transcripts are cut.
     """
 
     emit_events: bool = True
@@ -48,7 +48,7 @@ class ClaudeCapturePolicy:
     fail_on_artifact_capture_error: bool = False
     fail_on_event_persistence_error: bool = False
     include_stream_text_deltas: bool = False
-    max_transcript_bytes: int = 5_000_000
+    max_transcript_characters: int = 5_000_000
 
 
 @dataclass

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from claude_agent_sdk import CLIConnectionError, CLINotFoundError, ProcessError
 
-from kitaru.errors import KitaruRuntimeError, KitaruStateError
+from kitaru.errors import KitaruError, KitaruRuntimeError, KitaruStateError
+from kitaru_adapters.claude_agent_sdk.types import ClaudeEarlierAttempt
 from kitaru_adapters.kit.limits import clip
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from claude_agent_sdk import ResultMessage
-
-    from kitaru_adapters.claude_agent_sdk.types import ClaudeEarlierAttempt
 
 __all__ = [
     "ClaudeInterruptedError",
@@ -29,46 +28,91 @@ _RETRYABLE_STATUS = frozenset({408, 409, 429})
 _SERVER_ERROR = 500
 
 
-class ClaudeRunError(KitaruRuntimeError):
+class _FactsError(KitaruError):
+    """Keeps its facts in `args`, which is what a journal records: an error read back on a rerun still has them."""
+
+    def __init__(self, message: str, **facts: object) -> None:
+        super().__init__(message)
+        self.args = (message, facts)
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The facts by name."""
+        return cast("dict[str, Any]", self.args[1])
+
+
+class ClaudeRunError(_FactsError, KitaruRuntimeError):
     """An invocation failed.
 
-    Attributes:
-        session_id: Claude's session, if there is one.
-        subtype: Claude's word for the kind of failure.
-        terminal_reason: Why the loop around the model ended.
-        api_error_status: HTTP status of the failing API call, if that was the reason.
-        usage: Tokens that were used up nevertheless.
-        cost_usd: What they cost, if it is known.
-        retryable: Whether another attempt may mend it.
-        broke_off: Whether the program ended in the middle of things, so that its session may be gone on with.
+    Args:
+        message: What went wrong.
+        **facts: The values of the properties below.
     """
 
-    def __init__(
-        self, message: str, *, session_id: str | None = None, retryable: bool = False, broke_off: bool = False
-    ) -> None:
-        super().__init__(message)
-        self.session_id = session_id
-        self.retryable = retryable
-        self.broke_off = broke_off
-        self.subtype: str | None = None
-        self.terminal_reason: str | None = None
-        self.api_error_status: int | None = None
-        self.usage: dict[str, Any] = {}
-        self.cost_usd: float | None = None
+    @property
+    def session_id(self) -> str | None:
+        """Claude's session, if there is one."""
+        return self.facts.get("session_id")
+
+    @property
+    def retryable(self) -> bool:
+        """Whether another attempt may mend it."""
+        return bool(self.facts.get("retryable"))
+
+    @property
+    def broke_off(self) -> bool:
+        """Whether the program ended in the middle of things, so that its session may be gone on with."""
+        return bool(self.facts.get("broke_off"))
+
+    @property
+    def subtype(self) -> str | None:
+        """Claude's word for the kind of failure."""
+        return self.facts.get("subtype")
+
+    @property
+    def terminal_reason(self) -> str | None:
+        """Why the loop around the model ended."""
+        return self.facts.get("terminal_reason")
+
+    @property
+    def api_error_status(self) -> int | None:
+        """HTTP status of the failing API call, if that was the reason."""
+        return self.facts.get("api_error_status")
+
+    @property
+    def usage(self) -> dict[str, Any]:
+        """Tokens that were used up nevertheless."""
+        return dict(self.facts.get("usage") or {})
+
+    @property
+    def cost_usd(self) -> float | None:
+        """What they cost, if it is known."""
+        return self.facts.get("cost_usd")
 
 
-class ClaudeInterruptedError(KitaruStateError):
+class ClaudeInterruptedError(_FactsError, KitaruStateError):
     """An earlier attempt broke off, and the runner was told not to go on by itself.
 
-    Attributes:
-        session_id: Session of the last attempt that broke off.
-        earlier_attempts: What is known of each.
+    Args:
+        message: What happened.
+        earlier_attempts: What is known of each attempt.
     """
 
     def __init__(self, message: str, *, earlier_attempts: Sequence[ClaudeEarlierAttempt]) -> None:
-        super().__init__(message)
-        self.earlier_attempts = list(earlier_attempts)
-        self.session_id = earlier_attempts[-1].session_id if earlier_attempts else None
+        super().__init__(message, earlier_attempts=[attempt.model_dump(mode="json") for attempt in earlier_attempts])
+
+    @property
+    def earlier_attempts(self) -> list[ClaudeEarlierAttempt]:
+        """What is known of each attempt, oldest first."""
+        return [ClaudeEarlierAttempt.model_validate(found) for found in self.facts["earlier_attempts"]]
+
+    @property
+    def session_id(self) -> str | None:
+        """Session of the last attempt that broke off."""
+        return self.earlier_attempts[-1].session_id
 
 
 def is_retryable(error: BaseException) -> bool:
@@ -83,20 +127,20 @@ def error_from_result(message: ResultMessage) -> ClaudeRunError:
         message: Claude's result.
 
     Returns:
-        The error, with usage and cost kept.
+        The error; whoever knows usage and cost adds them to its facts.
     """
     status = message.api_error_status
     reason = "; ".join(message.errors or []) or (message.result or "" if status is not None else "")
     detail = clip(reason or message.terminal_reason or message.subtype, _TEXT_LIMIT)
-    error = ClaudeRunError(
+    return ClaudeRunError(
         f"Claude ended session {message.session_id} with an error ({message.subtype}"
         f"{f', HTTP {status}' if status is not None else ''}): {detail}",
         session_id=message.session_id,
         retryable=status is not None and (status in _RETRYABLE_STATUS or status >= _SERVER_ERROR),
+        subtype=message.subtype,
+        terminal_reason=message.terminal_reason,
+        api_error_status=status,
     )
-    error.subtype, error.terminal_reason, error.api_error_status = message.subtype, message.terminal_reason, status
-    error.usage, error.cost_usd = dict(message.usage or {}), message.total_cost_usd
-    return error
 
 
 def error_from_exception(

@@ -52,12 +52,10 @@ class Launcher:
 
 def find_program(options: ClaudeAgentOptions) -> Path | None:
     """Return the program that the SDK would start, or `None` if only the SDK itself can tell."""
-    if options.cli_path is not None:
-        return Path(options.cli_path)
     bundled = Path(claude_agent_sdk.__file__).parent / "_bundled" / "claude"
-    if bundled.is_file():
+    if options.cli_path is None and bundled.is_file():
         return bundled
-    found = shutil.which("claude")
+    found = shutil.which(str(options.cli_path or "claude"))
     return Path(found) if found else None
 
 
@@ -76,7 +74,7 @@ def launched(options: ClaudeAgentOptions) -> Iterator[Launcher]:
         does not allow programs) these are the same options.
     """
     program = find_program(options)
-    if sys.platform != "linux" or program is None or not program.exists():
+    if sys.platform != "linux" or program is None:
         yield Launcher(options)
         return
     with tempfile.TemporaryDirectory(prefix="kitaru-claude-", ignore_cleanup_errors=True) as folder:

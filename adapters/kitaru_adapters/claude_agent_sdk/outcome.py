@@ -29,7 +29,7 @@ from kitaru_adapters.kit.streams import safe_message
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from claude_agent_sdk import ClaudeAgentOptions, ResultMessage
+    from claude_agent_sdk import ClaudeAgentOptions, ResultMessage, SessionStore
 
     from kitaru.seam import Call
     from kitaru_adapters.claude_agent_sdk.invocation import Conversation
@@ -66,6 +66,7 @@ class Keeper:
     _watch: ToolWatch | None = None
     _spent: Spent = field(default_factory=lambda: Spent({}, {}, None))
     _cost_usd: float | None = None
+    _known: int = 0
 
     def __post_init__(self) -> None:
         """Prepare to save under names made of runner and label."""
@@ -79,15 +80,26 @@ class Keeper:
         """Claude's result."""
         return cast("ResultMessage", cast("Conversation", self._conversation).result)
 
-    def seen(self, conversation: Conversation, watch: ToolWatch, plan: Plan) -> None:
+    async def starting(self, plan: Plan) -> None:
+        """Take in how the run is about to start, and how much of its session is there already.
+
+        Args:
+            plan: How it will run.
+        """
+        self.options = plan.options
+        resumed = None if plan.options.fork_session else plan.options.resume
+        if resumed is not None and plan.options.session_store is None:
+            path = await asyncio.to_thread(find_transcript, resumed, plan.options)
+            self._known = 0 if path is None else path.stat().st_size
+
+    def seen(self, conversation: Conversation, watch: ToolWatch) -> None:
         """Take in what the program said, and record what it used up, before anything else can go wrong.
 
         Args:
             conversation: What it said.
             watch: What its tools did.
-            plan: How it ran.
         """
-        self._conversation, self._watch, self.options = conversation, watch, plan.options
+        self._conversation, self._watch = conversation, watch
         message = self.message
         self._spent = spent(
             message.usage,
@@ -124,7 +136,7 @@ class Keeper:
             ended: How the attempt ended, for later ones: `failed` or `interrupted`.
         """
         if isinstance(error, ClaudeRunError) and self._conversation is not None:
-            error.usage, error.cost_usd = dict(self._spent.usage), self._cost_usd
+            error.facts.update(usage=dict(self._spent.usage), cost_usd=self._cost_usd)
         try:
             await book.write("ended", status=ended)
             await self._keep_manifest()
@@ -153,26 +165,34 @@ class Keeper:
         return find_transcript(self.message.session_id, cast("ClaudeAgentOptions", self.options))
 
     async def _transcript_text(self, path: Path | None) -> str | None:
-        limit = self.settings.capture.max_transcript_bytes
-        if path is not None:
+        """Return what this invocation added to the transcript; what was there before is kept with earlier ones."""
+        store = cast("ClaudeAgentOptions", self.options).session_store
+        if store is not None or path is None:
+            text = "\n".join(json.dumps(entry) for entry in await self._stored_entries(store))
+        else:
             try:
-                text = await asyncio.to_thread(path.read_text, encoding="utf-8", errors="replace")
+                text = await asyncio.to_thread(self._written, path)
             except OSError as error:
                 self.warnings.append(f"Claude's transcript cannot be read: {type(error).__name__}.")
                 return None
-        else:
-            entries = await self._stored_entries()
-            text = "\n".join(json.dumps(entry) for entry in entries)
+        limit = self.settings.capture.max_transcript_characters
         if len(text) > limit:
             self.warnings.append(f"Claude's transcript was cut after {limit} of {len(text)} characters.")
         return text[:limit] or None
 
-    async def _stored_entries(self) -> Sequence[Any]:
-        options = cast("ClaudeAgentOptions", self.options)
-        if options.session_store is None:
+    def _written(self, path: Path) -> str:
+        with path.open("rb") as file:
+            file.seek(self._known)
+            return file.read().decode("utf-8", errors="replace")
+
+    async def _stored_entries(self, store: SessionStore | None) -> Sequence[Any]:
+        session_id = self.message.session_id
+        if isinstance(store, KitaruSessionStore):
+            return await asyncio.to_thread(store.entries, session_id)
+        if store is None:
             return []
-        key = {"project_key": project_key_for_directory(options.cwd), "session_id": self.message.session_id}
-        return await options.session_store.load(cast("Any", key)) or []
+        cwd = cast("ClaudeAgentOptions", self.options).cwd
+        return await store.load({"project_key": project_key_for_directory(cwd), "session_id": session_id}) or []
 
     async def _keep_manifest(self) -> None:
         options = self.options
@@ -206,11 +226,11 @@ class Keeper:
             return
         event = self._event(status, error).model_dump(mode="json")
         summary = {**event, "warnings": list(self.warnings), "message_count": self._message_count()}
+        if error is None:
+            await self._artifacts.save("event_log", lambda: [event])
+            await self._artifacts.save("run_summary", lambda: summary)
+        label = self.place.label
         try:
-            if error is None:
-                await self._artifacts.save("event_log", lambda: [event])
-                await self._artifacts.save("run_summary", lambda: summary)
-            label = self.place.label
             self.call.log(claude_agent_sdk_events={label: event}, claude_agent_sdk_run_summaries={label: summary})
         except Exception as trouble:  # noqa: BLE001 - an event that cannot be kept is a warning unless told otherwise
             self._event_failures.append(type(trouble).__name__)

@@ -18,7 +18,7 @@ from kitaru_adapters.claude_agent_sdk.transcript import (
     find_transcript,
     missing_entries,
     read_entries,
-    said,
+    was_answered,
 )
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ OnInterrupted = Literal["rerun", "continue", "fail"]
 _GO_ON = "Continue from where you left off."
 _RESUME_SWITCH = {"CLAUDE_CODE_RESUME_INTERRUPTED_TURN": "1"}
 _SEEN_TWICE = (
-    "An earlier attempt broke off inside the resumed session, so Claude sees the prompt of that attempt and this one."
+    "An earlier attempt ended inside the resumed session, so Claude sees the prompt of that attempt and this one."
 )
 _UNKNOWN = (
     "The process broke off while this tool ran, so it is not known whether it took effect. Check before you assume "
@@ -88,9 +88,9 @@ class Situation:
     observed: bool = True
 
     @property
-    def broken(self) -> AttemptNotes | None:
-        """The last attempt, if it broke off."""
-        return self.earlier[-1] if self.earlier and self.earlier[-1].interrupted else None
+    def last(self) -> AttemptNotes | None:
+        """The last attempt; it broke off or failed, for otherwise there would be no further one."""
+        return self.earlier[-1] if self.earlier else None
 
 
 def check_continuable(options: ClaudeAgentOptions) -> None:
@@ -122,15 +122,15 @@ async def make_plan(found: Situation, policy: OnInterrupted) -> Plan:
     Raises:
         ClaudeInterruptedError: An earlier attempt broke off and the policy says to fail.
     """
-    broken = found.broken
-    if broken is not None and policy == "fail":
+    last = found.last
+    if last is not None and last.interrupted and policy == "fail":
         msg = (
-            f"Attempt {broken.attempt} of this invocation broke off in session {broken.session_id}, and "
+            f"Attempt {last.attempt} of this invocation broke off in session {last.session_id}, and "
             "on_interrupted='fail' leaves the decision to the flow. earlier_attempts lists which tools ran."
         )
         raise ClaudeInterruptedError(msg, earlier_attempts=[attempt.as_fact() for attempt in found.earlier])
-    if broken is not None and broken.session_id and (policy == "continue" or found.request.decision is not None):
-        plan = await _go_on(found, broken.session_id)
+    if last is not None and last.session_id and (policy == "continue" or found.request.decision is not None):
+        plan = await _go_on(found, last.session_id)
         if plan is not None:
             return plan
     return await asyncio.to_thread(_afresh, found)
@@ -144,7 +144,7 @@ def _afresh(found: Situation) -> Plan:
     warnings: tuple[str, ...] = ()
     if options.resume is not None and found.fork:
         options, session_id = replace(options, fork_session=True, session_id=own_id), own_id
-    elif options.resume is not None and found.broken is not None and request.decision is None:
+    elif options.resume is not None and found.last is not None and request.decision is None:
         told, warnings = frozenset(answered_tools(_on_disk(options.resume, options))), (_SEEN_TWICE,)
     elif found.derive and not owns_session(options):
         options, session_id = replace(options, session_id=own_id), own_id
@@ -154,13 +154,13 @@ def _afresh(found: Situation) -> Plan:
 
 
 async def _go_on(found: Situation, session_id: str) -> Plan | None:
-    """Return the plan that goes on with a broken session, or `None` when it had not come to anything."""
+    """Return the plan that goes on with an unfinished session, or `None` when it had not come to anything."""
     options, request = found.options, found.request
     entries = await _caught_up(found, session_id)
     store = options.session_store
     # An earlier invocation may have put the very same prompt into the session: only what this one added counts.
     added = store.entries(session_id) if isinstance(store, KitaruSessionStore) else entries
-    if request.decision is None and not said(added, request.prompt):
+    if request.decision is None and not was_answered(added, request.prompt):
         return None
     resumed = replace(options, resume=session_id, session_id=None, fork_session=False)
     answered = frozenset(answered_tools(entries))

@@ -20,7 +20,7 @@ __all__ = [
     "find_transcript",
     "missing_entries",
     "read_entries",
-    "said",
+    "was_answered",
 ]
 
 
@@ -53,9 +53,20 @@ def answered_tools(entries: Iterable[SessionStoreEntry]) -> set[str]:
     }
 
 
-def said(entries: Iterable[SessionStoreEntry], prompt: str) -> bool:
-    """Return whether the session holds the prompt, so that a run that broke off had come to something."""
-    return any(entry.get("type") == "user" and prompt in _texts(cast("dict[str, Any]", entry)) for entry in entries)
+def was_answered(entries: Iterable[SessionStoreEntry], prompt: str) -> bool:
+    """Return whether the session holds the prompt and something of an answer, so that there is something to go on with.
+
+    Args:
+        entries: The session.
+        prompt: What Claude was told.
+    """
+    asked = False
+    for entry in entries:
+        if entry.get("type") == "user" and prompt in _texts(cast("dict[str, Any]", entry)):
+            asked = True
+        elif asked and entry.get("type") == "assistant":
+            return True
+    return False
 
 
 def missing_entries(

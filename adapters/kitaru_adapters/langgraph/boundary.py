@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import TYPE_CHECKING, Any, Literal
 
-import msgspec
 from langchain_core.messages import AIMessage, ToolMessage
 from langgraph.errors import GraphBubbleUp
 from langgraph.types import Command
@@ -14,7 +12,7 @@ from langgraph.types import Command
 from kitaru.seam import ControlSignal, Unit, in_flow
 from kitaru_adapters.kit.configs import with_config
 from kitaru_adapters.kit.names import slug
-from kitaru_adapters.langgraph.capture import fingerprint, history_of, redacted, tool_names
+from kitaru_adapters.langgraph.capture import digest_of, fingerprint, history_of, redacted, tool_names
 from kitaru_adapters.langgraph.codec import StoredObject, pack, unpack
 from kitaru_adapters.langgraph.invocation import Watch
 from kitaru_adapters.langgraph.sends import recorded_sends, send_again
@@ -108,7 +106,7 @@ def _model_unit(
     messages = [*system, *request.messages]
     tools = sorted(tool_names(request.tools))
     # Digested here, once: the conversation can be long, and the runtime would encode it with types for the same end.
-    asked = _digest([_model_identity(request.model), fingerprint(messages), tools])
+    asked = digest_of([_model_identity(request.model), fingerprint(messages), tools])
     unit = Unit(
         name=f"model_call__{shown}__{inv.graph}",
         adapter=ADAPTER,
@@ -122,17 +120,13 @@ def _model_unit(
         history=history_of(messages, text=inv.capture.shows_text) if inv.capture.save_model_input else None,
         group=inv.key(position.rpartition("[")[0]) if "[" in position else None,
         cache=False,
-        cache_key=_digest([asked, redacted(request.model_settings), str(request.tool_choice)]),
+        cache_key=digest_of([asked, redacted(request.model_settings), str(request.tool_choice)]),
     )
     return with_config(unit, config)
 
 
 def _model_identity(model: object) -> str:
     return f"{type(model).__module__}.{type(model).__qualname__}:{model_name(model)}"
-
-
-def _digest(value: object) -> str:
-    return hashlib.sha256(msgspec.json.encode(value, order="sorted", enc_hook=str)).hexdigest()
 
 
 def _model_in_unit(inv: Invocation, unit: Unit, handler: Callable[[], Step]) -> Procedure[tuple[Any, Outcome[Any]]]:
@@ -269,7 +263,7 @@ def _tool_unit(inv: Invocation, request: ToolCallRequest, position: str) -> Unit
         identity=asked,
         group=inv.key(position.rpartition("[")[0]) if "[" in position else None,
         cache=False,
-        cache_key=_digest({"tool": call["name"], "args": call["args"], "private": private}),
+        cache_key=digest_of({"tool": call["name"], "args": call["args"], "private": private}),
     )
 
 

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from langchain_core.messages import BaseMessage
+from pydantic import BaseModel
 
 from kitaru_adapters.kit.limits import Limits, bounded, clip
 
 if TYPE_CHECKING:
     from langchain_core.messages import ToolCall
 
-__all__ = ["OMITTED", "REDACTED", "error_text", "fingerprint", "history_of", "redacted", "structure", "tool_names"]
+__all__ = [
+    "OMITTED",
+    "REDACTED",
+    "digest_of",
+    "error_text",
+    "fingerprint",
+    "history_of",
+    "redacted",
+    "structure",
+    "tool_names",
+]
 
 OMITTED = "[OMITTED]"
 REDACTED = "[REDACTED]"
@@ -144,6 +157,30 @@ def fingerprint(messages: Sequence[BaseMessage]) -> list[object]:
         ]
         for message in messages
     ]
+
+
+def digest_of(value: object) -> str:
+    """Return a digest of what a value says, without what changes in every run.
+
+    Args:
+        value: Plain data, messages, models, dataclasses; of anything else only the class counts.
+
+    Returns:
+        A SHA-256 digest in hexadecimal.
+    """
+    return hashlib.sha256(msgspec.json.encode(_said(value), order="sorted", enc_hook=_lenient)).hexdigest()
+
+
+def _said(value: object) -> object:
+    if isinstance(value, BaseMessage):
+        return fingerprint([value])
+    if isinstance(value, Mapping):
+        return {str(key): _said(item) for key, item in value.items()}
+    return [_said(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _lenient(value: object) -> object:
+    return value.model_dump(mode="json") if isinstance(value, BaseModel) else type(value).__qualname__
 
 
 def tool_names(tools: Sequence[object]) -> list[str]:

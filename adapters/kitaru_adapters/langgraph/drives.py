@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from langgraph.errors import is_invalid_resume
+from langgraph.types import Command
 
 from kitaru.errors import KitaruStateError, KitaruUsageError
 from kitaru.seam import current_call
 from kitaru_adapters.langgraph.boundary import SuspendedInGraph
-from kitaru_adapters.langgraph.capture import structure
+from kitaru_adapters.langgraph.capture import digest_of, structure
 from kitaru_adapters.langgraph.driving import GraphResult, merge_config, saver_in_effect, with_invocation
 from kitaru_adapters.langgraph.invocation import Invocation, Watch
 from kitaru_adapters.langgraph.outcomes import run_result
@@ -25,14 +25,9 @@ from kitaru_adapters.langgraph.usage import cost_of, record_tokens, summarize
 if TYPE_CHECKING:
     from kitaru.seam import Call
     from kitaru_adapters.langgraph.driving import Driver
-    from kitaru_adapters.langgraph.runner import KitaruGraphRunner
+    from kitaru_adapters.langgraph.settings import RunnerSettings
 
-__all__ = ["Drive", "Factories", "Leg", "lost_thread"]
-
-Factories = tuple[
-    Callable[[LangGraphRunRequest], object] | None,
-    Callable[[LangGraphRunRequest], object] | None,
-]
+__all__ = ["Drive", "Leg", "lost_thread"]
 
 
 @dataclass(frozen=True)
@@ -57,22 +52,18 @@ class Drive:
     """One call of a runner, as far as the graph and its thread are concerned.
 
     Attributes:
-        runner: The runner.
+        runner: The runner's settings.
         driver: Calls the graph.
         request: What is asked.
-        factories: The runner's factories of configuration and context.
-        calculator: The runner's cost calculator.
         config: The merged configuration.
         thread: The thread.
         live: The call under whose name live events go, where no checkpoint is around the graph.
         publisher: Where the parts of a stream went.
     """
 
-    runner: KitaruGraphRunner
+    runner: RunnerSettings
     driver: Driver
     request: LangGraphRunRequest
-    factories: Factories
-    calculator: Callable[..., object] | None
     config: dict[str, Any] = field(init=False)
     thread: Thread = field(init=False)
     live: Call | None = field(default=None, init=False)
@@ -92,7 +83,7 @@ class Drive:
         self.thread = Thread(self.driver.graph, saver, self.request.thread_id, ns)
 
     def _merged(self) -> dict[str, Any]:
-        factory = self.factories[0]
+        factory = self.runner.config_factory
         own = merge_config(self.request)
         if factory is None:
             return own
@@ -172,9 +163,9 @@ class Drive:
         return error
 
     def _result(self, inv: Invocation, driven: GraphResult, snapshot: Any) -> LangGraphRunResult:
-        self._warn(inv)
+        self._warn(inv, snapshot)
         used = summarize(inv.usage.total) if self.runner.capture.save_usage else None
-        cost = cost_of(used, self.calculator) if used else None
+        cost = cost_of(used, self.runner.cost_calculator) if used else None
         return run_result(
             driven,
             snapshot,
@@ -186,12 +177,16 @@ class Drive:
             invocation=inv.label,
         )
 
-    def _warn(self, inv: Invocation) -> None:
+    def _warn(self, inv: Invocation, snapshot: Any) -> None:
         policy = self.runner.durability
         if self.thread.saver is None and policy.warn_without_checkpointer:
             inv.warn("The graph has no checkpointer: it cannot be resumed after an interrupt.")
         elif self.thread.saver is not None and self.thread.ephemeral and policy.warn_ephemeral_checkpointer:
             inv.warn("The graph's checkpointer keeps threads in memory only: they do not outlive this process.")
+        if snapshot is not None and snapshot.next and not snapshot.interrupts:
+            inv.warn(
+                f"The graph stopped at a breakpoint before {', '.join(snapshot.next)}; drive it on with input None."
+            )
         if inv.granular and inv.usage.outside:
             inv.warn(
                 f"{len(inv.usage.outside)} model calls were made outside checkpoints and are made again on a rerun; "
@@ -202,7 +197,7 @@ class Drive:
         return self.request.input if self.request.kind == "start" else self.request.command
 
     def _options(self) -> dict[str, Any]:
-        make = self.factories[1]
+        make = self.runner.context_factory
         context = self.request.context if self.request.context is not None or make is None else make(self.request)
         mode = self.request.durability or self.runner.durability.mode
         return {"context": context, "durability": mode if self.thread.saver is not None else None}
@@ -234,13 +229,14 @@ class Drive:
     def _shown_input(self) -> object:
         return structure(self._input()) if self.runner.capture.save_input else None
 
-    def _identity(self) -> dict[str, object]:
-        return {
-            "thread": self.request.thread_id,
-            "kind": self.request.kind,
-            "input": structure(self.request.input),
-            "stream": [*self.driver.modes, self.driver.subgraphs] if self.driver.streams else None,
-        }
+    def _identity(self) -> str:
+        """Return what tells this call from another one: thread, input and stream; not what a thread holds."""
+        value = self._input()
+        asked = [getattr(value, name, None) for name in ("update", "goto")] if isinstance(value, Command) else value
+        answers = getattr(value, "resume", None)
+        given = list(answers.values()) if isinstance(answers, dict) else answers
+        stream = [*self.driver.modes, self.driver.subgraphs] if self.driver.streams else None
+        return digest_of([self.request.thread_id, self.request.kind, asked, given, stream])
 
 
 def lost_thread(thread_id: str) -> KitaruStateError:

@@ -97,6 +97,7 @@ class Run(Drive):
             inputs={"input": self._shown_input()},
             identity=self._identity(),
             cache=False,
+            cache_key=self._identity(),
             retry_if=lambda error: not isinstance(error, (KitaruUsageError, KitaruStateError)),
         )
         return with_config(unit, self.runner.run_checkpoint_config)
@@ -107,7 +108,7 @@ class Run(Drive):
         identity = f"{call.execution_id}/{call.invocation_id}"
         result = yield from self._entered(Leg(inv, base, identity, call))
         if self.runner.capture.save_usage:
-            cost = cost_of(summarize(inv.usage.total), self.calculator)
+            cost = cost_of(summarize(inv.usage.total), self.runner.cost_calculator)
             record_tokens(call, inv.usage.total, surface="graph_call", cost=cost, status=_usage_status(result))
         return self._packed(unit, self._report(inv, call, result))
 
@@ -165,6 +166,7 @@ class Run(Drive):
             inputs={"input": self._shown_input()},
             identity=self._identity(),
             cache=False,
+            cache_key=self._identity(),
         )
         return with_config(unit, self.runner.call_checkpoint_policy.summary_checkpoint_config or {})
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from kitaru.seam import Call
     from kitaru_adapters.langgraph.invocation import Invocation
-    from kitaru_adapters.langgraph.runner import KitaruGraphRunner
+    from kitaru_adapters.langgraph.settings import RunnerSettings
     from kitaru_adapters.langgraph.types import LangGraphRunRequest, LangGraphRunResult
 
 __all__ = ["Report"]
@@ -30,7 +30,7 @@ class Report:
     """Writes what people want to know about an invocation; a failure to write never changes the result.
 
     Args:
-        runner: The runner.
+        runner: The runner's settings.
         request: What was asked.
         config: The merged configuration.
         inv: The invocation.
@@ -39,7 +39,7 @@ class Report:
 
     def __init__(
         self,
-        runner: KitaruGraphRunner,
+        runner: RunnerSettings,
         request: LangGraphRunRequest,
         config: Mapping[str, Any],
         inv: Invocation,
@@ -95,7 +95,11 @@ class Report:
             "thread_id": result.thread_id,
             "latest_checkpoint_id": result.latest_checkpoint_id,
         }
-        call.log(langgraph_events={self._inv.label: pointer})
+        summary = {"artifact": names.get("run_summary_artifact_name"), "status": result.status}
+        call.log(
+            langgraph_events={self._inv.label: pointer},
+            langgraph_run_summaries={self._inv.label: summary},
+        )
         return result.model_copy(update=names)
 
     def _summary(self, result: LangGraphRunResult) -> dict[str, object]:

@@ -17,6 +17,7 @@ from kitaru_adapters.langgraph.policies import (
     LangGraphStreamPolicy,
     validate_checkpoint_strategy,
 )
+from kitaru_adapters.langgraph.settings import RunnerSettings
 from kitaru_adapters.langgraph.steps import drive, drive_async
 from kitaru_adapters.langgraph.types import LangGraphRunRequest
 
@@ -70,17 +71,18 @@ class KitaruGraphRunner:
         cost_calculator: Callable[[LangGraphUsageSummary], float | None] | None = None,
     ) -> None:
         self._graph = graph
-        self._name = _checked_name(name if name is not None else getattr(graph, "name", None))
-        self._strategy = validate_checkpoint_strategy(checkpoint_strategy)
-        _check_families(self._strategy, run_checkpoint_config, call_checkpoint_policy)
-        self._capture = capture or LangGraphCapturePolicy()
-        self._durability = durability or LangGraphDurabilityPolicy()
-        self._stream_policy = stream_policy or LangGraphStreamPolicy()
-        self._run_config = check_config(run_checkpoint_config, argument="run_checkpoint_config")
-        self._calls = call_checkpoint_policy or LangGraphCallCheckpointPolicy()
-        self._config_factory = config_factory
-        self._context_factory = context_factory
-        self._calculator = cost_calculator
+        self._settings = RunnerSettings(
+            name=_checked_name(name if name is not None else getattr(graph, "name", None)),
+            checkpoint_strategy=_checked_families(checkpoint_strategy, run_checkpoint_config, call_checkpoint_policy),
+            capture=capture or LangGraphCapturePolicy(),
+            durability=durability or LangGraphDurabilityPolicy(),
+            stream_policy=stream_policy or LangGraphStreamPolicy(),
+            run_checkpoint_config=check_config(run_checkpoint_config, argument="run_checkpoint_config"),
+            call_checkpoint_policy=call_checkpoint_policy or LangGraphCallCheckpointPolicy(),
+            config_factory=config_factory,
+            context_factory=context_factory,
+            cost_calculator=cost_calculator,
+        )
         self._memory = RunMemory()
 
     @property
@@ -91,37 +93,37 @@ class KitaruGraphRunner:
     @property
     def name(self) -> str:
         """Name in checkpoints, made of word characters."""
-        return self._name
+        return self._settings.name
 
     @property
     def checkpoint_strategy(self) -> GraphCheckpointStrategy:
         """`"graph_call"` or `"calls"`."""
-        return self._strategy
+        return self._settings.checkpoint_strategy
 
     @property
     def capture(self) -> LangGraphCapturePolicy:
         """What may be seen of a run."""
-        return self._capture
+        return self._settings.capture
 
     @property
     def durability(self) -> LangGraphDurabilityPolicy:
         """How LangGraph's own threads are treated."""
-        return self._durability
+        return self._settings.durability
 
     @property
     def stream_policy(self) -> LangGraphStreamPolicy:
         """What streamed runs publish."""
-        return self._stream_policy
+        return self._settings.stream_policy
 
     @property
     def call_checkpoint_policy(self) -> LangGraphCallCheckpointPolicy:
         """Which calls become checkpoints with `"calls"`."""
-        return self._calls
+        return self._settings.call_checkpoint_policy
 
     @property
     def run_checkpoint_config(self) -> CheckpointConfig:
         """Settings of the one checkpoint of `"graph_call"`."""
-        return self._run_config
+        return self._settings.run_checkpoint_config
 
     def invoke(self, request_or_input: object, **request: Any) -> LangGraphRunResult:
         """Run the graph to its end or to an interrupt.
@@ -172,7 +174,7 @@ class KitaruGraphRunner:
             The result.
         """
         run = self._run(
-            "stream", request_or_input, request, self._stream_policy.modes(stream_mode), subgraphs=subgraphs
+            "stream", request_or_input, request, self._settings.stream_policy.modes(stream_mode), subgraphs=subgraphs
         )
         return drive(run.procedure())
 
@@ -196,7 +198,7 @@ class KitaruGraphRunner:
             The result.
         """
         run = self._run(
-            "astream", request_or_input, request, self._stream_policy.modes(stream_mode), subgraphs=subgraphs
+            "astream", request_or_input, request, self._settings.stream_policy.modes(stream_mode), subgraphs=subgraphs
         )
         return await drive_async(run.procedure())
 
@@ -213,11 +215,9 @@ class KitaruGraphRunner:
         driver.check()
         request = _as_request(given, fields)
         return Run(
-            runner=self,
+            runner=self._settings,
             driver=driver,
             request=request,
-            factories=(self._config_factory, self._context_factory),
-            calculator=self._calculator,
             memory=self._memory,
         )
 
@@ -229,13 +229,15 @@ def _checked_name(name: object) -> str:
     return slug(name, fallback=_FRAMEWORK_DEFAULT)
 
 
-def _check_families(strategy: str, run_config: object, calls: object) -> None:
-    if strategy == "calls" and run_config is not None:
+def _checked_families(strategy: object, run_config: object, calls: object) -> GraphCheckpointStrategy:
+    checked = validate_checkpoint_strategy(strategy)
+    if checked == "calls" and run_config is not None:
         msg = "run_checkpoint_config belongs to 'graph_call'; with 'calls' give call_checkpoint_policy."
         raise KitaruUsageError(msg)
-    if strategy == "graph_call" and calls is not None:
+    if checked == "graph_call" and calls is not None:
         msg = "call_checkpoint_policy belongs to 'calls'; with 'graph_call' give run_checkpoint_config."
         raise KitaruUsageError(msg)
+    return checked
 
 
 def _as_request(given: object, fields: dict[str, Any]) -> LangGraphRunRequest:

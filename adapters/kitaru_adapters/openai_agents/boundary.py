@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import threading
 from collections import Counter
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
@@ -44,17 +45,20 @@ __all__ = [
     "parent_call",
 ]
 
+_LOOK_EVERY = 0.01
 _RUN: ContextVar[RunScope | None] = ContextVar("kitaru_openai_agents_run", default=None)
 _PARENT_CALL: ContextVar[str | None] = ContextVar("kitaru_openai_agents_parent_call", default=None)
 
 
 class Activity:
-    """Counts the work in flight of a run and its nested runs, so that a pause does not cancel half-done siblings."""
+    """Counts the work in flight of a run and its nested runs, so that a pause does not cancel half-done siblings.
+
+    Nested runs that synchronous tools start live on another event loop, hence the lock and the looking again.
+    """
 
     def __init__(self) -> None:
         self._running = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._lock = threading.Lock()
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
@@ -66,20 +70,22 @@ class Activity:
         Yields:
             Nothing.
         """
-        self._running += 1
-        self._idle.clear()
+        self._count(1)
         held: Suspension | None = None
         try:
             yield
         except Suspension as suspension:
             held = suspension
         finally:
-            self._running -= 1
-            if self._running == 0:
-                self._idle.set()
+            self._count(-1)
         if held is not None:
-            await self._idle.wait()
+            while self._running:  # noqa: ASYNC110 - the work may end on another loop, which an Event does not cross
+                await asyncio.sleep(_LOOK_EVERY)
             raise held
+
+    def _count(self, change: int) -> None:
+        with self._lock:
+            self._running += change
 
 
 @dataclass

@@ -30,7 +30,7 @@ from agents.usage import (
     serialize_usage,
 )
 from openai.types.responses import Response, ResponseCompletedEvent, ResponseUsage
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from kitaru.errors import KitaruEncodingError, KitaruUsageError
 from kitaru_adapters.openai_agents.types import OpenAIRunResult
@@ -53,6 +53,8 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+PLAIN_JSON: Final = "json/1"
+"""The runtime's own name for JSON: what is stored under it can be read by everybody, without this adapter."""
 _JSON_TYPES = (bool, int, float, str, bytes)
 
 
@@ -201,7 +203,7 @@ def _response_usage(tokens: Usage) -> ResponseUsage:
 class ModelResponseCodec:
     """Writes model responses; a text or a mapping given as an override becomes a response."""
 
-    name: Final = "openai_agents.model_response/1"
+    name: Final = PLAIN_JSON
 
     def encode(self, value: object) -> bytes:
         """Return the stored form.
@@ -224,9 +226,10 @@ class ModelResponseCodec:
             msg = f"The model's response cannot be stored: {error}. A model must deliver items that have a JSON form."
             raise KitaruEncodingError(msg, path="output") from error
 
-    def decode(self, data: bytes) -> RecordedResponse:
-        """Return what `encode` wrote, with every field as it was."""
-        return msgspec.json.decode(data, type=RecordedResponse)
+    def decode(self, data: bytes) -> RecordedResponse | Any:
+        """Return what `encode` wrote, with every field as it was; what a person put in its place comes back as JSON."""
+        found = msgspec.json.decode(data)
+        return msgspec.convert(found, RecordedResponse) if isinstance(found, dict) and "output" in found else found
 
 
 def as_recorded_response(value: object) -> RecordedResponse:
@@ -277,7 +280,7 @@ def as_run_result(value: object) -> OpenAIRunResult:
 class RunResultCodec:
     """Writes run results and rebuilds them as the one public class, wherever they were made."""
 
-    name: Final = "openai_agents.run_result/1"
+    name: Final = PLAIN_JSON
 
     def encode(self, value: object) -> bytes:
         """Return the stored form of a result.
@@ -299,19 +302,19 @@ class RunResultCodec:
 
     def decode(self, data: bytes) -> OpenAIRunResult:
         """Return what `encode` wrote; a typed answer comes back as its JSON form."""
-        return OpenAIRunResult.model_validate_json(data)
+        return as_run_result(msgspec.json.decode(data))
 
 
 class TypedCodec(Generic[T]):
     """Writes values of one annotation through pydantic, by alias, without a class name in the data.
 
     Args:
-        name: Name and version under which values are stored.
         annotation: Returns the type; called once, when it is needed first.
     """
 
-    def __init__(self, name: str, annotation: Callable[[], Any]) -> None:
-        self.name = name
+    name: Final = PLAIN_JSON
+
+    def __init__(self, annotation: Callable[[], Any]) -> None:
         self._annotation = annotation
         self._adapter: TypeAdapter[T] | None = None
 
@@ -319,9 +322,12 @@ class TypedCodec(Generic[T]):
         """Return the stored form."""
         return self._loaded().dump_json(value, by_alias=True, exclude_unset=True, warnings=False)
 
-    def decode(self, data: bytes) -> T:
-        """Return what `encode` wrote."""
-        return self._loaded().validate_json(data)
+    def decode(self, data: bytes) -> T | Any:
+        """Return what `encode` wrote; what a person put in its place comes back as JSON."""
+        try:
+            return self._loaded().validate_json(data)
+        except ValidationError:
+            return msgspec.json.decode(data)
 
     def _loaded(self) -> TypeAdapter[T]:
         if self._adapter is None:

@@ -16,7 +16,7 @@ from kitaru.errors import KitaruUsageError
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-__all__ = ["on_background_loop", "refuse_running_loop"]
+__all__ = ["in_running_loop", "on_background_loop", "refuse_running_loop"]
 
 T = TypeVar("T")
 _LOCK = threading.Lock()
@@ -33,12 +33,19 @@ def refuse_running_loop(called: str, use: str) -> None:
     Raises:
         KitaruUsageError: A loop runs in this thread.
     """
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    if not in_running_loop():
         return
     msg = f"{called} would block the event loop that runs in this thread; await {use} instead."
     raise KitaruUsageError(msg)
+
+
+def in_running_loop() -> bool:
+    """Whether an event loop runs in this thread."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def on_background_loop(work: Coroutine[Any, Any, T]) -> T:

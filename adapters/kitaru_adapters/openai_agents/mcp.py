@@ -44,8 +44,8 @@ def _result_type() -> Any:
     return CallToolResult
 
 
-_TOOLS: Final[TypedCodec[Any]] = TypedCodec("openai_agents.mcp_tools/1", _tools_type)
-_RESULT: Final[TypedCodec[Any]] = TypedCodec("openai_agents.mcp_result/1", _result_type)
+_TOOLS: Final[TypedCodec[Any]] = TypedCodec(_tools_type)
+_RESULT: Final[TypedCodec[Any]] = TypedCodec(_result_type)
 
 
 def _as_result(value: object) -> object:

@@ -14,7 +14,7 @@ from agents import run as sdk_run
 from agents.run import AgentRunner
 
 from kitaru_adapters.openai_agents.boundary import durable_run, entered
-from kitaru_adapters.openai_agents.loop import on_background_loop
+from kitaru_adapters.openai_agents.loop import in_running_loop, on_background_loop
 from kitaru_adapters.openai_agents.model import durable_run_config
 from kitaru_adapters.openai_agents.observer import RunObserver
 from kitaru_adapters.openai_agents.session import durable_session
@@ -46,8 +46,8 @@ class _NestedRunner(AgentRunner):
     def run_sync(self, starting_agent: Agent[Any], input: Any, **kwargs: Any) -> RunResult:  # noqa: A002 - theirs
         """Run an agent from synchronous code, such as a tool that runs in a thread and opted out of its unit."""
         scope = durable_run()
-        if scope is None:
-            return self.inner.run_sync(starting_agent, input, **kwargs)
+        if scope is None or in_running_loop():
+            return self.inner.run_sync(starting_agent, input, **kwargs)  # which refuses a running loop in its own words
         return on_background_loop(_nested(self.inner, scope, starting_agent, input, kwargs))
 
     def run_streamed(self, starting_agent: Agent[Any], input: Any, **kwargs: Any) -> RunResultStreaming:  # noqa: A002 - theirs

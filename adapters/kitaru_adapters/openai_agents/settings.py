@@ -134,10 +134,6 @@ def check_settings(  # noqa: PLR0913 - one argument per setting of the runner
         raise KitaruUsageError(msg)
     strategy = validate_checkpoint_strategy(checkpoint_strategy)
     checked = {argument: check_config(value, argument=argument) for argument, value in configs.items()}
-    by_name = check_named_configs(tool_checkpoint_config_by_name, argument="tool_checkpoint_config_by_name")
-    if any(not tool.strip() for tool in by_name):
-        msg = "tool_checkpoint_config_by_name has a blank tool name; its keys are the names of tools."
-        raise KitaruUsageError(msg)
     return RunnerSettings(
         name=name.strip(),
         strategy=strategy,
@@ -148,13 +144,21 @@ def check_settings(  # noqa: PLR0913 - one argument per setting of the runner
         run=checked["run_checkpoint_config"],
         model=checked["model_checkpoint_config"],
         tool=checked["tool_checkpoint_config"],
-        tool_by_name=by_name,
+        tool_by_name=_check_by_name(tool_checkpoint_config_by_name),
         custom_tool=checked["custom_tool_checkpoint_config"],
         mcp=checked["mcp_checkpoint_config"],
         handoff_checkpoints=handoff_checkpoints,
         context_identity=context_identity,
         cost_calculator=cost_calculator,
     )
+
+
+def _check_by_name(value: object) -> Mapping[str, ToolCheckpointOverride]:
+    by_name = check_named_configs(value, argument="tool_checkpoint_config_by_name")
+    if any(not tool.strip() for tool in by_name):
+        msg = "tool_checkpoint_config_by_name has a blank tool name; its keys are the names of tools."
+        raise KitaruUsageError(msg)
+    return by_name
 
 
 def _check_approvals(value: object, strategy: CheckpointStrategy) -> Approvals:

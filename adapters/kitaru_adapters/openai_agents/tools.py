@@ -56,7 +56,7 @@ class _CopiedInvoker(_Invoker):  # type: ignore[misc]  # the framework does not 
         *,
         function_tool: FunctionTool | None = None,
     ) -> None:
-        super().__init__(inner._invoke_tool_impl, inner._on_handled_error, function_tool=function_tool)  # noqa: SLF001
+        super().__init__(inner._invoke_tool_impl, inner._on_handled_error, function_tool=function_tool)  # noqa: SLF001 - its parts are what is copied
         self._inner = inner
         self._invoke = invoke
         if getattr(inner, _SYNC_MARK, False):

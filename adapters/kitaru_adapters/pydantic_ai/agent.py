@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import warnings
 from contextlib import asynccontextmanager, contextmanager
-from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic_ai.agent import WrapperAgent
@@ -16,15 +15,12 @@ from pydantic_ai.tools import AgentDepsT
 
 from kitaru import seam
 from kitaru.errors import KitaruRuntimeError, KitaruUsageError
-from kitaru_adapters.kit.configs import with_config
 from kitaru_adapters.kit.loops import own_event_loop
+from kitaru_adapters.pydantic_ai.arguments import check_sync_waits, translated
 from kitaru_adapters.pydantic_ai.capability import RUN_HANDLER, KitaruDurability
 from kitaru_adapters.pydantic_ai.framework import reuse_scope
-from kitaru_adapters.pydantic_ai.outcomes import add_usage, usage_delta
-from kitaru_adapters.pydantic_ai.results import dump_run, load_run
-from kitaru_adapters.pydantic_ai.runs import default_run_id
 from kitaru_adapters.pydantic_ai.settings import make_settings, resolve_strategy
-from kitaru_adapters.pydantic_ai.types import ADAPTER
+from kitaru_adapters.pydantic_ai.turn import run_turn
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -32,7 +28,6 @@ if TYPE_CHECKING:
     from pydantic_ai.agent import AbstractAgent, EventStreamHandler
     from pydantic_ai.messages import ModelMessage
     from pydantic_ai.run import AgentRun, AgentRunResult
-    from pydantic_ai.usage import RunUsage
 
     from kitaru_adapters.pydantic_ai.types import (
         CapturePolicy,
@@ -103,7 +98,7 @@ class KitaruAgent(WrapperAgent[AgentDepsT, OutputDataT]):
             tool_checkpoint_config_by_name=tool_checkpoint_config_by_name,
             mcp_checkpoint_config=mcp_checkpoint_config,
         )
-        _check_sync_waits(self._strategy, tool_checkpoint_config_by_name, wanted=allow_sync_tool_body_waits)
+        check_sync_waits(self._strategy, tool_checkpoint_config_by_name, wanted=allow_sync_tool_body_waits)
         self._name = name or wrapped.name
         self._turn = make_settings(agent_name=self._name or "", turn_checkpoint_config=turn_checkpoint_config)
         self._handler = event_stream_handler
@@ -193,7 +188,7 @@ class KitaruAgent(WrapperAgent[AgentDepsT, OutputDataT]):
             asyncio.get_running_loop()
         except RuntimeError:
             own_event_loop()
-            return super().run_sync(*args, **_translated(kwargs))
+            return super().run_sync(*args, **translated(kwargs))
         msg = f"run_sync() cannot be called while an event loop is running; use `await {self._name}.run(...)` instead."
         raise KitaruUsageError(msg)
 
@@ -298,7 +293,7 @@ class KitaruAgent(WrapperAgent[AgentDepsT, OutputDataT]):
 
     async def _run_at_flow_scope(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> AgentRunResult[Any]:
         if self._strategy == "turn":
-            return await self._run_turn(args, kwargs)
+            return await run_turn(self.wrapped, self._durability.settings, self._turn.turn_config, args, kwargs)
         token = RUN_HANDLER.set(kwargs.pop("event_stream_handler", None))
         try:
             with reuse_scope():
@@ -307,40 +302,8 @@ class KitaruAgent(WrapperAgent[AgentDepsT, OutputDataT]):
         finally:
             RUN_HANDLER.reset(token)
 
-    async def _run_turn(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> AgentRunResult[Any]:
-        run_id = kwargs.get("run_id") or default_run_id(self._name or "agent") or ""
-        scope = seam.current_scope()
-        path = run_id.removeprefix(f"{scope.lineage_id}/") if scope is not None else run_id
-        spec = kwargs.get("output_type") or self.wrapped.output_type
-        shared: RunUsage | None = kwargs.get("usage")
-        before = deepcopy(shared)
-
-        async def body(call: seam.Call) -> object:
-            private = deepcopy(before)
-            given = {**kwargs, "run_id": run_id} if private is None else {**kwargs, "run_id": run_id, "usage": private}
-            result = await self.wrapped.run(*args, **given)
-            data, carried = dump_run(result, spec)
-            delta = None if before is None or private is None else usage_delta(before, private)
-            call.carry({**carried, "usage": delta})
-            return data
-
-        settings = self._durability.settings
-        prompt = args[0] if args else kwargs.get("user_prompt")
-        unit = seam.Unit(
-            name=settings.slug,
-            adapter=ADAPTER,
-            kind="run",
-            key=f"{path}/turn",
-            inputs={"input": prompt} if settings.capture.save_prompts else {},
-            identity={"input": prompt},
-        )
-        outcome = await seam.run_unit_async(with_config(unit, self._turn.turn_config), body)
-        if shared is not None:
-            add_usage(shared, outcome.carried)
-        return load_run(outcome.value, outcome.carried, spec)
-
     def _prepared(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        kwargs = _translated(kwargs)
+        kwargs = translated(kwargs)
         if isinstance(kwargs.get("model"), Model):
             msg = (
                 "A KitaruAgent run takes a model by name only: a Model instance cannot be named in the record of the "
@@ -387,30 +350,3 @@ def _bound(
         )
         raise UserError(msg)
     return durability._bind_for_agent(agent)  # noqa: SLF001 - `for_agent` of our own class without companions
-
-
-def _check_sync_waits(strategy: str, named: Mapping[str, object] | None, *, wanted: bool) -> None:
-    if wanted and (strategy != "calls" or not any(config is False for config in (named or {}).values())):
-        msg = (
-            "allow_sync_tool_body_waits=True needs the strategy 'calls' and a tool that runs at flow scope: "
-            "tool_checkpoint_config_by_name={'<tool>': False}. Waits in synchronous tools work without the flag."
-        )
-        raise KitaruUsageError(msg)
-
-
-def _translated(kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Translate keywords of older releases; everything else stays, known here or not."""
-    kwargs = dict(kwargs)
-    if "output_retries" in kwargs:
-        retries = kwargs.pop("output_retries")
-        if kwargs.get("retries") is not None:
-            msg = "output_retries= is the old name of retries=; give one of the two."
-            raise KitaruUsageError(msg)
-        kwargs["retries"] = {"output": retries}
-    if "builtin_tools" in kwargs:
-        from pydantic_ai.capabilities import NativeTool
-
-        warnings.warn("builtin_tools= is now capabilities=[NativeTool(...)].", DeprecationWarning, stacklevel=4)
-        native = [NativeTool(tool) for tool in kwargs.pop("builtin_tools") or ()]
-        kwargs["capabilities"] = [*(kwargs.get("capabilities") or ()), *native]
-    return kwargs

@@ -51,13 +51,19 @@ if TYPE_CHECKING:
 
 __all__ = ["ENGINE", "STREAM", "UnitBackend", "worth_retrying"]
 
+# Releases before 2.66 know no such switch: they refuse a cancellation token at flow scope.
+_TOKENS: dict[str, Any] = (
+    {"accepts_cancellation_token": True}
+    if "accepts_cancellation_token" in DurabilityEngineSpec.__dataclass_fields__
+    else {}
+)
 ENGINE = DurabilityEngineSpec(
     engine_name="Kitaru",
     durable_unit_noun="checkpoint",
     durable_container_noun="flow",
     codec=JSON_CODEC,
     tool_config_key="kitaru",
-    accepts_cancellation_token=True,
+    **_TOKENS,
 )
 
 _FINAL = (

@@ -19,6 +19,7 @@ from kitaru_adapters.pydantic_ai.boundary import ENGINE, UnitBackend
 from kitaru_adapters.pydantic_ai.events import RunEvents
 from kitaru_adapters.pydantic_ai.external import external_events
 from kitaru_adapters.pydantic_ai.framework import correlate_span, reuse_scope
+from kitaru_adapters.pydantic_ai.live import LiveModel
 from kitaru_adapters.pydantic_ai.outputs import run_output_function
 from kitaru_adapters.pydantic_ai.runs import conversation_id_from_run_id, default_run_id, forget, run_state
 from kitaru_adapters.pydantic_ai.settings import make_settings
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from pydantic_ai.tools import DeferredToolRequests, DeferredToolResults, RunContext
     from pydantic_ai.toolsets import AbstractToolset
 
+    from kitaru_adapters.pydantic_ai.framework import DurableModel
     from kitaru_adapters.pydantic_ai.settings import Settings
     from kitaru_adapters.pydantic_ai.types import CapturePolicy, CheckpointConfig, CostCalculator
 
@@ -289,6 +291,11 @@ class KitaruDurability(BaseDurabilityCapability[AgentDepsT]):
 
     def _model_stream_event_handler(self) -> EventStreamHandler[AgentDepsT] | None:
         return live_handler(self._settings, self._effective_event_stream_handler())
+
+    async def _build_durable_model(self, ctx: RunContext[AgentDepsT], request_context: Any) -> DurableModel:
+        model = await super()._build_durable_model(ctx, request_context)
+        # A handler gets its events inside the unit; without one, the caller reads the stream while the unit runs.
+        return model if self._effective_event_stream_handler() is not None else LiveModel.of(model)
 
     async def _dispatch_event_stream_event(self, ctx: RunContext[AgentDepsT], event: AgentStreamEvent) -> None:
         handler = self._effective_event_stream_handler()

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from pydantic_ai import durable_exec
 from pydantic_ai._run_context import get_current_run_context as current_run_context
+from pydantic_ai.durable_exec._utils import DurableModel
 
 from kitaru import seam
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["HAS_EXTERNAL_EVENTS", "correlate_span", "current_run_context", "record_unit", "reuse_scope"]
+__all__ = ["HAS_EXTERNAL_EVENTS", "DurableModel", "correlate_span", "current_run_context", "record_unit", "reuse_scope"]
 
 HAS_EXTERNAL_EVENTS = "ExternalEventWaiter" in durable_exec.__all__
 _HAS_REPLAY_SCOPE = "replay_scope" in durable_exec.__all__

@@ -10,6 +10,7 @@ from kitaru_adapters.kit.limits import clip
 from kitaru_adapters.kit.streams import LiveStream
 from kitaru_adapters.pydantic_ai.boundary import STREAM
 from kitaru_adapters.pydantic_ai.framework import record_unit
+from kitaru_adapters.pydantic_ai.live import TEE
 from kitaru_adapters.pydantic_ai.runs import run_state
 from kitaru_adapters.pydantic_ai.types import ADAPTER, STREAM_KINDS
 
@@ -46,8 +47,8 @@ def live_handler(settings: Settings, handler: EventStreamHandler[Any] | None) ->
     return consume
 
 
-async def _shown(settings: Settings, events: AsyncIterable[AgentStreamEvent]) -> AsyncIterator[AgentStreamEvent]:
-    call, progress = seam.current_call(), STREAM.get()
+async def _shown(settings: Settings, events: AsyncIterable[Any]) -> AsyncIterator[Any]:
+    call, progress, tee = seam.current_call(), STREAM.get(), TEE.get()
     common = {"adapter": ADAPTER, "agent_name": settings.agent_name, "surface": "model_call", "source": "model"}
     stream = LiveStream(call, STREAM_KINDS, common) if call is not None else None
     if stream is not None:
@@ -58,6 +59,8 @@ async def _shown(settings: Settings, events: AsyncIterable[AgentStreamEvent]) ->
                 progress.produced = True
             if stream is not None:
                 stream.event(**_facts(settings, event))
+            if tee is not None:
+                tee.put(event)
             yield event
     except BaseException as error:
         if stream is not None and not isinstance(error, GeneratorExit):

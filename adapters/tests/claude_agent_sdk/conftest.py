@@ -115,11 +115,11 @@ class Flows:
         return claude_flow.run()
 
     def run(self, body):
-        return self.start(body).wait(timeout=30)
+        return self.start(body).wait(timeout=45)
 
     def retry(self, handle):
         KitaruClient().executions.retry(handle.exec_id)
-        return handle.wait(timeout=30)
+        return handle.wait(timeout=45)
 
 
 @pytest.fixture

@@ -48,6 +48,13 @@ async def die(_arguments):
     return {"content": [{"type": "text", "text": "alive"}]}
 
 
+async def die_at_prompt(_data, _id, _context):
+    if SETTINGS.get("die_at_prompt") and not (FOLDER / "died").exists():
+        (FOLDER / "died").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {}
+
+
 async def die_after(data, _id, _context):
     if data["tool_name"] == SETTINGS.get("die_after") and not (FOLDER / "died").exists():
         (FOLDER / "died").touch()
@@ -65,7 +72,10 @@ def options():
         tools=["Bash"],
         allowed_tools=["Bash", "mcp__shop__charge", "mcp__shop__die"],
         mcp_servers={"shop": durable_mcp_server("shop", [charge, die])},
-        hooks={"PostToolUse": [HookMatcher(hooks=[die_after])]},
+        hooks={
+            "PostToolUse": [HookMatcher(hooks=[die_after])],
+            "UserPromptSubmit": [HookMatcher(hooks=[die_at_prompt])],
+        },
     )
 
 
@@ -84,4 +94,4 @@ if __name__ == "__main__":
     else:
         executions = KitaruClient().executions
         (execution,) = executions.list()
-        executions.retry(execution.id if hasattr(execution, "id") else execution.exec_id, block=True)
+        executions.retry(execution.exec_id, block=True)

@@ -51,7 +51,7 @@ class Crash:
             "SETTINGS": json.dumps(settings),
             "CLAUDE_ENV": json.dumps(self.api.env(home)),
         }
-        return subprocess.run([sys.executable, str(PROGRAM), what], env=env, check=False, timeout=40).returncode
+        return subprocess.run([sys.executable, str(PROGRAM), what], env=env, check=False, timeout=50).returncode
 
 
 @pytest.fixture
@@ -118,6 +118,13 @@ def test_a_result_that_did_not_reach_the_session_is_put_into_it(crash, api):
     crash.run(script, policy="continue", die_after="mcp__shop__charge")
     assert crash.marks == ["charge 3"]
     assert api.turns[-1].tool_results == {CHARGE.id: "charged 3"}
+
+
+def test_a_session_that_had_come_to_nothing_is_not_gone_on_with(crash, api):
+    result = crash.run(replies([CHARGE], [Text("bought")]), policy="continue", die_at_prompt=True)
+    assert [turn.index for turn in api.turns] == [0, 1]
+    assert result.session_id != result.earlier_attempts[0].session_id
+    assert crash.marks == ["charge 3"]
 
 
 def test_fail_leaves_the_decision_to_the_flow_with_the_facts(crash, api):

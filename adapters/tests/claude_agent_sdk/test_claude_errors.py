@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
-from kitaru import KitaruClient
+from kitaru import KitaruClient, checkpoint
 from kitaru.adapters.claude_agent_sdk import ClaudeCapturePolicy, ClaudeRunError, ClaudeRunRequest, KitaruClaudeRunner
 from kitaru.errors import KitaruRuntimeError, KitaruStateError
 from kitaru.seam import Call
@@ -48,6 +50,33 @@ def test_reaching_the_limit_of_turns_keeps_usage_and_is_not_attempted_again(api,
     assert call.metadata["claude_agent_sdk_events"]["r1"]["error"]["type"] == "ClaudeRunError"
 
 
+def test_a_failure_that_the_flow_goes_on_after_is_the_same_on_a_rerun(api, make_runner, flows):
+    api.reset(replies([BASH]))
+    fails = iter([True, False])
+    seen = []
+
+    @checkpoint
+    def go_on():
+        return None
+
+    def body():
+        try:
+            make_runner().run_sync(ClaudeRunRequest.start("go", max_turns=1))
+        except ClaudeRunError as error:
+            seen.append((str(error), error.session_id, error.subtype, error.usage, error.cost_usd))
+        go_on()
+        if next(fails):
+            raise ValueError
+
+    handle = flows.start(body)
+    with contextlib.suppress(KitaruRuntimeError):
+        handle.wait(timeout=45)
+    flows.retry(handle)
+    assert seen[0] == seen[1]
+    assert seen[0][2] == "error_max_turns"
+    assert len(api.turns) == 1
+
+
 def test_an_overloaded_api_is_attempted_again(api, make_options, make_runner, flows):
     asked = []
 
@@ -60,6 +89,23 @@ def test_an_overloaded_api_is_attempted_again(api, make_options, make_runner, fl
     result = flows.run(lambda: make_runner(options=options, checkpoint_config={"retries": 1}).run_sync(GO))
     assert result.final_text == "done"
     assert [(attempt.attempt, attempt.interrupted) for attempt in result.earlier_attempts] == [(1, False)]
+
+
+def test_an_attempt_after_an_overload_goes_on_where_the_last_one_was(api, make_runner, till, flows):
+    refused = []
+
+    def script(turn):
+        if turn.tool_results and not refused:
+            refused.append(turn)
+            return ApiError(529)
+        return [Text("done")] if turn.tool_results else [ToolUse("mcp__shop__charge", {"amount": 3}, "toolu_1")]
+
+    api.reset(script)
+    runner = make_runner(till.server(), on_interrupted="continue", checkpoint_config={"retries": 1})
+    result = flows.run(lambda: runner.run_sync(GO))
+    assert (result.final_text, till.amounts) == ("done", [3])
+    assert [list(turn.tool_results) for turn in api.turns] == [[], ["toolu_1"], ["toolu_1"]]
+    assert result.session_id == result.earlier_attempts[0].session_id
 
 
 def test_a_program_that_dies_is_attempted_again(home, make_options, flows):
@@ -113,19 +159,24 @@ def test_a_resumed_session_that_never_moves_is_ended(home, make_options, make_ru
 
 
 @pytest.mark.parametrize("strict", [False, True])
-def test_an_artifact_that_cannot_be_saved_is_a_warning_or_an_error_by_flag(make_runner, flows, monkeypatch, strict):
+@pytest.mark.parametrize(("method", "what"), [("save", "messages"), ("log", "event")])
+def test_what_cannot_be_kept_is_a_warning_or_an_error_by_flag(make_runner, flows, monkeypatch, method, what, strict):
     def refuse(*_, **__):
         raise OSError
 
-    monkeypatch.setattr(Call, "save", refuse)
-    runner = make_runner(capture=ClaudeCapturePolicy(fail_on_artifact_capture_error=strict))
+    monkeypatch.setattr(Call, method, refuse)
+    flags = {"fail_on_artifact_capture_error": strict, "fail_on_event_persistence_error": strict}
+    runner = make_runner(capture=ClaudeCapturePolicy(**flags))
 
     def body():
         if not strict:
-            return runner.run_sync(GO).metadata["capture_failures"]
+            return runner.run_sync(GO)
         with pytest.raises(KitaruRuntimeError, match="Claude has run already"):
             runner.run_sync(GO)
-        return ["raised"]
+        return None
 
-    failures = flows.run(body)
-    assert failures[0] == ("raised" if strict else "messages: OSError")
+    result = flows.run(body)
+    if not strict:
+        assert result.final_text == "done"
+        assert result.metadata["capture_failures"][0] == f"{what}: OSError"
+        assert f"Not kept: {what}: OSError" in result.warnings

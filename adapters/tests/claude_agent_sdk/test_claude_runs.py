@@ -107,6 +107,23 @@ async def test_an_async_run_stays_on_the_callers_loop(make_runner, flows):
     assert await asyncio.to_thread(flows.run, body) == ("done", True)
 
 
+def test_runs_side_by_side_keep_apart(api, make_runner, till, flows):
+    def script(turn):
+        amount = 1 if "one" in turn.text else 2
+        return [Text(f"paid {amount}")] if turn.tool_results else [ToolUse("mcp__shop__charge", {"amount": amount})]
+
+    api.reset(script)
+
+    async def body():
+        runner = make_runner(till.server())
+        return await asyncio.gather(*(runner.run(ClaudeRunRequest.start(word)) for word in ("one", "two")))
+
+    results = flows.run(body)
+    assert [result.final_text for result in results] == ["paid 1", "paid 2"]
+    assert [result.tool_calls[0].arguments for result in results] == [{"amount": 1}, {"amount": 2}]
+    assert len({result.session_id for result in results}) == 2
+
+
 def test_inside_a_checkpoint_it_runs_when_told_to_and_warns(make_runner, flows):
     runner = make_runner(allow_direct_execution_inside_checkpoint=True)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from claude_agent_sdk.testing import run_session_store_conformance
 
+from kitaru import checkpoint, load
 from kitaru.adapters.claude_agent_sdk import ClaudeRunRequest, KitaruSessionStore
 from kitaru.errors import KitaruUsageError
 from kitaru.seam import Unit, run_unit_async
@@ -52,6 +53,23 @@ def test_a_resumed_session_goes_on_and_only_its_share_is_counted(api, make_runne
     assert api.turns[-1].index == 1
     assert second.cost_usd == pytest.approx(first.cost_usd)
     assert [usage["inputTokens"] for usage in second.model_usage.values()] == [10]
+
+
+@pytest.mark.parametrize("policy", ["rerun", "continue"])
+def test_of_a_resumed_session_only_what_was_added_is_saved(make_runner, flows, policy):
+    @checkpoint
+    def saved(execution_id, name):
+        return load(execution_id, name)["content"]
+
+    def body():
+        first = make_runner(name="a", on_interrupted=policy).run_sync(ClaudeRunRequest.start("say one"))
+        request = ClaudeRunRequest.resume("say two", first.session_id)
+        second = make_runner(name="b", on_interrupted=policy).run_sync(request)
+        return [saved(r.metadata["execution_id"], r.transcript_artifact_name) for r in (first, second)]
+
+    one, two = flows.run(body)
+    assert ("say one" in one, "say two" in one) == (True, False)
+    assert ('"content":"say one"' in two.replace(": ", ":"), "say two" in two) == (False, True)
 
 
 def test_a_replay_forks_the_session_of_its_source(make_runner, flows):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from deepagents import create_deep_agent
 from langchain_core.messages import AIMessage
+from langgraph.types import interrupt
 
 from kitaru import flow
 from kitaru.adapters.langgraph import KitaruLangGraphMiddleware, deep_agent_policy, durable_subagents
@@ -39,14 +40,14 @@ def test_files_are_there_after_the_tool_was_answered_by_the_journal(world, kind)
     assert world.calls == ["scripted:0", "scripted:1"]
 
 
-def _delegating(world):
+def _delegating(world, saver=None, *, asks=False):
     middleware = KitaruLangGraphMiddleware()
     helper = {
         "name": "digger",
         "description": "digs",
         "system_prompt": "dig",
         "model": world.model(_call("dig", 1, x=3), "dug", name="helper"),
-        "tools": [world.tool("dig")],
+        "tools": [world.tool("dig", (lambda x: f"dug {interrupt('dig here?')}") if asks else None)],
     }
     ask = _call("task", 1, description="dig please", subagent_type="digger")
     return create_deep_agent(
@@ -54,6 +55,7 @@ def _delegating(world):
         tools=[],
         middleware=[middleware],
         subagents=durable_subagents([helper], middleware),
+        checkpointer=saver,
     )
 
 
@@ -79,3 +81,44 @@ def test_every_subagent_gets_the_middleware_and_the_implicit_one_as_well():
     specs = durable_subagents([{"name": "x", "middleware": ["m"]}, ready], middleware)
     assert [spec["name"] for spec in specs] == ["general-purpose", "x", "ready"]
     assert [spec.get("middleware") for spec in specs] == [[middleware], ["m", middleware], None]
+
+
+def test_pruned_thread_of_a_deep_agent_keeps_its_whole_state(world):
+    saver = world.saver("ours")
+    agent = _writer(world, saver)
+    config = {"configurable": {"thread_id": "t"}}
+    agent.invoke(world.hello, config)
+    before = agent.get_state(config).values
+    saver.prune(["t"])
+    after = agent.get_state(config).values
+    assert world.said(after["messages"]) == world.said(before["messages"])
+    assert after["files"] == before["files"]
+
+
+def test_asynchronous_deep_agent_is_durable_as_well(world):
+    agents = iter([_delegating(world) for _ in range(2)])
+    world.crash["helper:1"] = 1
+
+    @flow
+    async def story():
+        result = await _runner(world, next(agents)).ainvoke(world.hello, thread_id="t")
+        return result.output["messages"][-1].content
+
+    exec_id = world.fail(story)
+    assert world.retry(exec_id) == "done"
+    assert world.calls == ["scripted:0", "helper:0", "dig:3", "helper:1", "scripted:1"]
+
+
+def test_interrupt_inside_a_subagent_is_answered_from_the_flow(world):
+    from kitaru.adapters.langgraph import build_resume_request
+
+    agent = _delegating(world, world.saver("ours"), asks=True)
+    runner = _runner(world, agent)
+
+    @flow
+    def story():
+        result = runner.invoke(world.hello, thread_id="t")
+        return runner.invoke(build_resume_request(result, "yes")).status, result.interrupts[0].value
+
+    assert tuple(world.run(story)) == ("completed", "dig here?")
+    assert world.calls.count("helper:0") == 1

@@ -203,3 +203,37 @@ def test_runner_keeps_the_graph_unchanged(world):
     before = dict(vars(graph))
     KitaruGraphRunner(graph)
     assert vars(graph) == before
+
+
+def test_changed_input_of_a_coarse_call_is_drift(world, monkeypatch):
+    runner = KitaruGraphRunner(world.agent("hi"))
+    prompts = iter(["one", "two"])
+
+    @flow
+    def story():
+        runner.invoke({"messages": [HumanMessage(next(prompts))]}, thread_id="t")
+        msg = "after"
+        raise ValueError(msg)
+
+    exec_id = world.fail(story)
+    monkeypatch.setenv("KITARU_STRICT_REPLAY", "1")
+    world.client.executions.retry(exec_id, block=True)
+    assert world.client.executions.get(exec_id).failure.origin == "divergence"
+
+
+def test_same_input_object_is_no_drift_although_the_framework_wrote_an_id_into_it(world, monkeypatch):
+    monkeypatch.setenv("KITARU_STRICT_REPLAY", "1")
+    agent = world.agent("hi", saver=world.saver("memory"))
+    request = {"messages": [HumanMessage("same")]}
+    tries = []
+
+    @flow
+    def story():
+        text = KitaruGraphRunner(agent).invoke(request, thread_id="t").output["messages"][-1].content
+        tries.append(1)
+        if len(tries) == 1:
+            msg = "again"
+            raise ValueError(msg)
+        return text
+
+    assert world.retry(world.fail(story)) == "hi"

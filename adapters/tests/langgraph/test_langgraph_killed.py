@@ -41,3 +41,14 @@ def test_coarse_graph_goes_on_with_its_thread_and_doubles_no_message(world, kind
     told, calls = _killed_and_continued(world, kind, "graph_call")
     assert told == WHOLE
     assert calls == ["model 0", "a", "model 1", "b", "model 2"]
+
+
+def test_irreversible_tool_is_not_run_again_and_a_person_says_what_became_of_it(world):
+    told, calls = _killed_and_continued(world, "ours", "irreversible")
+    assert (told, calls) == ("waiting", ["model 0", "a", "model 1"])
+    executions = world.client.executions
+    (execution,) = executions.list()
+    (question,) = executions.pending_waits(execution.exec_id)
+    executions.input(execution.exec_id, wait=question.name, value={"outcome": "completed", "value": "b done by hand"})
+    resumed = _process("resume", world.folder, "ours", "irreversible", execution.exec_id)
+    assert json.loads(resumed.stdout)[4:] == ["tool: b done by hand", "ai: all done"], resumed.stderr

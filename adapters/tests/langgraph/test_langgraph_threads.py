@@ -227,3 +227,22 @@ def test_answer_that_arrives_twice_is_refused_the_second_time(world):
         return "once"
 
     assert world.run(story) == "once"
+
+
+def test_stop_at_a_breakpoint_is_said_in_the_warnings(world):
+    builder = StateGraph(MessagesState)
+    builder.add_node("first", lambda state: {})
+    builder.add_node("second", lambda state: {"messages": [AIMessage("on")]})
+    builder.add_edge(START, "first")
+    builder.add_edge("first", "second")
+    graph = builder.compile(checkpointer=world.saver("memory"), interrupt_before=["second"], name="stops")
+    runner = KitaruGraphRunner(graph)
+
+    @flow
+    def story():
+        stopped = runner.invoke(world.hello, thread_id="t")
+        return stopped.warnings, runner.invoke(None, thread_id="t").output["messages"][-1].content
+
+    warnings, last = world.run(story)
+    assert any("breakpoint before second" in warning for warning in warnings)
+    assert last == "on"

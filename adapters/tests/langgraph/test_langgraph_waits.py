@@ -6,6 +6,8 @@ import time
 
 import pytest
 from langchain.agents.middleware import HumanInTheLoopMiddleware
+from langchain_core.messages import AIMessage
+from langgraph.graph import START, MessagesState, StateGraph
 
 import kitaru
 from kitaru import checkpoint, flow
@@ -13,6 +15,7 @@ from kitaru.adapters.langgraph import (
     KitaruGraphRunner,
     LangGraphCallCheckpointPolicy,
     build_resume_request,
+    durable_model,
     wait_for_interrupt,
     wait_for_interrupts,
 )
@@ -198,3 +201,28 @@ def test_wait_inside_a_tool_lets_siblings_finish(world):
     world.answer(handle.exec_id, inside="secret")
     assert handle.wait() == ["human: hello", "ai: ", "tool: told secret", "tool: slow", "ai: done"]
     assert world.calls.count("b:2") == 1
+
+
+@pytest.mark.parametrize("kind", ["none", "memory", "sqlite", "ours"])
+def test_wait_directly_in_a_node_pauses_the_flow_and_goes_on(world, kind):
+    model = durable_model(world.model("thought"))
+
+    def node(state):
+        return {"messages": [AIMessage(f"told {kitaru.wait(name='inside', schema=str)}")]}
+
+    builder = StateGraph(MessagesState)
+    builder.add_node("think", lambda state: {"messages": [model.invoke(state["messages"])]})
+    builder.add_node("ask", node)
+    builder.add_edge(START, "think")
+    builder.add_edge("think", "ask")
+    runner = world.graph_runner(builder.compile(checkpointer=world.saver(kind), name="asks"))
+
+    @flow
+    def story():
+        return world.said(runner.invoke(world.hello, thread_id="t").output["messages"])
+
+    handle = story.run()
+    world.waiting(handle.exec_id)
+    world.answer(handle.exec_id, inside="secret")
+    assert handle.wait() == ["human: hello", "ai: thought", "ai: told secret"]
+    assert world.calls == ["scripted:0"]

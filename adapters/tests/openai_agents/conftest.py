@@ -195,6 +195,7 @@ def provider() -> Iterator[FakeProvider]:
 def _clean_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KITARU_CONFIG_PATH", str(tmp_path / "kitaru"))
     monkeypatch.setenv("KITARU_DISABLE_INTERACTIVE_INPUT", "1")
+    monkeypatch.setenv("KITARU_STRICT_REPLAY", "1")  # a rerun that asks otherwise than the first run is a fault here
 
 
 class Story:

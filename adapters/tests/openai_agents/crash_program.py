@@ -39,7 +39,10 @@ def config() -> RunConfig:
 @kitaru.flow
 def job(mode: str) -> str:
     strategy = "runner_call" if mode == "runner_call" else "calls"
-    runner = KitaruRunner(boss, run_config_factory=config, checkpoint_strategy=strategy)
+    once = {"act": {"effect": "irreversible"}} if mode == "irreversible" else {}
+    runner = KitaruRunner(
+        boss, run_config_factory=config, checkpoint_strategy=strategy, tool_checkpoint_config_by_name=once
+    )
     run = runner.run_stream_sync if mode == "stream" else runner.run_sync
     session = SQLiteSession("s", os.environ["SESSION"]) if mode == "session" else None
     return run(OpenAIRunRequest.start("go"), session=session).final_output
@@ -50,7 +53,8 @@ def carry_out(action: str, mode: str) -> str:
         return job.run(mode).wait()
     client = kitaru.KitaruClient()
     exec_id = client.executions.list()[0].exec_id
-    client.executions.retry(exec_id, block=True)
+    if client.executions.retry(exec_id, block=True).status == "waiting":
+        return "waiting"
     return kitaru.FlowHandle.from_exec_id(exec_id).wait()
 
 

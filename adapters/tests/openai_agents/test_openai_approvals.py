@@ -308,3 +308,12 @@ def test_payloads_are_absent_where_capture_says_so(story):
     assert wait.metadata["call_id"] == "c-ann"
     answer(handle.exec_id, value=True)
     handle.wait()
+
+
+def test_a_synchronous_flow_pauses_and_resumes_in_place(story):
+    sent: list[str] = []
+    agent = mail_agent(sent)
+    runner = KitaruRunner(agent, approvals="wait", approval_timeout=0)
+    told = story(lambda: asyncio.to_thread(runner.run_sync, START))
+    assert told.answered_after_the_pause(value=True).final_output == "done"
+    assert (sent, len(agent.model.calls)) == (["ann"], 2)

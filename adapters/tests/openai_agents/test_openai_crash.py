@@ -43,6 +43,8 @@ def job(program, provider, reply, tmp_path):
     provider.brain = think
     environment = {
         "KITARU_CONFIG_PATH": str(tmp_path / "kitaru"),
+        "KITARU_STRICT_REPLAY": "1",
+        "KITARU_WAIT_TIMEOUT": "0",
         "PROVIDER": provider.url,
         "EFFECTS": str(tmp_path / "effects"),
         "SESSION": str(tmp_path / "session.db"),
@@ -114,6 +116,14 @@ def test_a_kill_around_session_operations_leaves_no_duplicates(job, tmp_path, nu
     with contextlib.closing(sqlite3.connect(tmp_path / "session.db")) as database:
         rows = [row[0] for row in database.execute("select message_data from agent_messages")]
     assert len(rows) == len(set(rows)) == 8
+
+
+def test_an_irreversible_tool_of_unknown_outcome_is_not_run_again(job, tmp_path):
+    assert job("start", "irreversible", "boundary.after_body:2") == KILLED
+    before = effects(tmp_path)
+    assert job("retry", "irreversible") == {"text": "waiting", "code": 0}
+    assert before["one"] + before["two"] >= 1
+    assert max(effects(tmp_path).values()) == 1
 
 
 def test_a_kill_behind_a_whole_run_does_not_repeat_it(job, provider):

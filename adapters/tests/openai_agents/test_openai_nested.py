@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from agents import Agent, GuardrailFunctionOutput, Runner, Usage, function_tool, input_guardrail
 from agents.testing import ModelStep, ScriptedModel, assistant_message, function_call
 
+import kitaru
 from kitaru.adapters.openai_agents import KitaruRunner, OpenAIRunRequest
 
 START = OpenAIRunRequest.start("go")
@@ -79,6 +81,19 @@ def test_a_plain_run_inside_an_opted_out_tool_is_made_of_units(story):
     assert len(helper.model.calls) == 1
 
 
+def test_a_blocking_run_in_an_asynchronous_tool_is_refused_as_by_the_framework(story):
+    helper = Agent(name="helper", model=counted([assistant_message("help")]))
+
+    @function_tool(failure_error_function=None)
+    async def ask() -> str:
+        return Runner.run_sync(helper, "help").final_output
+
+    outer = Agent(name="boss", model=counted([function_call("ask", {}, call_id="c1")]), tools=[ask])
+    runner = KitaruRunner(outer, tool_checkpoint_config_by_name={"ask": False})
+    with pytest.raises(kitaru.KitaruExecutionError, match="event loop is already running"):
+        story(lambda: runner.run(START)).start().wait()
+
+
 def test_a_run_inside_a_guardrail_is_made_of_units(story):
     judge = Agent(name="judge", model=counted([assistant_message("fine")]))
 
@@ -91,6 +106,18 @@ def test_a_run_inside_a_guardrail_is_made_of_units(story):
     told = story(lambda: KitaruRunner(agent).run(START))
     assert told.first() == told.rerun()
     assert (len(judge.model.calls), sorted(told.names)) == (1, ["judge_openai_model_call", "poet_openai_model_call"])
+
+
+def test_a_streamed_agent_tool_is_made_of_units_and_gives_its_events(story):
+    inner = Agent(name="expert", model=counted([assistant_message("fact")]))
+    seen: list[str] = []
+    tool = inner.as_tool("ask_expert", "Ask", on_stream=lambda event: seen.append(event["event"].type))
+    steps = ([function_call("ask_expert", {"input": "q"}, call_id="c1")], [assistant_message("thanks")])
+    outer = Agent(name="boss", model=counted(*steps), tools=[tool])
+    told = story(lambda: KitaruRunner(outer).run(START))
+    assert told.first() == told.rerun()
+    assert "run_item_stream_event" in seen
+    assert (len(inner.model.calls), "expert_openai_model_call" in told.names) == (1, True)
 
 
 async def test_runs_outside_of_a_durable_run_are_untouched(story):

@@ -11,6 +11,7 @@ from agents import (
     InputGuardrailTripwireTriggered,
     MaxTurnsExceeded,
     ToolGuardrailFunctionOutput,
+    ToolOutputImage,
     function_tool,
     input_guardrail,
     tool_input_guardrail,
@@ -244,3 +245,27 @@ def test_a_value_that_cannot_be_stored_becomes_the_text_that_the_model_reads(sto
     told = story(lambda: KitaruRunner(agent).run(START))
     assert tool_outputs(told.first()) == ["a live thing"]
     assert tool_outputs(told.rerun()) == ["a live thing"]
+
+
+def test_structured_tool_outputs_keep_their_type(story):
+    @function_tool
+    def picture() -> ToolOutputImage:
+        return ToolOutputImage(image_url="data:image/png;base64,AA==", detail="low")
+
+    agent = one_tool_agent(picture)
+    told = story(lambda: KitaruRunner(agent).run(START))
+    first = told.first()
+    assert tool_outputs(first)[0][0]["type"] == "input_image"
+    assert told.rerun().input_items == first.input_items
+
+
+def test_an_answer_that_is_a_tools_own_value_keeps_its_class(story):
+    @function_tool
+    def measure() -> Answer:
+        return Answer(city="Oslo", degrees=3)
+
+    agent = one_tool_agent(measure)
+    agent.tool_use_behavior, agent.output_type = "stop_on_first_tool", Answer
+    told = story(lambda: KitaruRunner(agent).run(START))
+    told.first()
+    assert told.rerun().final_output == Answer(city="Oslo", degrees=3)

@@ -30,12 +30,11 @@ def runner_for(provider, *, responses=True, **settings):
 
 @pytest.mark.parametrize("responses", [True, False], ids=["responses", "chat"])
 @pytest.mark.parametrize("method", ["run", "run_stream"])
-def test_a_run_is_recorded_and_rerun_without_a_request(story, provider, reply, responses, method, monkeypatch):
+def test_a_run_is_recorded_and_rerun_without_a_request(story, provider, reply, responses, method):
     provider.script(reply(calls=[("fact", {"topic": "grass"}, "c1")]), reply(text="a poem about grass"))
     runner = runner_for(provider, responses=responses)
     told = story(lambda: getattr(runner, method)(START))
     first = told.first()
-    monkeypatch.setenv("KITARU_STRICT_REPLAY", "1")
     assert told.rerun() == first
     assert (first.final_output, first.usage.total_tokens, len(provider.requests)) == ("a poem about grass", 32, 2)
 

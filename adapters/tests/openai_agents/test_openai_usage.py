@@ -7,6 +7,7 @@ import json
 import pytest
 from agents import Agent, Usage, function_tool
 from agents.testing import ModelStep, ScriptedModel, assistant_message, function_call
+from agents.tool_context import ToolContext
 
 import kitaru
 from kitaru.adapters.openai_agents import KitaruRunner, OpenAICapturePolicy, OpenAIRunRequest
@@ -175,3 +176,60 @@ def test_a_tool_that_a_hook_swaps_in_is_named_in_a_warning(story):
     agent = Agent(name="one", model=ScriptedModel([[assistant_message("x")]]), hooks=Hooks())
     result = story(lambda: KitaruRunner(agent).run(START)).once()
     assert "'late'" in result.warnings[0]
+
+
+def test_the_frameworks_traces_name_the_execution_and_the_run(story):
+    seen: list[dict[str, str]] = []
+
+    @function_tool
+    def look(ctx: ToolContext[object]) -> str:
+        seen.append(dict(ctx.run_config.trace_metadata))
+        return "ok"
+
+    steps = [[function_call("look", {}, call_id="a")], [assistant_message("x")]]
+    told = story(lambda: KitaruRunner(Agent(name="one", model=ScriptedModel(steps), tools=[look])).run(START))
+    told.once()
+    assert seen == [{"kitaru_execution_id": told.exec_id, "kitaru_run_label": "one#1"}]
+
+
+def test_a_whole_run_saves_its_summary_and_its_paused_state_as_artifacts(story):
+    @function_tool(needs_approval=True)
+    def act() -> str:
+        return "done"
+
+    steps = [[function_call("act", {}, call_id="a")]]
+    agent = Agent(name="one", model=ScriptedModel(steps), tools=[act])
+    told = story(lambda: KitaruRunner(agent, checkpoint_strategy="runner_call").run(START))
+    result = told.once()
+    saved = {artifact.name: artifact.load() for artifact in told.execution.artifacts}
+    assert saved[result.run_summary_artifact_name]["status"] == "interrupted"
+    assert saved[result.state_artifact_name] == result.pending_state.state_json
+
+
+def test_everything_that_is_stored_can_be_read_by_somebody_without_the_adapter(story):
+    told = story(lambda: KitaruRunner(agent_with_tools()).run(START))
+    told.once()
+    values = {artifact.name: artifact.load() for artifact in told.execution.artifacts}
+    assert values["one_slow_tool_call"] == "slow"
+    assert values["one_openai_model_call"]["output"][0]["content"][0]["text"] == "x"
+
+
+def test_cached_outcomes_are_shared_between_executions_of_one_context(story):
+    ran: list[int] = []
+    models: list[ScriptedModel] = []
+
+    @function_tool
+    def act() -> str:
+        ran.append(1)
+        return "done"
+
+    def run_as(who):
+        models.append(ScriptedModel([[function_call("act", {}, call_id="a")], [assistant_message("x")]]))
+        agent = Agent(name="one", model=models[-1], tools=[act])
+        cached = {"cache": True}
+        runner = KitaruRunner(agent, tool_checkpoint_config=cached, model_checkpoint_config=cached)
+        return story(lambda: runner.run(START, context=who)).once().final_output
+
+    assert [run_as(who) for who in ({"user": 1}, {"user": 1}, {"user": 2}, object(), object())] == ["x"] * 5
+    assert len(ran) == 4
+    assert [len(model.calls) for model in models] == [2, 0, 0, 0, 0]

@@ -5,11 +5,10 @@ import asyncio
 import pytest
 from pydantic import BaseModel
 from pydantic_ai import Agent, ApprovalRequired, CallDeferred, RunContext, Tool, ToolDefinition
-from pydantic_ai.capabilities import RequestInput
 from pydantic_ai.toolsets import ExternalToolset
 
 import kitaru
-from kitaru.adapters.pydantic_ai import CapturePolicy, KitaruAgent, hitl_tool, wait_for_input
+from kitaru.adapters.pydantic_ai import CapturePolicy, hitl_tool, wait_for_input
 from kitaru.errors import KitaruUsageError
 
 
@@ -259,31 +258,6 @@ def test_approval_that_a_tool_asks_for_itself_runs_its_body_once_approved(lab, c
     lab.answer(handle, value=True)
     lab.resume(handle)
     assert (handle.get(), lab.counts["wipe"]) == (["wiped"], 1)
-
-
-def test_the_frameworks_own_event_wait_survives_a_restart_and_asks_once(lab, call):
-    tokens = []
-
-    def ask(_ctx, requests, token):
-        tokens.append((token, [request.tool_name for request in requests.approvals]))
-
-    def pay() -> str:
-        return "paid"
-
-    inner = Agent(
-        lab.script(call("pay", "p"), "done", name="bot").model,
-        name="bot",
-        tools=[Tool(pay, requires_approval=True)],
-        capabilities=[RequestInput(ask=ask)],
-    )
-    agent = KitaruAgent(inner)
-    handle = lab.run(lambda: answers(agent.run_sync("go")))
-    assert handle.status == "waiting", handle.execution.failure
-    (wait,) = lab.waits(handle)
-    lab.answer(handle, value={"approvals": {"p": True}})
-    lab.resume(handle)
-    assert handle.get() == ["paid"]
-    assert tokens == [(f"{handle.exec_id}:{wait.name}", ["pay"])]
 
 
 @pytest.mark.parametrize(("capture", "kept"), [("full", {"amount": 7}), ("metadata", None), (None, None)])

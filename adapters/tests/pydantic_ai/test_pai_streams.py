@@ -77,6 +77,54 @@ def test_every_way_to_stream_gives_the_result_that_run_gives(lab, call, how):
     assert {"bot_model_request", "look_tool"} <= set(lab.names(lab.client.executions.latest()))
 
 
+def paced(released):
+    """Return a model that waits after each word until the one before it was seen."""
+
+    async def stream(_messages, _info):
+        for number, word in enumerate(["one ", "two ", "three"]):
+            if number:
+                await asyncio.wait_for(released.get(), 5)
+            yield word
+
+    return FunctionModel(stream_function=stream)
+
+
+@pytest.mark.parametrize("how", ["run_stream", "run_stream_events"])
+def test_text_reaches_the_caller_while_the_request_still_runs(lab, how):
+    async def read():
+        released, seen = asyncio.Queue(), []
+        agent = KitaruAgent(Agent(paced(released), name="bot"))
+        if how == "run_stream":
+            async with agent.run_stream("go") as streamed:
+                async for text in streamed.stream_text(delta=True, debounce_by=None):
+                    seen.append(text)
+                    released.put_nowait(None)
+                return seen, await streamed.get_output()
+        async with agent.run_stream_events("go") as events:
+            async for event in events:
+                if event.event_kind in {"part_start", "part_delta"}:
+                    seen.append(getattr(event, "part", None) or event.delta)
+                    released.put_nowait(None)
+                last = event
+        return seen, last.result.output
+
+    (seen, output), (again, same) = lab.twice(lambda: asyncio.run(read()))
+    assert len(seen) == 3
+    assert output == same == "one two three"
+    assert len(again) == 1
+
+
+def test_a_caller_who_leaves_a_stream_early_leaves_no_record(lab):
+    async def read():
+        agent = KitaruAgent(Agent(paced(asyncio.Queue()), name="bot"))
+        async with agent.run_stream("go") as streamed:
+            async for _ in streamed.stream_text(debounce_by=None):
+                break
+
+    handle = lab.run(lambda: asyncio.run(read()))
+    assert [c.invocation_id for c in lab.calls(handle) if c.status == "completed"] == []
+
+
 def test_a_stream_that_breaks_after_output_is_not_retried_as_one_that_did_not_open(lab):
     attempts = []
 

@@ -4,11 +4,9 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from pydantic_ai import Agent, RunContext, Tool
-from pydantic_ai.capabilities import Instrumentation
-from pydantic_ai.models.instrumented import InstrumentationSettings
+from pydantic_ai import Agent, RunContext
 
-from kitaru.adapters.pydantic_ai import CapturePolicy, KitaruAgent
+from kitaru.adapters.pydantic_ai import CapturePolicy
 
 
 def look() -> str:
@@ -127,49 +125,3 @@ def test_the_summary_counts_what_happened(lab, call):
     summary = lab.metadata(handle)["pydantic_ai_run_summaries"]["bot_1"]
     assert (summary["model_call_count"], summary["tool_call_count"], summary["status"]) == (2, 2, "completed")
     assert len(summary["event_ids_in_order"]) == summary["total_events"] == 4
-
-
-def test_spans_of_reused_work_are_not_exported_a_second_time(lab, call):
-    from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-
-    exporter = InMemorySpanExporter()
-    provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    settings = InstrumentationSettings(tracer_provider=provider)
-    inner = Agent(
-        lab.script(call("look"), "done", name="bot").model,
-        name="bot",
-        tools=[Tool(look)],
-        capabilities=[Instrumentation(settings)],
-    )
-    agent = KitaruAgent(inner)
-    spans = []
-
-    def body():
-        agent.run_sync("go")
-        spans.append([span.name for span in exporter.get_finished_spans()])
-        exporter.clear()
-
-    lab.twice(body)
-    assert sum(name.startswith("chat") for name in spans[0]) == 2
-    assert sum("tool" in name for name in spans[0]) >= 1
-    assert spans[1] == []
-
-
-def test_the_run_span_carries_the_execution(lab):
-    from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-
-    exporter = InMemorySpanExporter()
-    provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    settings = InstrumentationSettings(tracer_provider=provider)
-    inner = Agent(lab.script("done", name="bot").model, name="bot", capabilities=[Instrumentation(settings)])
-    agent = KitaruAgent(inner)
-    handle = lab.run(lambda: agent.run_sync("go").output)
-    handle.wait(20)
-    known = [span.attributes.get("kitaru.execution_id") for span in exporter.get_finished_spans()]
-    assert handle.exec_id in known

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overlo
 
 from kitaru.authoring import parameters
 from kitaru.authoring.arguments import found_futures, mapped, may_hold_futures, resolved
-from kitaru.engine import cache as sharing
 from kitaru.engine.boundary import enter, run_entered, run_entered_async
+from kitaru.engine.executions import source_digest
 from kitaru.engine.fanout import CheckpointFuture, MapFuture, submit_entry
 from kitaru.engine.ids import normalise
 from kitaru.engine.isolated import run_isolated
@@ -106,7 +106,7 @@ class Checkpoint(Generic[P, R]):
         if may_hold_futures(args, kwargs):
             parents += found_futures((args, kwargs))
             args, kwargs = resolved(args), resolved(kwargs)
-        entry = self._enter(run, explicit, parents, args, kwargs)
+        entry = self._enter(run, explicit, parents, (args, kwargs))
         return self._finish(entry, args, kwargs).value
 
     def _call_async(
@@ -116,7 +116,7 @@ class Checkpoint(Generic[P, R]):
         _check_after(after)
         waiting = [*_futures_of(after), *found_futures((args, kwargs), futures=True)]
         parents = [future.call_id for future in waiting]
-        entry = self._enter(run, explicit, parents, () if waiting else args, {} if waiting else kwargs)
+        entry = self._enter(run, explicit, parents, None if waiting else (args, kwargs))
 
         async def value() -> Any:  # noqa: ANN401 - the function's value
             for future in waiting:
@@ -202,7 +202,7 @@ class Checkpoint(Generic[P, R]):
         waiting = [*after, *found_futures((args, kwargs), futures=True)]
         parents = [future.call_id for future in waiting]
         # A call's inputs are known when its place is taken, unless they are still being computed.
-        entry = self._enter(run, explicit, parents, () if waiting else args, {} if waiting else kwargs, group)
+        entry = self._enter(run, explicit, parents, None if waiting else (args, kwargs), group)
         # It runs beside the body, so what is recorded after it says nothing about it.
         entry.concurrent = True
         if self.is_async and _in_running_loop():
@@ -248,10 +248,10 @@ class Checkpoint(Generic[P, R]):
         run: Run,
         explicit: str | None,
         parents: Sequence[str],
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
+        given: tuple[tuple[Any, ...], Mapping[str, Any]] | None,
         group: str | None = None,
     ) -> Entry:
+        args, kwargs = given or ((), {})
         key = None if self._business_key is None else str(self._business_key(*args, **kwargs))
         unit = Unit(
             id=explicit,
@@ -259,9 +259,17 @@ class Checkpoint(Generic[P, R]):
             parents=parents,
             group=group,
             business_key=key,
+            # While inputs are still being computed nothing tells this call from others, so no cache may answer it.
+            code=None if given is None else self._code_state,
             **self._unit,
         )
         return enter(run, unit)
+
+    @functools.cache  # noqa: B019 - a checkpoint lives as long as its module
+    def _code_state(self) -> str | None:
+        """Name of the function with its `version=`, or the digest of its source, for the key of the result cache."""
+        state = self.version or source_digest(self.function)
+        return None if state is None else f"{self.function.__module__}:{self.function.__qualname__}:{state}"
 
     def _inputs(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Name the arguments; a wrong call is left for the function itself to complain about."""
@@ -275,31 +283,21 @@ class Checkpoint(Generic[P, R]):
 
     def _finish(self, entry: Entry, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Outcome[R]:
         if entry.unit.runtime == "isolated":
-            self._offer(entry, args, kwargs)
             return run_entered(entry, lambda call: run_isolated(call, self.function, args, kwargs))
         if self.is_async:
             return asyncio.run(self._finish_async(entry, args, kwargs))
-        self._offer(entry, args, kwargs)
         function = self.function
         return run_entered(entry, lambda _call: function(*args, **kwargs))
 
     async def _finish_async(self, entry: Entry, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Outcome[R]:
         if entry.unit.runtime == "isolated":
             return await asyncio.to_thread(self._finish, entry, args, kwargs)
-        self._offer(entry, args, kwargs)
         function = cast("Callable[..., Coroutine[Any, Any, R]]", self.function)
 
         async def body(_call: Call) -> R:
             return await function(*args, **kwargs)
 
         return await run_entered_async(entry, body)
-
-    def _offer(self, entry: Entry, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        """Let the call share its value with other executions, where that is turned on."""
-        if sharing.is_on(entry.run, entry.unit):
-            sharing.offer_call(
-                entry, lambda: sharing.code_identity(self.function, self.version), lambda: self._inputs(args, kwargs)
-            )
 
     def _validate(self, value: object) -> object:
         """Check an override's value against the return annotation."""

@@ -6,7 +6,9 @@ that checkpoint, which is the boundary already.
 
 from __future__ import annotations
 
+import asyncio
 import os
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["llm", "llm_async"]
 
 _MOCK_VARIABLE: Final = "KITARU_LLM_MOCK_RESPONSE"
+_BETWEEN_WORDS: Final = re.compile(r"\W+")
 
 Prompt = str | Sequence[Mapping[str, Any]]
 
@@ -167,7 +170,8 @@ class _Work:
         canned = self._begin()
         if canned is not None:
             return self._mocked(canned)
-        target, request = self._address()
+        # The first call imports the provider's SDK, which takes longer than a loop may be held up.
+        target, request = await asyncio.to_thread(self._address)
         try:
             reply = await target.call_async(request)
         except Exception:
@@ -177,7 +181,7 @@ class _Work:
 
     def _begin(self) -> str | None:
         """Keep the prompt; return the canned answer if the environment has one."""
-        self._call.save(f"{self._name}_prompt", self._order.messages, type="prompt")
+        self._call.save_messages(f"{self._name}_prompt", self._order.messages)
         self._started = time.perf_counter()
         return os.environ.get(_MOCK_VARIABLE)
 
@@ -236,4 +240,4 @@ def _cleaned(name: object) -> str:
     if not isinstance(name, str) or not name.strip():
         msg = f"llm(name=) must be a text that is not blank, not {name!r}; leave it out to have calls numbered."
         raise KitaruUsageError(msg)
-    return normalise_name(name.strip(), "llm")
+    return normalise_name(_BETWEEN_WORDS.sub("_", name.strip()), "llm")

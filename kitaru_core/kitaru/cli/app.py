@@ -5,35 +5,35 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Sequence
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError
 
+from kitaru.cli.arguments import OutputOption, clean_format
+from kitaru.cli.command_table import COMMANDS, LazyCommand
 from kitaru.cli.output import OutputFormat, report_error
 from kitaru.errors import KitaruError, KitaruPluginError, KitaruUsageError
+from kitaru.hooks.loading import survey
+from kitaru.hooks.manager import HookManager, get_manager
 from kitaru.version import __version__
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from kitaru.hooks.manager import HookManager
-
-__all__ = ["OutputOption", "build_app", "run"]
-
-OutputOption = Annotated[OutputFormat, Parameter(name=["--output", "-o"], help="text for people, json for programs")]
+__all__ = ["Commands", "OutputOption", "build_app", "run"]
 
 _INTERRUPTED = 130
 
 
-class _Group:
-    """Where a plugin adds commands."""
+class Commands:
+    """Where commands are added, our own and those of plugins."""
 
     def __init__(self, app: App) -> None:
         self._app = app
 
     def command(self, target: object, *, name: str) -> None:
         """Add a command, or a whole group of them."""
-        self._app.command(target, name=name)  # type: ignore[call-overload]  # a function or an App, as the hook says
+        if isinstance(target, LazyCommand):
+            target.add_to(self._app, name)
+        else:
+            self._app.command(target, name=name)  # type: ignore[call-overload]  # a function or an App, as the hook says
 
 
 def build_app() -> App:
@@ -46,15 +46,12 @@ def build_app() -> App:
         help_flags=["--help", "-h"],
         result_action="return_value",
     )
-    _manager().cli_commands(_Group(app))
+    _manager().cli_commands(Commands(app))
     return app
 
 
 def _manager() -> HookManager:
     """Return the manager; with a broken plugin one of our own plugins only, so that its user can look and answer."""
-    from kitaru.hooks.loading import survey
-    from kitaru.hooks.manager import HookManager, get_manager
-
     try:
         return get_manager()
     except KitaruPluginError as error:
@@ -73,10 +70,11 @@ def run(arguments: Sequence[str]) -> int:
     Returns:
         The exit code.
     """
-    wanted = _wanted_format(arguments)
     command = _command_id(arguments)
+    wanted: OutputFormat = "text"
     try:
-        result = build_app()(list(arguments), exit_on_error=False, print_error=wanted == "text")
+        cleaned, wanted = clean_format(arguments)
+        result = build_app()(cleaned, exit_on_error=False, print_error=wanted == "text")
     except CycloptsError as error:
         if wanted == "json":
             report_error(command, KitaruUsageError(str(error)), wanted)
@@ -96,19 +94,12 @@ def run(arguments: Sequence[str]) -> int:
     return result if isinstance(result, int) else 0
 
 
-def _wanted_format(arguments: Sequence[str]) -> OutputFormat:
-    for n, item in enumerate(arguments):
-        name, equals, value = item.partition("=")
-        if name in {"-o", "--output"}:
-            text = value if equals else "".join(arguments[n + 1 : n + 2])
-            return "json" if text.strip().casefold() == "json" else "text"
-    return "text"
-
-
 def _command_id(arguments: Sequence[str]) -> str:
-    words = []
-    for item in arguments[:3]:
-        if not item.replace("-", "").isalpha() or item.startswith("-"):
+    words: list[str] = []
+    for item in arguments[:2]:
+        if item.startswith("-"):
             break
         words.append(item)
-    return ".".join(words[:2])
+        if item in COMMANDS:
+            break
+    return ".".join(words)

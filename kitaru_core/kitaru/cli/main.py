@@ -7,6 +7,8 @@ import sys
 
 __all__ = ["main"]
 
+_PLAIN = "--no-color"
+
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the program and end the process with its exit code.
@@ -16,7 +18,10 @@ def main(arguments: list[str] | None = None) -> None:
     Args:
         arguments: The command line without the program's name; by default that of the process.
     """
-    given = sys.argv[1:] if arguments is None else arguments
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if _PLAIN in given[: given.index("--")] if "--" in given else _PLAIN in given:
+        given.remove(_PLAIN)
+        os.environ["NO_COLOR"] = "1"
     if given in (["--version"], ["-V"]):
         from kitaru.version import __version__
 

@@ -22,8 +22,6 @@ def kitaru_plugin_card() -> PluginCard:
 @hookimpl
 def kitaru_cli_commands(cli: CommandGroup) -> None:
     """Add the built-in commands."""
-    from kitaru.cli import executions, plugins, project
+    from kitaru.cli.command_table import add_commands
 
-    cli.command(project.init, name="init")
-    cli.command(executions.app, name="executions")
-    cli.command(plugins.app, name="plugins")
+    add_commands(cli)

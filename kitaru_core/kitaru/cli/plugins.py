@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 
-from cyclopts import App
-
-from kitaru.cli.app import OutputOption
+from kitaru.cli.arguments import OutputOption
 from kitaru.cli.output import Output
+from kitaru.cli.views import titled_table
+from kitaru.hooks.loading import survey
 
-__all__ = ["app"]
-
-app = App(name="plugins", help="See what is plugged in.", result_action="return_value")
+__all__ = ["list_plugins"]
 
 
-@app.command(name="list")
 def list_plugins(*, output: OutputOption = "text") -> None:
     """List the plugins: where each comes from, which hooks it has, and whether its framework is there.
 
     Args:
         output: text for people, json for programs.
     """
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
-    from kitaru.hooks.loading import survey
-
     plugins = survey().plugins
-    table = Table(title=Text("Plugins", style="bold"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table = titled_table("Plugins")
     for heading in ("Name", "Distribution", "State", "Level", "Frameworks", "Hooks"):
         table.add_column(heading, overflow="fold")
     for plugin in plugins:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kitaru.cli.app import OutputOption
+from kitaru.cli.arguments import OutputOption
 from kitaru.cli.output import Output
+from kitaru.cli.views import success
 from kitaru.errors import KitaruStateError, KitaruUsageError
 
 __all__ = ["init"]
@@ -13,15 +14,13 @@ __all__ = ["init"]
 _MARKER = ".kitaru"
 
 
-def init(path: Path = Path(), /, *, output: OutputOption = "text") -> None:
+def init(path: Path = Path(), *, output: OutputOption = "text") -> None:
     """Mark a folder as a kitaru project.
 
     Args:
         path: The folder; the current one by default.
         output: text for people, json for programs.
     """
-    from kitaru.cli.views import success
-
     folder = path.expanduser().resolve()
     if not folder.is_dir():
         msg = f"{folder} is no folder; create it first, or name another one."

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from typing import Any
 
     from kitaru.engine.replay import ReplayPlan
     from kitaru.operating.models import CheckpointCall, Execution, PendingWait
 
-__all__ = ["ago", "execution_record", "executions_table", "plan_view", "status_text", "success", "wait_view"]
+__all__ = [
+    "ExecutionsTable",
+    "ago",
+    "execution_record",
+    "plan_view",
+    "since",
+    "status_text",
+    "success",
+    "titled_table",
+    "wait_view",
+]
+
+_WIDE = 110
 
 _STYLES = {
     "running": "cyan",
@@ -61,29 +75,52 @@ def _took(started: datetime | None, ended: datetime | None) -> str:
     return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)}m {int(seconds % 60):02}s"  # noqa: PLR2004 - a minute
 
 
-def executions_table(executions: Sequence[Execution], *, title: str = "Executions") -> RenderableType:
-    """Return a table of executions, newest first."""
-    if not executions:
-        return Group(Text(title, style="bold"), Text("  executions: none found"))
-    table = Table(title=Text(title, style="bold"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("ID", no_wrap=True, style="dim")
-    table.add_column("Flow", overflow="ellipsis", no_wrap=True)
-    table.add_column("Status", no_wrap=True)
-    table.add_column("Steps", justify="right", no_wrap=True)
-    table.add_column("Started", no_wrap=True)
-    table.add_column("Took", justify="right", no_wrap=True)
-    table.add_column("Note", overflow="ellipsis", no_wrap=True)
-    for execution in executions:
-        table.add_row(
-            execution.exec_id,
-            execution.flow_name or "-",
-            status_text(execution.status),
-            str(execution.checkpoint_count),
-            ago(execution.started_at),
-            _took(execution.started_at, execution.ended_at),
-            _note(execution),
-        )
-    return table
+@dataclass(frozen=True, slots=True)
+class ExecutionsTable:
+    """A table of executions, newest first; where there is little room it has fewer columns, and never half an id.
+
+    Attributes:
+        executions: What it shows.
+    """
+
+    executions: Sequence[Execution]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Give the table in as many columns as there is room for."""
+        if not self.executions:
+            yield Group(Text("Executions", style="bold"), Text("  executions: none found"))
+            return
+        wide = options.max_width >= _WIDE
+        names = {"ID": max(len(item.exec_id) for item in self.executions), "Status": 9, "Steps": 5, "Started": 8}
+        names |= {"Took": 8} if wide else {}
+        gaps = 3 * (len(names) + wide) + 2
+        left = options.max_width - sum(names.values()) - gaps
+        flow = min(max(len(item.flow_name or "-") for item in self.executions), left // 2 if wide else left)
+        names = {"ID": names.pop("ID"), "Flow": max(flow, 4), **names} | ({"Note": left - flow} if wide else {})
+        table = titled_table("Executions")
+        for heading, width in names.items():
+            side: Literal["left", "right"] = "right" if heading in {"Steps", "Took"} else "left"
+            table.add_column(heading, width=width, min_width=width, no_wrap=True, overflow="ellipsis", justify=side)
+        for item in self.executions:
+            table.add_row(*_row(item)[: 7 if wide else 5])
+        yield table
+
+
+def _row(execution: Execution) -> tuple[str | Text, ...]:
+    return (
+        execution.exec_id,
+        execution.flow_name or "-",
+        status_text(execution.status),
+        str(execution.checkpoint_count),
+        ago(execution.started_at),
+        _took(execution.started_at, execution.ended_at),
+        _note(execution),
+    )
+
+
+def titled_table(title: str) -> Table:
+    """Return an empty table with a title above it."""
+    return Table(title=Text(title, style="bold"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
 
 
 def _note(execution: Execution) -> Text:
@@ -101,8 +138,8 @@ def execution_record(execution: Execution) -> RenderableType:
         ("Execution ID", execution.exec_id),
         ("Flow", execution.flow_name or "-"),
         ("Status", status_text(execution.status)),
-        ("Started", _time(execution.started_at)),
-        ("Ended", _time(execution.ended_at)),
+        ("Started", since(execution.started_at)),
+        ("Ended", since(execution.ended_at)),
         ("Stack", execution.stack_name or "-"),
     ]
     if execution.original_exec_id:
@@ -124,7 +161,8 @@ def execution_record(execution: Execution) -> RenderableType:
     return Group(*parts)
 
 
-def _time(moment: datetime | None) -> str:
+def since(moment: datetime | None) -> str:
+    """Return a time, and how long ago it was."""
     return "not available" if moment is None else f"{moment.isoformat(timespec='seconds')} ({ago(moment)})"
 
 
@@ -192,7 +230,7 @@ def _next_step(execution: Execution) -> str:
 
 def plan_view(plan: ReplayPlan) -> RenderableType:
     """Return what a replay will do."""
-    table = Table(title=Text("Replay plan", style="bold"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table = titled_table("Replay plan")
     table.add_column("Call", no_wrap=True)
     table.add_column("What happens")
     for name in plan.reused:

@@ -9,7 +9,6 @@ from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
 from typing import TYPE_CHECKING, TypeVar
 
-from kitaru.engine.hooking import boundary_hooks
 from kitaru.engine.scope import current_boundary
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ T = TypeVar("T")
 @contextmanager
 def boundary_scope(call: Call) -> Iterator[None]:
     """Make a call the present boundary, and enter what plugins put around it."""
-    hooks = boundary_hooks()
+    hooks = call.run.hooks
     with ExitStack() as stack:
         if hooks is not None:
             boundary = call.boundary
@@ -44,7 +43,7 @@ def run_body(call: Call, body: Callable[[Call], T]) -> T:
     if limit is not None:
         with boundary_scope(call):
             return _limited(call, body, limit)
-    if boundary_hooks() is not None:
+    if call.run.hooks is not None:
         with boundary_scope(call):
             return body(call)
     token = current_boundary.set(call)

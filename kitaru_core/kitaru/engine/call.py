@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from kitaru.crash_points import hit
-from kitaru.engine import payloads
+from kitaru.engine import histories, payloads
 from kitaru.engine.ids import idempotency_key
 from kitaru.engine.scope import current_boundary
 from kitaru.errors import KitaruUsageError
@@ -22,6 +22,7 @@ from kitaru.records.facts import ArtifactSaved, MetadataLogged, NoteWritten, Usa
 if TYPE_CHECKING:
     from kitaru.engine.run import Run
     from kitaru.engine.unit import Unit
+    from kitaru.records.payload import HistoryRef
 
 __all__ = ["ARTIFACT_TYPES", "Call", "Note", "current_call"]
 
@@ -191,6 +192,10 @@ class Call:
         """
         self._carried = msgspec.Raw(payloads.to_json(value))
 
+    def restore_carried(self, carried: msgspec.Raw | None) -> None:
+        """Attach what was carried with a value that comes from the result cache."""
+        self._carried = carried
+
     @property
     def carried(self) -> msgspec.Raw | None:
         """What `carry` attached."""
@@ -212,14 +217,45 @@ class Call:
             KitaruUsageError: The name is blank or the type unknown.
             KitaruEncodingError: The value cannot be stored.
         """
-        kind = type.strip().casefold()
-        if kind not in ARTIFACT_TYPES:
-            msg = f"{type!r} is no artifact type; use one of: {', '.join(ARTIFACT_TYPES)}."
-            raise KitaruUsageError(msg)
-        if not name.strip():
-            msg = "save() needs a name that is not blank; it is what load() and readers look the artifact up by."
-            raise KitaruUsageError(msg)
-        stored = payloads.store(value, path=f"artifact {name!r}")
+        kind = _artifact_type(name, type)
+        # A model's answer is the boundary's value as well, and its bytes are to stand once.
+        stored = payloads.store(value, path=f"artifact {name!r}", shared=kind == "response")
+        return self._keep(name, kind, tags, stored)
+
+    def save_messages(self, name: str, messages: Sequence[object], *, tags: list[str] | None = None) -> str:
+        """Store messages for a model as an artifact of type `prompt`; what earlier ones contain is not stored again.
+
+        Args:
+            name: Its name.
+            messages: The messages, oldest first.
+            tags: Labels.
+
+        Returns:
+            The artifact's id; its value is the list of the messages.
+
+        Raises:
+            KitaruUsageError: The name is blank.
+            KitaruEncodingError: A message cannot be stored.
+        """
+        kind = _artifact_type(name, "prompt")
+        path = f"artifact {name!r}"
+        parts = histories.plain_messages(messages, path=path)
+        if parts is None:
+            return self._keep(name, kind, tags, payloads.store(list(messages), path=path))
+        stored, node = histories.store_messages(parts, self.run.prompts)
+        saved = self._keep(name, kind, tags, stored, history=node)
+        self.run.prompts[node.node] = 1
+        return saved
+
+    def _keep(
+        self,
+        name: str,
+        kind: str,
+        tags: list[str] | None,
+        stored: payloads.Stored,
+        *,
+        history: HistoryRef | None = None,
+    ) -> str:
         version = self._versions[name] = self._versions.get(name, 0) + 1
         fact = ArtifactSaved(
             at=time.time(),
@@ -231,16 +267,12 @@ class Call:
             attempt=self.attempt,
             tags=list(tags or []),
             version=version,
+            history=history,
         )
         self.run.write_later(*self.started_now(), Draft(fact, stored.inline, stored.blobs))
         self.run.totals.artifacts += 1
         hit("artifact.written")
         return fact.artifact_id
-
-    @property
-    def has_saved(self) -> bool:
-        """Whether the body saved an artifact."""
-        return bool(self._versions)
 
     def log(self, **metadata: object) -> None:
         """Attach metadata to this attempt; see `kitaru.log`.
@@ -347,6 +379,17 @@ class Call:
             self.run.check()
             await asyncio.sleep(min(left, 0.1))
         self.run.check()
+
+
+def _artifact_type(name: str, given: str) -> str:
+    kind = given.strip().casefold()
+    if kind not in ARTIFACT_TYPES:
+        msg = f"{given!r} is no artifact type; use one of: {', '.join(ARTIFACT_TYPES)}."
+        raise KitaruUsageError(msg)
+    if not name.strip():
+        msg = "save() needs a name that is not blank; it is what load() and readers look the artifact up by."
+        raise KitaruUsageError(msg)
+    return kind
 
 
 def current_call() -> Call | None:

@@ -93,5 +93,6 @@ def _find_class(path: str) -> type[Exception] | None:
         here = getattr(here, part, None)
     if not isinstance(here, type) or not issubclass(here, Exception):
         return None
-    # A class with its own __new__ would run code with data as its arguments.
-    return here if here.__new__ is Exception.__new__ or here.__module__ == "builtins" else None
+    # A class with a __new__ of its own would run code with data as its arguments; each built-in class has one, too.
+    maker = next(base for base in here.__mro__ if "__new__" in vars(base))
+    return here if maker.__module__ == "builtins" else None

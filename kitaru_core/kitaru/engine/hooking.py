@@ -14,16 +14,15 @@ from kitaru.records.record import Record
 from kitaru.settings.resolve import durability
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from kitaru.engine.call import Call
     from kitaru.engine.run import Run
     from kitaru.engine.unit import Unit
-    from kitaru.hooks.cards import ResultCacheDriver
     from kitaru.hooks.manager import HookManager
     from kitaru.journal.commit import Committed
 
-__all__ = ["boundary_hooks", "identified", "prepare_plugins", "result_caches", "show_observers", "summarised"]
+__all__ = ["boundary_hooks", "identified", "prepare_plugins", "show_observers", "summarised"]
 
 _log = logging.getLogger("kitaru")
 _get_manager: Callable[[], HookManager] | None = None
@@ -37,11 +36,6 @@ def boundary_hooks() -> HookManager | None:
     """
     manager = _manager()
     return manager if manager.boundary_hooks_active else None
-
-
-def result_caches() -> Mapping[str, ResultCacheDriver]:
-    """Return the stores that plugins offer for values shared between executions, by name."""
-    return _manager().result_caches()
 
 
 def prepare_plugins(store: str, *, stack: str | None, strict: bool) -> dict[str, str]:
@@ -69,7 +63,7 @@ def prepare_plugins(store: str, *, stack: str | None, strict: bool) -> dict[str,
 
 def identified(run: Run, unit: Unit, digest: str | None) -> str | None:
     """Return the digest of a call's inputs with what a plugin adds to tell alike calls apart."""
-    hooks = boundary_hooks()
+    hooks = run.hooks
     if hooks is None:
         return digest
     boundary = Boundary(
@@ -91,7 +85,7 @@ def identified(run: Run, unit: Unit, digest: str | None) -> str | None:
 
 def summarised(call: Call, value: object) -> dict[str, Any]:
     """Record the usage that a plugin reads out of a value, and return the summary one gives of it."""
-    hooks = boundary_hooks()
+    hooks = call.run.hooks
     if hooks is None:
         return {}
     boundary = call.boundary

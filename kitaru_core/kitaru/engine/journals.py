@@ -21,4 +21,4 @@ def default_journal(address: str | None = None) -> Journal:
     Args:
         address: An address or path; by default `KITARU_STORE`, or the file in the configuration directory.
     """
-    return open_journal(address or store_address(), durability=durability(), on_committed=show_observers)
+    return open_journal(address or store_address(), durability=durability, on_committed=show_observers)

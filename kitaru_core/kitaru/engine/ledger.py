@@ -15,11 +15,13 @@ from dataclasses import dataclass, field
 
 from kitaru.errors import KitaruDivergenceError, KitaruUsageError
 from kitaru.records.facts import (
+    ArtifactSaved,
     CheckpointCompleted,
     CheckpointFailed,
     CheckpointReused,
     CheckpointStarted,
     ExecutionFinished,
+    MetadataLogged,
     NoteWritten,
     OutcomeReconciled,
     RunnerStarted,
@@ -47,6 +49,7 @@ class RecordedCall:
         handled: For a failed call: whether the flow went on after it, so that its failure is an outcome.
         reconciled: What somebody said became of it, if its outcome was unknown.
         notes: Its notes, with their places.
+        left: What it saved and logged, with their places.
         adopt: Whether it stands in another execution's journal, or in a plan, and is to be recorded in this one.
     """
 
@@ -58,6 +61,7 @@ class RecordedCall:
     reconciled: str | None = None
     notes: list[tuple[int, NoteWritten]] = field(default_factory=list)
     usage: list[UsageRecorded] = field(default_factory=list)
+    left: list[tuple[int, ArtifactSaved | MetadataLogged]] = field(default_factory=list)
     adopt: bool = False
 
     @property
@@ -196,13 +200,12 @@ class Ledger:
 
     def _clashes(self, name: str, candidate: str) -> bool:
         """Say whether another checkpoint's numbered calls already use an id, or an explicit id does."""
-        if candidate in self._explicit or (candidate != name and candidate in self._counts):
+        if candidate in self._explicit:
             return True
-        if candidate[-1:].isdigit():
-            split = _SUFFIXED.match(candidate)
-            if split is not None and split[1] != name:
-                return self._counts.get(split[1], 0) >= int(split[2]) > 1
-        return False
+        if candidate != name:
+            return candidate in self._counts
+        split = _SUFFIXED.match(candidate) if candidate[-1].isdigit() else None
+        return split is not None and self._counts.get(split[1], 0) >= int(split[2]) > 1
 
 
 def fold(records: Iterable[Record]) -> tuple[dict[str, RecordedCall], list[WaitOpened]]:
@@ -226,18 +229,29 @@ def fold(records: Iterable[Record]) -> tuple[dict[str, RecordedCall], list[WaitO
             _take(calls, record, fact)
             if isinstance(fact, CheckpointFailed):
                 failed.add(fact.call_id)
-        elif isinstance(fact, NoteWritten) and fact.call_id in calls:
-            calls[fact.call_id].notes.append((record.seq, fact))
-        elif isinstance(fact, UsageRecorded) and fact.call_id in calls:
-            calls[fact.call_id].usage.append(fact)
         elif isinstance(fact, WaitOpened):
             _settle_failures(calls, failed, None)
             waits.append(fact)
-        elif isinstance(fact, OutcomeReconciled) and fact.call_id in calls:
-            calls[fact.call_id].reconciled = fact.outcome
         elif isinstance(fact, ExecutionFinished) or (isinstance(fact, RunnerStarted) and fact.reason == "flow-retry"):
             _settle_end(calls, failed, set(fact.culprits))
+        else:
+            _attach(calls, record.seq, fact)
     return calls, waits
+
+
+def _attach(calls: dict[str, RecordedCall], seq: int, fact: object) -> None:
+    """Put a record about a call with that call."""
+    call = calls.get(getattr(fact, "call_id", None) or "")
+    if call is None:
+        return
+    if isinstance(fact, NoteWritten):
+        call.notes.append((seq, fact))
+    elif isinstance(fact, UsageRecorded):
+        call.usage.append(fact)
+    elif isinstance(fact, ArtifactSaved | MetadataLogged):
+        call.left.append((seq, fact))
+    elif isinstance(fact, OutcomeReconciled):
+        call.reconciled = fact.outcome
 
 
 def _is_late(known: RecordedCall | None, fact: CallFact) -> bool:

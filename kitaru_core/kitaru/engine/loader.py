@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["find_flow", "load_function", "register_flow"]
 
 _registered: dict[tuple[str, str], Any] = {}
+_loading = threading.RLock()
 
 
 def register_flow(module: str, qualname: str, flow: object) -> None:
@@ -98,7 +100,7 @@ def _module(name: str, file: str | None, what: str) -> ModuleType:
         return main
     if name != "__main__":
         if name in sys.modules:
-            return sys.modules[name]
+            return importlib.import_module(name)  # waits, if another thread is still importing it
         _add_root(name, file)
         try:
             return importlib.import_module(name)
@@ -111,7 +113,8 @@ def _module(name: str, file: str | None, what: str) -> ModuleType:
                 raise KitaruRuntimeError(msg) from error
             tried.append(f"import {name}")
     if file and Path(file).is_file():
-        return _load_script(Path(file))
+        with _loading:  # a second thread must not see a script that has run only in part
+            return _load_script(Path(file))
     tried.append(f"file {file}")
     msg = (
         f"The code of the {what} cannot be found; tried: {', '.join(tried)}. Run this from the project's folder, or "

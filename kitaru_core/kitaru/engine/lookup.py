@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kitaru.engine import payloads
+from kitaru.engine.histories import artifact_bytes
 from kitaru.engine.ledger import fold
 from kitaru.errors import KitaruRuntimeError
 from kitaru.records.facts import ArtifactSaved, CheckpointCompleted, CheckpointReused
@@ -54,7 +55,8 @@ def find_value(journal: Journal, execution_id: str, name: str) -> object:
     calls, _ = fold(records)
     saved = [item for item in visible_artifacts(records, calls) if item[1].name == name]
     if len(saved) == 1:
-        return payloads.load(journal, execution_id, saved[0][0], saved[0][1].value)
+        seq, artifact = saved[0]
+        return payloads.decode_stored(artifact.value, artifact_bytes(journal, records, seq, artifact))
     outputs = [call for call in calls.values() if call.completed and name in {call.fact.name, call.fact.invocation_id}]
     exact = [call for call in outputs if call.fact.invocation_id == name]
     if len(outputs) > 1 and len({call.fact.name for call in outputs}) > 1 and len(exact) == 1:

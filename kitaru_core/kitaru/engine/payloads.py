@@ -127,6 +127,12 @@ def copy_of(value: object, stored: Stored, codec: PayloadCodec | None) -> object
     return decode_stored(stored.ref, data, codec)
 
 
+def _is_canonical(inputs: Mapping[str, object]) -> bool:
+    """Say whether plain inputs are written in the order in which a digest is taken of them."""
+    names = list(inputs)
+    return names == sorted(names) and _ATOMS.issuperset(map(type, inputs.values()))
+
+
 _ATOMS = frozenset({type(None), bool, int, float, str, bytes})
 
 
@@ -146,11 +152,16 @@ def describe(inputs: Mapping[str, object], identity: object) -> tuple[msgspec.Ra
     if not inputs:
         return NOTHING, None if identity is None else digest(identity)
     plain = dict(inputs)
-    found = digest(plain if identity is None else identity)
+    shown = redact(plain)
     try:
-        value = encode(redact(plain), path="inputs")
+        value = encode(shown, path="inputs")
     except KitaruEncodingError:
-        return _described(inputs), found
+        return _described(inputs), digest(plain if identity is None else identity)
+    if identity is None and value.codec == "json/1" and shown == plain and _is_canonical(plain):
+        # What is shown is, to the byte, what the digest is taken of; encoding it once is enough.
+        found: str | None = sha256(b"json/1\0" + value.data).hexdigest()
+    else:
+        found = digest(plain if identity is None else identity)
     if len(value.data) > SHOWN_BYTES:
         return _described(inputs, size=len(value.data)), found
     return msgspec.Raw(b'["%s",%s]' % (value.codec.encode(), value.data)), found

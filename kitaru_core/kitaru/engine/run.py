@@ -14,6 +14,8 @@ from kitaru.artifacts.redaction import redact
 from kitaru.engine import payloads
 from kitaru.engine.call import Note
 from kitaru.engine.events import EventPublisher
+from kitaru.engine.histories import nodes_of
+from kitaru.engine.hooking import boundary_hooks
 from kitaru.engine.ids import child_id
 from kitaru.engine.ledger import Ledger
 from kitaru.engine.signals import ExecutionCancelled, RunnerFenced
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from kitaru.engine.ledger import RecordedCall
     from kitaru.engine.waits import WaitState
     from kitaru.journal.api import Journal, Lease
+    from kitaru.records.payload import HistoryRef
 
 __all__ = ["Run", "RunFacts"]
 
@@ -90,6 +93,8 @@ class Run:
         self.wait_counts: dict[str, int] = {}
         self.asked: dict[str, WaitState] = {}
         self.histories: dict[str, int] = {}
+        self.prompts: dict[str, int] = {}
+        self._source_nodes: dict[str, dict[str, HistoryRef]] = {}
         self.futures: list[CheckpointFuture[Any]] = []
         self.tasks: set[asyncio.Task[None]] = set()
         self.executor: Executor | None = None
@@ -101,9 +106,10 @@ class Run:
         self.is_continued = ledger is not None
         self.totals = Totals()
         self.events = EventPublisher(self)
+        self.hooks = boundary_hooks()
+        self.reruns = False
         self._source = source or []
         self._lock = threading.Lock()
-        self._numbers = [0, 0, 0]
         self._counts: dict[str, int] = {}
         self._warned = False
         lease.on_change.append(self.changed.set)
@@ -137,8 +143,8 @@ class Run:
     def new_id(self, kind: int) -> str:
         """Return a fresh id for a call (0), a wait (1) or an artifact (2) of this execution."""
         with self._lock:
-            self._numbers[kind] += 1
-            return child_id(self.execution_id, kind, self.lease.generation, self._numbers[kind])
+            self.lease.made[kind] += 1
+            return child_id(self.execution_id, kind, self.lease.generation, self.lease.made[kind])
 
     def count(self, label: str) -> int:
         """Count a label within this run of the body."""
@@ -191,6 +197,12 @@ class Run:
             if (call.fact.key == key) if key is not None else (call.fact.invocation_id == invocation_id):
                 return self.read_notes(call)
         return []
+
+    def source_nodes(self, execution_id: str) -> dict[str, HistoryRef]:
+        """In a replay, return the nodes of the messages that an earlier execution saved; they are read once."""
+        if execution_id not in self._source_nodes:
+            self._source_nodes[execution_id] = nodes_of(self.journal.records(execution_id))
+        return self._source_nodes[execution_id]
 
     def read_notes(self, call: RecordedCall) -> list[Note]:
         """Return the notes of a recorded call."""

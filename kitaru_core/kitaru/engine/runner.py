@@ -15,10 +15,11 @@ from kitaru.crash_points import hit
 from kitaru.engine import failures, payloads
 from kitaru.engine.fanout import close_executor, settle_futures
 from kitaru.engine.scope import current_boundary, current_run
-from kitaru.engine.signals import ExecutionAborted, ExecutionCancelled, RunnerFenced, Suspension
+from kitaru.engine.signals import BodyRerun, ExecutionAborted, ExecutionCancelled, RunnerFenced, Suspension
 from kitaru.errors import FailureOrigin, KitaruBackendError, KitaruDivergenceError, KitaruEncodingError
 from kitaru.journal.api import Draft
 from kitaru.records.facts import ExecutionFinished, ExecutionPaused, RunnerStarted
+from kitaru.settings.environment import replays_every_step
 
 if TYPE_CHECKING:
     from kitaru.engine.run import Run
@@ -102,10 +103,14 @@ def drive(live: LiveRun, body: Body, *, retries: int = 0, rebuild: Callable[[], 
         while True:
             run = live.run
             run.home_thread = threading.get_ident()
+            run.reruns = rebuild is not None and replays_every_step()
             current_run.set(run)
             error = _attempt(live, body)
             if error is None:
                 return
+            if isinstance(error, BodyRerun) and rebuild is not None:
+                live.run = rebuild()
+                continue
             if retries <= 0 or rebuild is None or not _retriable(error):
                 _finish_failed(run, error)
                 live.error = error

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 __all__ = [
+    "BodyRerun",
     "ControlSignal",
     "ExecutionAborted",
     "ExecutionCancelled",
@@ -76,6 +77,16 @@ class RunnerFenced(ControlSignal):
     def __init__(self, *, execution_id: str) -> None:
         super().__init__(
             f"This runner of execution {execution_id} stops here: another one took the execution over.",
+            execution_id=execution_id,
+        )
+
+
+class BodyRerun(ControlSignal):
+    """A boundary was completed and the body is to run again from its top (`KITARU_REPLAY_EVERY_STEP`)."""
+
+    def __init__(self, *, execution_id: str) -> None:
+        super().__init__(
+            f"The body of execution {execution_id} runs again from its top, because KITARU_REPLAY_EVERY_STEP is set.",
             execution_id=execution_id,
         )
 

@@ -8,8 +8,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Generic, Self, TypeVar, cast
 
 from kitaru.crash_points import hit
+from kitaru.engine.attempts import Attempts
 from kitaru.engine.bodies import boundary_scope
-from kitaru.engine.boundary import Attempts, enter
+from kitaru.engine.boundary import enter
 from kitaru.engine.scope import flow_scope
 from kitaru.errors import KitaruStateError
 

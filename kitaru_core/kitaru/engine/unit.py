@@ -37,6 +37,7 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
         retry_if: An adapter's judgement which errors are worth another attempt.
         cache: Whether the value may come from, and goes to, the result cache.
         cache_key: Replaces the computed cache key.
+        code: Names the body and the state of its code, for the computed cache key; without it there is none.
         runtime: `inline`, `isolated`, or `None` for inline.
         effect: What running the body twice would mean.
         business_key: Goes into the idempotency key.
@@ -62,6 +63,7 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
     retry_if: Callable[[BaseException], bool] | None = None
     cache: bool | None = None
     cache_key: str | None = None
+    code: Callable[[], str | None] | None = None
     runtime: str | None = None
     effect: Effect | None = None
     business_key: str | None = None

@@ -121,10 +121,12 @@ class AdapterCard(_NamedCard, frozen=True, kw_only=True):
 
 
 class JournalDriver(_SchemeCard, frozen=True, kw_only=True):
-    """A kind of journal; `load` returns the function that opens one by address.
+    """A kind of journal.
 
     Attributes:
         schemes: The address schemes it serves, such as `("postgresql",)`.
+        load: Returns the function that opens one. It is called with the address, the durability level and a function
+            to which it hands records once they are durable, and returns a `Journal`.
     """
 
 

@@ -63,9 +63,10 @@ class Lease:
         head: Hash of the last record.
         lost: Set once another runner was seen to own the execution.
         cancelled: Set once somebody asked to cancel.
-        starting: Started calls that are not written yet, by call id, with the monotonic time they began
-            and what makes their record.
+        starting: Started calls that are not written yet, by call id: the monotonic time they began, what makes their
+            record, and whether that record must not come after the end of a call beside it.
         on_change: Called, from any thread, when somebody else changed the execution.
+        made: How many ids of each kind were made under this generation.
     """
 
     execution_id: str
@@ -75,8 +76,9 @@ class Lease:
     head: bytes
     lost: bool = False
     cancelled: bool = False
-    starting: dict[str, tuple[float, Callable[[], Draft]]] = field(default_factory=dict)
+    starting: dict[str, tuple[float, Callable[[], Draft], bool]] = field(default_factory=dict)
     on_change: list[Callable[[], None]] = field(default_factory=list)
+    made: list[int] = field(default_factory=lambda: [0, 0, 0])
 
 
 class ExecutionRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,6 +19,7 @@ import msgspec
 
 __all__ = ["Owner", "clock", "current_owner", "owner_is_alive"]
 
+
 _TOKEN_OF_PROCESS: dict[int, str] = {}
 
 
@@ -71,18 +72,22 @@ def _namespace() -> str:
         return ""
 
 
+@cache
 def current_owner() -> Owner:
-    """Return this process as a lease holder; the same object's facts for the life of the process."""
+    """Return this process as a lease holder; the same object for the life of the process."""
     pid = os.getpid()
-    token = _TOKEN_OF_PROCESS.setdefault(pid, uuid.uuid4().hex)
     return Owner(
-        token=token,
+        token=_TOKEN_OF_PROCESS.setdefault(pid, uuid.uuid4().hex),
         host=socket.gethostname(),
         boot=_boot(),
         pid=pid,
         namespace=_namespace(),
         started=_started(pid),
     )
+
+
+# A forked child is another process, and says so.
+os.register_at_fork(after_in_child=current_owner.cache_clear)
 
 
 def _process_exists(pid: int) -> bool:

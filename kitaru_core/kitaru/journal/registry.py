@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, cast
 
 from kitaru.errors import KitaruUsageError
 from kitaru.journal.sqlite import SqliteJournal
@@ -16,32 +16,29 @@ if TYPE_CHECKING:
     from kitaru.journal.api import Durability, Journal
     from kitaru.journal.commit import Committed
 
-__all__ = ["close_all", "open_journal", "register_scheme"]
+__all__ = ["EMBEDDED", "Opener", "close_all", "embedded_opener", "open_journal"]
+
+EMBEDDED: Final = ("memory", "sqlite")
+"""Address schemes of the journals built in."""
 
 Opener = Callable[[str, "Durability", "Callable[[list[Committed]], None] | None"], "Journal"]
 
 _lock = threading.Lock()
 _open: dict[str, Journal] = {}
 _inherited: list[Journal] = []
-_schemes: dict[str, Opener] = {}
-
-
-def register_scheme(scheme: str, opener: Opener) -> None:
-    """Offer a journal driver for an address scheme, such as `postgresql`."""
-    _schemes[scheme] = opener
 
 
 def open_journal(
     address: str,
     *,
-    durability: Durability = "power",
+    durability: Durability | Callable[[], Durability] = "power",
     on_committed: Callable[[list[Committed]], None] | None = None,
 ) -> Journal:
     """Return the open journal of an address, opening it if need be.
 
     Args:
         address: `sqlite:///path`, a plain path, `memory:` (one per process, gone with it) or `memory:name`.
-        durability: What an append survives; taken from the first opening.
+        durability: What an append survives, or a function that says so; asked for at the first opening only.
         on_committed: Observer of durable records; taken from the first opening.
 
     Returns:
@@ -55,7 +52,8 @@ def open_journal(
     with _lock:
         journal = _open.get(key)
         if journal is None:
-            journal = _open[key] = _opener(key)(key, durability, on_committed)
+            level = durability() if callable(durability) else durability
+            journal = _open[key] = _opener(key)(key, level, on_committed)
     return journal
 
 
@@ -78,29 +76,33 @@ def _normalise(address: str) -> str:
     return address
 
 
+def embedded_opener() -> Opener:
+    """Return the function that opens the journals built in, `sqlite` and `memory`."""
+    return _open_embedded
+
+
 def _opener(address: str) -> Opener:
     scheme = address.partition(":")[0]
-    found = _schemes.get(scheme)
-    if found is None:
-        known = ", ".join(sorted(_schemes))
+    if scheme in EMBEDDED:
+        return _open_embedded
+    from kitaru.hooks.manager import get_manager
+
+    drivers = get_manager().journals()
+    if scheme not in drivers:
+        known = ", ".join(sorted({*EMBEDDED, *drivers}))
         msg = (
             f"No installed journal driver knows {scheme!r} addresses; there are: {known}. Install the plugin or "
             "correct KITARU_STORE."
         )
         raise KitaruUsageError(msg)
-    return found
+    return cast("Opener", drivers[scheme].load())
 
 
-def _open_sqlite(
+def _open_embedded(
     address: str, durability: Durability, on_committed: Callable[[list[Committed]], None] | None
 ) -> Journal:
-    return SqliteJournal(Path(address.removeprefix("sqlite:///")), durability=durability, on_committed=on_committed)
-
-
-def _open_memory(
-    _address: str, durability: Durability, on_committed: Callable[[list[Committed]], None] | None
-) -> Journal:
-    return SqliteJournal(None, durability=durability, on_committed=on_committed)
+    path = None if address.startswith("memory:") else Path(address.removeprefix("sqlite:///"))
+    return SqliteJournal(path, durability=durability, on_committed=on_committed)
 
 
 def _forget_inherited() -> None:
@@ -111,7 +113,5 @@ def _forget_inherited() -> None:
     _open.clear()
 
 
-register_scheme("sqlite", _open_sqlite)
-register_scheme("memory", _open_memory)
 atexit.register(close_all)
 os.register_at_fork(after_in_child=_forget_inherited)

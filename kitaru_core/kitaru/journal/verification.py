@@ -86,11 +86,12 @@ def verify_execution(journal: Journal, execution_id: str) -> Verification:
 def _references(fact: Known | UnknownFact) -> Iterator[PayloadRef]:
     if isinstance(fact, UnknownFact):
         return
+    history = getattr(fact, "history", None)
     for name in ("inputs", "output", "value", "answer", "result"):
         ref = getattr(fact, name, None)
-        if isinstance(ref, PayloadRef):
+        # The value of saved messages is put together from those of its history.
+        if isinstance(ref, PayloadRef) and not (name == "value" and history is not None):
             yield ref
-    history = getattr(fact, "history", None)
     if history is not None:
         for start in range(0, len(history.added), 64):
             digest = history.added[start : start + 64]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NoReturn, cast
+from typing import Final, NoReturn, cast
 
 from kitaru.artifacts.redaction import Redactor, shared_redactor
 from kitaru.errors import KitaruBackendError, KitaruError, KitaruRuntimeError, KitaruUsageError
@@ -11,6 +11,8 @@ from kitaru.models.aliases import ResolvedModelSelection
 from kitaru.models.api import ModelProviderClient, ModelReply, ModelRequest
 
 __all__ = ["Target", "find_provider"]
+
+_TOLD: Final = 2000
 
 
 class Target:
@@ -69,6 +71,7 @@ class Target:
         # The SDK's own exception is not chained: its text and the request in it may hold the credential.
         redactor = Redactor(request.credentials.values())
         told = shared_redactor().text(redactor.text(f"{type(error).__name__}: {error}"))
+        told = told if len(told) <= _TOLD else f"{told[:_TOLD]}..."
         msg = f"The provider {self.name!r} could not answer for {self.model!r}. {told}"
         raise KitaruBackendError(msg) from None
 

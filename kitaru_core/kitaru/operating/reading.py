@@ -11,6 +11,7 @@ import msgspec
 
 from kitaru.artifacts.codecs import readable
 from kitaru.engine import payloads
+from kitaru.engine.histories import artifact_bytes
 from kitaru.engine.ledger import RecordedCall, fold
 from kitaru.engine.lookup import visible_artifacts
 from kitaru.engine.outcomes import execution_failure
@@ -300,6 +301,8 @@ class _Reader:
     ) -> ArtifactRef:
         fact = call.fact
         read = partial(self._journal.payload, self._row.id, seq, ref)
+        if saved is not None:
+            read = partial(artifact_bytes, self._journal, self._records, seq, saved)
         return ArtifactRef(
             artifact_id=artifact_id,
             name=name,

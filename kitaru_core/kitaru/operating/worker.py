@@ -53,12 +53,13 @@ def start_worker(
     """
     reading, writing = os.pipe()
     order = msgspec.json.encode({"verb": verb, "execution_id": execution_id, "options": options or {}})
-    command = [sys.executable, "-m", "kitaru.operating.worker", str(writing), order.decode()]
+    # The order may hold values that nobody should read in a list of processes, so it goes through a pipe.
+    command = [sys.executable, "-m", "kitaru.operating.worker", str(writing)]
     sink = subprocess.DEVNULL if quiet else sys.stderr.fileno()
     try:
         worker = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=sink,
             stderr=sink,
             pass_fds=(writing,),
@@ -66,6 +67,9 @@ def start_worker(
         )
     finally:
         os.close(writing)
+    if worker.stdin is not None:
+        with worker.stdin as orders:
+            orders.write(order)
     with os.fdopen(reading, "rb") as pipe:
         message = pipe.read()
     if not message:
@@ -104,7 +108,7 @@ def _carry_out(order: Mapping[str, Any]) -> str:
     return str(execution.exec_id)
 
 
-def main(pipe: str, order: str) -> None:
+def main(pipe: str, order: bytes) -> None:
     """Carry out an order, say once whether it is under way, and stay until it has ended.
 
     Args:
@@ -120,4 +124,4 @@ def main(pipe: str, order: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    main(sys.argv[1], sys.stdin.buffer.read())

@@ -273,6 +273,8 @@ class ArtifactSaved(Fact, frozen=True, kw_only=True, tag="artifact.saved"):
         attempt: The attempt that saved it.
         value: The value.
         version: 1, or higher when the same call saved the name again.
+        history: For messages: the conversation they extend. Each message is kept by itself then, and the value's bytes
+            are their JSON array.
     """
 
     artifact_id: str
@@ -283,6 +285,7 @@ class ArtifactSaved(Fact, frozen=True, kw_only=True, tag="artifact.saved"):
     attempt: int = 1
     tags: list[str] = []
     version: int = 1
+    history: HistoryRef | None = None
 
 
 class MetadataLogged(Fact, frozen=True, kw_only=True, tag="metadata.logged"):

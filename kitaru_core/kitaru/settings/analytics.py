@@ -46,7 +46,7 @@ def analytics_status() -> AnalyticsStatus:
     return AnalyticsStatus(preference=values.flag(kept, "`opt_in` of `analytics` in kitaru.yaml"), source="config")
 
 
-def set_analytics_preference(opt_in: object) -> AnalyticsStatus:
+def set_analytics_preference(*, opt_in: object) -> AnalyticsStatus:
     """Keep a preference about analytics, which changes nothing.
 
     Args:

@@ -19,6 +19,7 @@ __all__ = [
     "environment_config",
     "is_strict",
     "list_active_kitaru_environment_variables",
+    "replays_every_step",
     "wait_timeout",
 ]
 
@@ -37,6 +38,7 @@ VARIABLES: Final = (
     "KITARU_LEASE_TTL",
     "KITARU_LEASE_HEARTBEAT",
     "KITARU_WAIT_TIMEOUT",
+    "KITARU_REPLAY_EVERY_STEP",
     "KITARU_STRICT_REPLAY",
     "KITARU_CAPTURE_LOGS",
     "KITARU_DISABLE_INTERACTIVE_INPUT",
@@ -114,6 +116,16 @@ def captures_logs() -> bool:
     """
     value = os.environ.get("KITARU_CAPTURE_LOGS", "").strip()
     return bool(value) and values.flag(value, "KITARU_CAPTURE_LOGS")
+
+
+def replays_every_step() -> bool:
+    """Whether `KITARU_REPLAY_EVERY_STEP` has a body run again from its top after each boundary, for tests.
+
+    Raises:
+        KitaruUsageError: Its value is no truth value.
+    """
+    value = os.environ.get("KITARU_REPLAY_EVERY_STEP", "").strip()
+    return bool(value) and values.flag(value, "KITARU_REPLAY_EVERY_STEP")
 
 
 def wait_timeout(default: float) -> float:

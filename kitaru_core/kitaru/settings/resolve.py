@@ -6,12 +6,15 @@ project file; for the stack also the active one; and what holds when nobody says
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final, Literal
 
 import msgspec
 
 from kitaru.settings.config import KitaruConfig, layer
+from kitaru.settings.connection import resolve_connection_config
 from kitaru.settings.environment import environment_config, is_strict
 from kitaru.settings.image import ImageSettings, merge_images
 from kitaru.settings.model_registry import effective_registry
@@ -33,6 +36,8 @@ __all__ = [
 LayerName = Literal["invocation", "flow", "configure", "environment", "project", "active stack", "default"]
 
 _VERSION: Final = 1
+
+_log = logging.getLogger("kitaru")
 
 
 class ExecutionSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,15 +102,18 @@ def resolve_execution_settings(
         flow: What `@flow` was given.
 
     Raises:
-        KitaruUsageError: A value is wrong, in any layer.
+        KitaruUsageError: A value is wrong, in any layer, or the environment's connection to a server is incomplete.
         KitaruStateError: There is no such stack.
     """
     remembered = read_user_file()
+    environment = environment_config()
+    if environment.server_url is not None or environment.auth_token is not None:
+        _say_that_runs_stay_here(resolve_connection_config().server_url)
     layers: list[tuple[LayerName, KitaruConfig]] = [
         ("invocation", layer(invocation or {}, lambda field: f"run({field}=)")),
         ("flow", layer(flow or {}, lambda field: f"@flow({field}=)")),
         ("configure", runtime_config()),
-        ("environment", environment_config()),
+        ("environment", environment),
         ("project", project_config()),
         ("active stack", KitaruConfig(stack=active_stack_name(remembered))),
     ]
@@ -126,6 +134,15 @@ def resolve_execution_settings(
         strict=is_strict(),
         model_registry=registry.as_dict(),
         sources=sources,
+    )
+
+
+@cache
+def _say_that_runs_stay_here(server_url: str | None) -> None:
+    _log.warning(
+        "KITARU_SERVER_URL names %s, but this installation has no client for a kitaru server: flows run and are kept "
+        "on this machine.",
+        server_url,
     )
 
 

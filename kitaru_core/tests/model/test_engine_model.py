@@ -18,6 +18,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -212,13 +213,17 @@ class EngineMachine(RuleBasedStateMachine):
     @initialize()
     def open_store(self) -> None:
         _Home.path = Path(tempfile.mkdtemp(prefix="kitaru-model-"))
-        os.environ.update(
-            KITARU_STORE=str(_Home.path / "kitaru.db"), KITARU_CONFIG_PATH=str(_Home.path), KITARU_RUN_MODE="inline"
+        store = str(_Home.path / "kitaru.db")
+        # Put back afterwards: whoever runs next in this process must not find its flows run inline.
+        self._environ = patch.dict(
+            os.environ, KITARU_STORE=store, KITARU_CONFIG_PATH=str(_Home.path), KITARU_RUN_MODE="inline"
         )
+        self._environ.start()
         self.known: dict[str, Expected] = {}
         self.given = 0
 
     def teardown(self) -> None:
+        self._environ.stop()
         shutil.rmtree(_Home.path, ignore_errors=True)
 
     def _those(self, *statuses: str) -> list[str]:

@@ -48,7 +48,8 @@ def kitaru_record_committed(record: Record) -> None:
 @hookimpl
 def kitaru_closing() -> None:
     """End the spans of executions that are still open here, and send what is left."""
-    _observer().close()
+    if _observer.cache_info().currsize:
+        _observer().close()
 
 
 @cache

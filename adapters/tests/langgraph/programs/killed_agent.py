@@ -1,6 +1,6 @@
 """An agent in a flow whose process is killed inside the tool `b`, the first time it gets there.
 
-Usage: killed_agent.py start|retry FOLDER SAVER STRATEGY [EXECUTION]
+Usage: killed_agent.py start|retry|resume FOLDER SAVER STRATEGY [EXECUTION]
 """
 
 from __future__ import annotations
@@ -21,7 +21,12 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite import SqliteSaver
 
 from kitaru import KitaruClient, flow
-from kitaru.adapters.langgraph import KitaruCheckpointSaver, KitaruGraphRunner, KitaruLangGraphMiddleware
+from kitaru.adapters.langgraph import (
+    KitaruCheckpointSaver,
+    KitaruGraphRunner,
+    KitaruLangGraphMiddleware,
+    LangGraphCallCheckpointPolicy,
+)
 
 FOLDER = Path(sys.argv[2])
 
@@ -83,7 +88,11 @@ def story(kind: str, strategy: str) -> list[str]:
     agent = create_agent(
         Model(), tools=[a, b], middleware=[KitaruLangGraphMiddleware()], checkpointer=saver(kind), name="killed"
     )
-    runner = KitaruGraphRunner(agent, checkpoint_strategy=strategy)
+    if strategy == "irreversible":
+        policy = LangGraphCallCheckpointPolicy(tool_checkpoint_config_by_name={"b": {"effect": "irreversible"}})
+        runner = KitaruGraphRunner(agent, checkpoint_strategy="calls", call_checkpoint_policy=policy)
+    else:
+        runner = KitaruGraphRunner(agent, checkpoint_strategy=strategy)
     result = runner.invoke({"messages": [HumanMessage("go")]}, thread_id="t")
     return [f"{message.type}: {message.content}" for message in result.output["messages"]]
 
@@ -93,5 +102,6 @@ if __name__ == "__main__":
         story.run(sys.argv[3], sys.argv[4]).wait()
     else:
         executions = KitaruClient().executions
-        executions.retry(sys.argv[5], block=True)
-        print(json.dumps(executions.result(sys.argv[5])))  # noqa: T201 - the test reads it
+        continued = getattr(executions, sys.argv[1])(sys.argv[5], block=True)
+        told = executions.result(sys.argv[5]) if continued.status == "completed" else continued.status
+        print(json.dumps(told))  # noqa: T201 - the test reads it

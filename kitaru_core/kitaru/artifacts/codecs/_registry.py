@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from threading import Lock
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 from weakref import WeakKeyDictionary
 
-from kitaru.errors import KitaruUsageError
+from kitaru.errors import KitaruPluginError, KitaruUsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kitaru.artifacts.api import TypeCodec
+    from kitaru.hooks.cards import CodecCard
 
 __all__ = ["RESERVED", "codec_for", "codec_named", "register_codec", "unregister_codec"]
 
@@ -62,18 +65,41 @@ def unregister_codec(name: str) -> None:
 
 
 def codec_named(name: str) -> TypeCodec | None:
-    """Return the codec that was registered as `name`, if one was."""
-    return _codecs.get(name)
+    """Return the codec that was registered as `name`, or that a plugin offers under it, if there is one."""
+    found = _codecs.get(name)
+    if found is None:
+        card = _offered().get(name)
+        if card is not None:
+            register_codec(cast("TypeCodec", card.load()))
+            found = _codecs.get(name)
+    return found
 
 
 def codec_for(kind: type) -> TypeCodec | None:
     """Return the codec that claims the class `kind`, the last registered first, or `None`."""
-    if not _codecs:
-        return None
     try:
         return _by_class[kind]
     except KeyError:
+        _load_for(kind)
         with _lock:
             found = next((codec for codec in reversed(_codecs.values()) if codec.handles(kind)), None)
             _by_class[kind] = found
         return found
+
+
+def _load_for(kind: type) -> None:
+    """Load the codecs that plugins offer for a class; all versions, as each of them may be needed to read."""
+    wanted = f"{kind.__module__}.{kind.__qualname__}"
+    for name, card in _offered().items():
+        if wanted in card.classes and name not in _codecs:
+            register_codec(cast("TypeCodec", card.load()))
+
+
+def _offered() -> Mapping[str, CodecCard]:
+    from kitaru.hooks.manager import get_manager
+
+    try:
+        return get_manager().codecs()
+    except KitaruPluginError:
+        # A run is refused because of it before it is recorded; whoever only looks gets on without plugins.
+        return {}

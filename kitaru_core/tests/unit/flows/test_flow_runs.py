@@ -338,3 +338,54 @@ def test_deployments_say_that_they_need_the_server():
 def test_a_nested_context_error_is_one_of_ours():
     with pytest.raises(KitaruContextError, match="no flow is running"):
         double(1)
+
+
+def test_a_flow_retry_gives_new_calls_ids_of_their_own():
+    tries = []
+
+    @flow(retries=1)
+    def flaky():
+        first = double(1)
+        tries.append(1)
+        if len(tries) == 1:
+            raise RuntimeError
+        return first, double(10), double(100)
+
+    handle = flaky.run()
+    assert handle.wait(5) == (2, 20, 200)
+    assert len({call.call_id for call in handle.execution.checkpoints}) == 3
+
+
+def test_replaying_at_every_step_changes_nothing_but_how_often_the_body_runs(monkeypatch):
+    monkeypatch.setenv("KITARU_REPLAY_EVERY_STEP", "1")
+    bodies, calls = [], []
+
+    @checkpoint
+    def counted(x):
+        calls.append(x)
+        return x
+
+    @flow
+    def body():
+        bodies.append(1)
+        return [counted(1), counted(2), counted.map([3, 4]).result()]
+
+    assert body.run().wait(5) == [1, 2, [3, 4]]
+    assert (sorted(calls), len(bodies)) == ([1, 2, 3, 4], 3)
+
+
+async def test_replaying_at_every_step_works_for_async_flows(monkeypatch):
+    monkeypatch.setenv("KITARU_REPLAY_EVERY_STEP", "1")
+    calls = []
+
+    @checkpoint
+    async def counted(x):
+        calls.append(x)
+        return x
+
+    @flow
+    async def body():
+        return [await counted(1), *(await asyncio.gather(counted(2), counted(3)))]
+
+    assert await body.run() == [1, 2, 3]
+    assert sorted(calls) == [1, 2, 3]

@@ -74,7 +74,7 @@ def test_names_are_made_safe_and_numbered():
         return [llm("x", model="stub/small", name="a") for _ in range(2)]
 
     def body():
-        for name in (None, "my call!", "my call!", "2nd", None):
+        for name in (None, "my -- call!", "my call!", "2nd", None):
             llm("x", model="stub/small", name=name)
         inside()
 

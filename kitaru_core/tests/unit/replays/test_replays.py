@@ -247,3 +247,27 @@ def test_an_idempotency_key_is_the_same_in_an_execution_and_its_replay():
     handle.wait(5)
     shop.replay(handle.exec_id, from_="pays").wait(5)
     assert keys[0] == keys[1]
+
+
+def test_what_reused_calls_saved_logged_and_used_is_visible_in_the_replay(client):
+    from kitaru import current_call, log, save
+
+    @checkpoint
+    def leaves():
+        save("note", [1], type="context")
+        log(color="red")
+        current_call().record_usage({"usage": {"total_tokens": 5}, "model": "m"})
+        return 1
+
+    @flow
+    def body():
+        return leaves() + second(1)
+
+    handle = body.run()
+    handle.wait(5)
+    execution = client.executions.get(body.replay(handle.exec_id, from_="second").exec_id)
+    client.executions.wait(execution.exec_id, timeout=5)
+    execution = execution.refresh()
+    assert execution.checkpoints[0].metadata == {"color": "red"}
+    assert client.artifacts.list(execution.exec_id, name="note")[0].load() == [1]
+    assert execution.llm_usage_summary["reused_total_tokens"] == 5

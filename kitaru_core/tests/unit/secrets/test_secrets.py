@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,6 +19,8 @@ from kitaru.errors import (
     KitaruRuntimeError,
     KitaruUsageError,
 )
+from kitaru.hooks import PluginCard, SecretStoreDriver, get_manager, hookimpl
+from kitaru.secrets.local import LocalSecretStore
 from kitaru.secrets.registry import (
     create_secret,
     delete_secret,
@@ -191,6 +194,27 @@ def test_a_store_nobody_offers_is_refused(monkeypatch):
     monkeypatch.setenv("KITARU_SECRET_STORE", "vault")
     with pytest.raises(KitaruUsageError, match=r"'vault'.*local"):
         get_secret("prod")
+
+
+def test_a_store_of_a_plugin_takes_the_place_of_the_local_one(monkeypatch, tmp_path, home):
+    @hookimpl
+    def kitaru_plugin_card():
+        return PluginCard(name="vault", hookspec=1)
+
+    @hookimpl
+    def kitaru_secret_stores():
+        return [SecretStoreDriver(name="vault", load=lambda: lambda: LocalSecretStore(tmp_path / "vault"))]
+
+    plugin = SimpleNamespace(kitaru_plugin_card=kitaru_plugin_card, kitaru_secret_stores=kitaru_secret_stores)
+    get_manager().register(plugin, name="vault")
+    monkeypatch.setenv("KITARU_SECRET_STORE", "vault")
+    try:
+        create_secret("prod", {"API_KEY": VALUE})
+        assert get_secret("prod").get("API_KEY") == VALUE
+    finally:
+        get_manager().unregister("vault")
+    assert (tmp_path / "vault" / "secrets.db").exists()
+    assert not home.exists()
 
 
 def test_without_the_package_for_encryption_the_extra_is_named(monkeypatch, home):

@@ -92,6 +92,7 @@ def test_an_active_stack_that_is_gone_never_becomes_the_default_one():
 def test_the_frozen_spec_is_json_and_holds_no_secret(monkeypatch):
     monkeypatch.setenv("KITARU_SERVER_URL", "https://kitaru.example.com/")
     monkeypatch.setenv("KITARU_AUTH_TOKEN", "tok-very-secret")
+    monkeypatch.setenv("KITARU_PROJECT", "p")
     monkeypatch.setenv("KITARU_MODEL_REGISTRY", '{"aliases": {"fast": {"model": "openai/gpt-5", "secret": "prod"}}}')
     spec = resolve_execution_settings(
         {"image": {"environment": {"API_KEY": "abc-secret", "PRIMARY_KEY": "x", "REGION": "eu"}}}
@@ -125,3 +126,16 @@ def test_strict_replay_comes_from_the_environment(monkeypatch):
     monkeypatch.setenv("KITARU_STRICT_REPLAY", "perhaps")
     with pytest.raises(KitaruUsageError, match="KITARU_STRICT_REPLAY"):
         resolve_execution_settings()
+
+
+def test_a_server_nobody_can_talk_to_is_not_passed_over_in_silence(monkeypatch, caplog):
+    monkeypatch.setenv("KITARU_SERVER_URL", "https://other.example.com")
+    with pytest.raises(KitaruUsageError, match="KITARU_AUTH_TOKEN"):
+        resolve_execution_settings()
+    monkeypatch.setenv("KITARU_AUTH_TOKEN", "tok-very-secret")
+    monkeypatch.setenv("KITARU_PROJECT", "p")
+    for _ in range(2):
+        resolve_execution_settings()
+    told = [text for record in caplog.records if "other.example.com" in (text := record.getMessage())]
+    assert len(told) == 1
+    assert "on this machine" in told[0]

@@ -198,7 +198,7 @@ def test_a_connection_is_forgotten():
 
 def test_analytics_keep_the_preference_and_collect_nothing(monkeypatch):
     assert analytics_status().preference is None
-    assert set_analytics_preference("on").preference is True
+    assert set_analytics_preference(opt_in="on").preference is True
     monkeypatch.setenv("KITARU_ANALYTICS_OPT_IN", "false")
     found = analytics_status()
     assert (found.preference, found.source, found.collecting) == (False, "environment", False)

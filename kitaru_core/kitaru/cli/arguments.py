@@ -1,0 +1,115 @@
+"""Reading what stands on the command line: JSON values, and the option every command has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from cyclopts import Parameter
+
+from kitaru.cli.output import OutputFormat
+from kitaru.errors import KitaruUsageError
+
+__all__ = ["OutputOption", "WaitOption", "clean_format", "json_object", "json_value", "overrides_from"]
+
+OutputOption = Annotated[OutputFormat, Parameter(name=["--output", "-o"], help="text for people, json for programs")]
+WaitOption = Annotated[bool, Parameter(negative="--no-wait")]
+
+_FLAGS = ("-o", "--output")
+
+
+def clean_format(arguments: Sequence[str]) -> tuple[list[str], OutputFormat]:
+    """Find the wanted format in a command line, and write it the one way that the parser knows.
+
+    Args:
+        arguments: The command line without the program's name.
+
+    Returns:
+        The same command line, and the format.
+
+    Raises:
+        KitaruUsageError: It names another format.
+    """
+    cleaned = list(arguments)
+    wanted = "text"
+    end = cleaned.index("--") if "--" in cleaned else len(cleaned)
+    for n in range(end):
+        name, equals, value = cleaned[n].partition("=")
+        if name not in _FLAGS or (not equals and n + 1 >= end):
+            continue
+        wanted = (value if equals else cleaned[n + 1]).strip().casefold()
+        if wanted not in {"text", "json"}:
+            msg = f"--output must be text or json, not {value if equals else cleaned[n + 1]!r}."
+            raise KitaruUsageError(msg)
+        cleaned[n if equals else n + 1] = f"{name}={wanted}" if equals else wanted
+    return cleaned, "json" if wanted == "json" else "text"
+
+
+def json_value(text: str, option: str) -> Any:  # noqa: ANN401 - JSON-ready data
+    """Return the value that a text stands for.
+
+    Args:
+        text: JSON.
+        option: Where it was given, for the error.
+
+    Raises:
+        KitaruUsageError: It is no JSON.
+    """
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        msg = f"{option} must be JSON, and {text!r} is not: {error}. A text needs quotes of its own: '\"{text}\"'."
+        raise KitaruUsageError(msg) from error
+
+
+def json_object(text: str | None, option: str) -> dict[str, Any]:
+    """Return the mapping that a text stands for, empty if there is none.
+
+    Args:
+        text: A JSON object, or `@` and a file that holds one.
+        option: Where it was given, for the error.
+
+    Raises:
+        KitaruUsageError: It is no JSON object, or the file cannot be read.
+    """
+    if text is None:
+        return {}
+    if text.startswith("@"):
+        try:
+            text = Path(text[1:]).expanduser().read_text("utf-8")
+        except (OSError, ValueError) as error:
+            msg = f"{option} names a file that cannot be read: {error}."
+            raise KitaruUsageError(msg) from error
+    found = json_value(text, option)
+    if not isinstance(found, dict):
+        msg = f"{option} must be a JSON object, not {type(found).__name__}."
+        raise KitaruUsageError(msg)
+    return found
+
+
+def overrides_from(pairs: Sequence[str], document: str | None) -> dict[str, Any]:
+    """Return the overrides of a replay.
+
+    Args:
+        pairs: Texts `checkpoint.SELECTOR=VALUE`; a value that is no JSON is the text itself.
+        document: The same for several calls, as one JSON object.
+
+    Raises:
+        KitaruUsageError: A pair has no value, or a key is given twice.
+    """
+    found = json_object(document, "--overrides")
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals:
+            msg = f"--override {pair!r} must be checkpoint.SELECTOR=VALUE."
+            raise KitaruUsageError(msg)
+        if key in found:
+            msg = f"{key!r} is overridden twice."
+            raise KitaruUsageError(msg)
+        try:
+            found[key] = msgspec.json.decode(text)
+        except msgspec.DecodeError:
+            found[key] = text
+    return found

@@ -1,0 +1,155 @@
+"""`kitaru executions`: why one does not go on, how two differ, what happened in one, and how many there are."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+from cyclopts import Parameter
+from rich.console import Group
+from rich.text import Text
+
+from kitaru.cli.access import open_client
+from kitaru.cli.arguments import OutputOption
+from kitaru.cli.listing import PAGE_SIZE, page_of
+from kitaru.cli.output import Output, plain_json
+from kitaru.cli.views import titled_table
+
+if TYPE_CHECKING:
+    from kitaru.operating.comparing import ExecutionDifference
+    from kitaru.operating.statistics_models import ExecutionStatisticsGroup
+
+__all__ = ["diff", "events", "statistics", "why"]
+
+_CHANGES = {"same": "dim", "reused": "green", "changed": "yellow", "added": "cyan", "removed": "red"}
+Repeated = Annotated[list[str] | None, Parameter(negative="")]
+
+
+def why(exec_id: str, *, output: OutputOption = "text") -> None:
+    """Name the one thing an execution waits for, and the command that lets it go on.
+
+    Args:
+        exec_id: The execution.
+        output: text for people, json for programs.
+    """
+    reason = open_client().executions.why(exec_id)
+    lines = [Text(reason.text)]
+    if reason.action:
+        lines.append(Text(f"  {reason.action}", style="dim"))
+    Output("executions.why", output).item(dataclasses.asdict(reason), *lines)
+
+
+def diff(first: str, second: str, *, output: OutputOption = "text") -> None:
+    """Compare two executions call by call, such as a replay with its source.
+
+    Args:
+        first: One execution.
+        second: The other one.
+        output: text for people, json for programs.
+    """
+    found = open_client().executions.diff(first, second)
+    item = {**dataclasses.asdict(found), "is_same": found.is_same}
+    Output("executions.diff", output).item(item, _difference(found))
+
+
+def _difference(found: ExecutionDifference) -> Group:
+    table = titled_table("Calls")
+    table.add_column("Call", overflow="fold")
+    table.add_column("Change", no_wrap=True)
+    table.add_column("What differs", no_wrap=True)
+    for call in found.calls:
+        what = [word for word, is_so in (("inputs", call.inputs_differ), ("output", call.output_differs)) if is_so]
+        table.add_row(call.invocation_id, Text(call.change, style=_CHANGES[call.change]), ", ".join(what) or "-")
+    whole = {"inputs": found.inputs_differ, "result": found.result_differs, "code": found.code_differs}
+    words = [Text("The same" if found.is_same else "Different", style="bold")]
+    words += [Text(f"  {what} {'differ' if what == 'inputs' else 'differs'}") for what, is_so in whole.items() if is_so]
+    return Group(*words, table)
+
+
+def events(
+    exec_id: str,
+    *,
+    kind: Repeated = None,
+    checkpoint: str | None = None,
+    since: str | None = None,
+    output: OutputOption = "text",
+) -> None:
+    """Tell what the checkpoints of an execution tell, as it happens; with -o json one object on each line.
+
+    Args:
+        exec_id: The execution.
+        kind: Only events of this kind; may be repeated.
+        checkpoint: Only of this checkpoint.
+        since: The cursor of the last event that was seen.
+        output: text for people, json for programs.
+    """
+    for event in open_client().executions.events(exec_id, kinds=kind, checkpoint=checkpoint, since=since):
+        if output == "json":
+            line = {"command": "executions.events", "event": event.kind, "item": plain_json(dataclasses.asdict(event))}
+            sys.stdout.write(msgspec.json.encode(line).decode() + "\n")
+        else:
+            moment = datetime.fromtimestamp(event.at, UTC).isoformat(timespec="milliseconds")
+            words = [moment, event.kind, event.step_name or event.checkpoint_name, event.payload.get("message")]
+            sys.stdout.write("  ".join(str(word) for word in words if word) + "\n")
+        sys.stdout.flush()
+
+
+def statistics(  # noqa: PLR0913 - one option for each filter
+    *,
+    group_by: Repeated = None,
+    metric: Repeated = None,
+    flow: str | None = None,
+    status: str | None = None,
+    stack: str | None = None,
+    max_groups: int = 1000,
+    page: int | None = None,
+    size: int | None = None,
+    output: OutputOption = "text",
+) -> None:
+    """Count and measure executions in groups.
+
+    Args:
+        group_by: status, flow, stack, time:hour, time:day, time:week, time:month or metadata:KEY; may be repeated.
+        metric: NAME:SOURCE:AGGREGATION, such as took:duration:avg; may be repeated. Sources are duration, step_count,
+            cached_step_count, output_artifact_count and metadata:KEY; aggregations avg, sum, min and max.
+        flow: Only of this flow.
+        status: Only in this state.
+        stack: Only on this stack.
+        max_groups: At most this many groups.
+        page: Which page, from 1.
+        size: How many groups on a page.
+        output: text for people, json for programs.
+    """
+    found = open_client().executions.statistics(
+        group_by=group_by or (), metrics=metric or (), flow=flow, status=status, stack=stack, max_groups=max_groups
+    )
+    groups = list(found.groups)
+    if page is not None or size is not None:
+        groups = list(page_of(groups, 1 if page is None else page, PAGE_SIZE if size is None else size))
+    item = {
+        "groups": [dataclasses.asdict(group) for group in groups],
+        "truncated": found.truncated,
+        "group_count": len(groups),
+    }
+    view = [_counted(groups)]
+    if found.truncated:
+        view.append(Group(Text(f"Results truncated at --max-groups {max_groups}", style="yellow")))
+    Output("executions.statistics", output).item(item, *view)
+
+
+def _counted(groups: list[ExecutionStatisticsGroup]) -> Group:
+    if not groups:
+        return Group(Text("Statistics", style="bold"), Text("  groups: none found"))
+    table = titled_table("Statistics")
+    for key in groups[0].keys:
+        table.add_column(key, overflow="fold")
+    table.add_column("Executions", justify="right")
+    for name in groups[0].metrics:
+        table.add_column(name, justify="right")
+    for group in groups:
+        measures = ("-" if value is None else f"{value:.6g}" for value in group.metrics.values())
+        table.add_row(*(str(value) for value in group.keys.values()), str(group.execution_count), *measures)
+    return Group(table)

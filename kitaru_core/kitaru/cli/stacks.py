@@ -1,0 +1,114 @@
+"""`kitaru stack`: where executions run."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from kitaru.cli.arguments import OutputOption
+from kitaru.cli.listing import PAGE_SIZE, page_of, show_lines
+from kitaru.cli.output import Output, plain_json
+from kitaru.settings.stack_names import DEFAULT_STACK, find_stack
+from kitaru.stacks import registry
+
+__all__ = ["create", "current", "delete", "list_stacks", "show", "use"]
+
+
+def list_stacks(*, page: int = 1, size: int = PAGE_SIZE, output: OutputOption = "text") -> None:
+    """List the stacks.
+
+    Args:
+        page: Which page, from 1.
+        size: How many on a page.
+        output: text for people, json for programs.
+    """
+    found = registry.list_stacks()
+    shown = page_of(found, page, size)
+    lines = [f"{stack.name}: {stack.id}{' (active)' if stack.is_active else ''}" for stack in shown]
+    view = show_lines("Stacks", lines, total=len(found), page=page, size=size)
+    Output("stack.list", output).items([plain_json(stack) for stack in shown], view)
+
+
+def current(*, output: OutputOption = "text") -> None:
+    """Show the active stack.
+
+    Args:
+        output: text for people, json for programs.
+    """
+    stack = registry.current_stack()
+    Output("stack.current", output).item(plain_json(stack), Text(f"Active stack: {stack.name}\n  Stack ID: {stack.id}"))
+
+
+def show(stack: str, *, output: OutputOption = "text") -> None:
+    """Show a stack and what it is made of.
+
+    Args:
+        stack: Its name or id.
+        output: text for people, json for programs.
+    """
+    entry = find_stack(stack)
+    active = registry.current_stack().name == entry.name
+    component = {"role": "journal", "name": entry.name, "purpose": "records executions on this machine"}
+    item = {
+        "id": entry.id,
+        "name": entry.name,
+        "is_active": active,
+        "is_managed": entry.name == DEFAULT_STACK.name,
+        "stack_type": "local",
+        "components": [component],
+    }
+    lines = [
+        f"Stack: {entry.name}{' (active)' if active else ''}",
+        f"  Stack ID: {entry.id}",
+        "  Type: local",
+        f"  {component['role']}: {component['purpose']}",
+    ]
+    Output("stack.show", output).item(item, Text("\n".join(lines)))
+
+
+def use(stack: str, *, output: OutputOption = "text") -> None:
+    """Make a stack the active one.
+
+    Args:
+        stack: Its name or id.
+        output: text for people, json for programs.
+    """
+    found = registry.use_stack(stack)
+    Output("stack.use", output).item(plain_json(found), Text(f"Activated stack: {found.name}"))
+
+
+def create(name: str, *, activate: bool = True, output: OutputOption = "text") -> None:
+    """Create a local stack.
+
+    Args:
+        name: Its name.
+        activate: Whether to make it the active one.
+        output: text for people, json for programs.
+    """
+    before = registry.current_stack().name
+    created = registry.create_stack(name, activate=activate)
+    item = {**plain_json(created), "previous_active_stack": before, "stack_type": "local"}
+    lines = [f"Created stack: {created.name} (local)"]
+    if created.is_active:
+        lines.append(f"  Active stack: {before} → {created.name}")
+    Output("stack.create", output).item(item, Text("\n".join(lines)))
+
+
+def delete(stack: str, *, recursive: bool = False, force: bool = False, output: OutputOption = "text") -> None:
+    """Forget a stack; nothing outside of kitaru is deleted.
+
+    Args:
+        stack: Its name or id.
+        recursive: Forget its components too.
+        force: Delete it even when it is active; `default` becomes active then.
+        output: text for people, json for programs.
+    """
+    was_active = any(one.is_active and stack in (one.name, one.id) for one in registry.list_stacks())
+    registry.delete_stack(stack, recursive=recursive, force=force)
+    active = registry.current_stack().name
+    item: dict[str, object] = {
+        "deleted_stack": stack,
+        "components_deleted": [],
+        "new_active_stack": active if was_active else None,
+        "recursive": recursive,
+    }
+    Output("stack.delete", output).item(item, Text(f"Deleted stack: {stack}\n  Active stack: {active}"))

@@ -1,0 +1,262 @@
+"""The attempts of one call: from the start of a body to the record of what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from kitaru.crash_points import hit
+from kitaru.engine import failures, payloads
+from kitaru.engine.caching import CachedValue, cache_key, look_up, remember
+from kitaru.engine.call import Call
+from kitaru.engine.hooking import summarised
+from kitaru.engine.irreversible import ask_person, checked, reconciled_draft
+from kitaru.engine.retrying import as_policy
+from kitaru.engine.signals import ControlSignal
+from kitaru.engine.unit import Outcome
+from kitaru.errors import FailureOrigin, KitaruEncodingError, KitaruPluginError, KitaruRuntimeError
+from kitaru.journal.api import Draft
+from kitaru.records.facts import (
+    NOTHING,
+    CheckpointCompleted,
+    CheckpointFailed,
+    CheckpointStarted,
+)
+
+if TYPE_CHECKING:
+    from kitaru.engine.boundary import Entry
+    from kitaru.records.boundary import CacheStatus
+    from kitaru.records.payload import HistoryRef
+
+__all__ = ["Attempts"]
+
+
+class Attempts:
+    """The attempts of one call.
+
+    Args:
+        entry: The call.
+    """
+
+    __slots__ = (
+        "_cache_key",
+        "_cache_status",
+        "_history",
+        "_output",
+        "_policy",
+        "_retries",
+        "_started_at",
+        "_value",
+        "call",
+        "entry",
+        "is_settled",
+    )
+
+    def __init__(self, entry: Entry) -> None:
+        run, unit, recorded = entry.run, entry.unit, entry.recorded
+        known = recorded if recorded is not None and not recorded.adopt else None
+        entry.call_id = run.new_id(0) if known is None else known.fact.call_id
+        self.entry = entry
+        self.call = Call(
+            run,
+            unit,
+            invocation_id=entry.invocation_id,
+            call_id=entry.call_id,
+            index=entry.index,
+            digest=entry.digest,
+        )
+        self.call.attempt = 0
+        if known is not None:
+            self.call.attempt = known.attempts
+            self.call.remember(run.read_notes(known))
+        self.is_settled = False
+        self._policy = as_policy(unit.retries)
+        self._retries = 0
+        self._history: HistoryRef | None = None
+        self._cache_key: str | None = None
+        self._cache_status: CacheStatus = "executed"
+        if run.last_call_id is not None:
+            entry.parents.append(run.last_call_id)
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether an irreversible call was begun by a runner that died, so that nobody knows whether it happened."""
+        recorded = self.entry.recorded
+        return (
+            self.entry.unit.effect == "irreversible"
+            and recorded is not None
+            and recorded.in_doubt
+            and recorded.reconciled != "not_executed"
+        )
+
+    def reconciled(self, found: object) -> tuple[Draft, ...]:
+        """Take in what became of a call that was in doubt.
+
+        Args:
+            found: What the `reconcile=` function returned, or `None` to have a person say it.
+
+        Returns:
+            The records to write.
+
+        Raises:
+            Suspension: Nobody knows yet; the execution waits for a person.
+            KitaruUsageError: The function returned something else than a `Reconciled`.
+            KitaruRuntimeError: The call is known to have failed.
+        """
+        entry, call, recorded = self.entry, self.call, self.entry.recorded
+        if found is None and recorded is not None:
+            told, surface = ask_person(entry.run, call, recorded), "wait"
+        else:
+            told, surface = checked(found, call.name), "reconcile"
+        record = reconciled_draft(call.call_id, told, surface)
+        if told.outcome == "failed":
+            entry.run.write(record)
+            msg = f"Checkpoint {call.invocation_id!r} is known to have failed: {told.reason or 'no reason was given'}."
+            raise KitaruRuntimeError(msg)
+        if told.outcome == "not_executed":
+            return (record,)
+        self._started_at = time.time() if recorded is None else recorded.fact.at
+        self.is_settled = True
+        return (record, *self.completed(told.value))
+
+    def begin(self) -> tuple[Call, tuple[Draft, ...]]:
+        """Begin an attempt.
+
+        Returns:
+            The call, and what has to be durable before the body may run: the start of an irreversible call. Other
+            starts are written a little later.
+        """
+        entry, run, call = self.entry, self.entry.run, self.call
+        run.check()
+        call.attempt += 1
+        self._started_at = time.time()
+        hit("boundary.before_body")
+        if entry.unit.effect == "irreversible":
+            return call, (self.started(),)
+        run.lease.starting[entry.call_id] = (time.monotonic(), self.started, entry.uncertain)
+        return call, ()
+
+    def started(self) -> Draft:
+        """Return the record that the attempt began; made only if it is written before the attempt ends."""
+        entry = self.entry
+        return Draft(CheckpointStarted(at=self._started_at, **entry.identity(entry.call_id, self.call.attempt)))
+
+    def completed(self, value: object) -> tuple[Draft, ...]:
+        """Encode the value and return the records that make the call complete.
+
+        Raises:
+            KitaruEncodingError: The value cannot be stored.
+        """
+        hit("boundary.after_body")
+        entry, unit = self.entry, self.entry.unit
+        shared = unit.history is not None or unit.kind == "model"
+        self._output = payloads.store(value, codec=unit.codec, shared=shared)
+        self._value = payloads.copy_of(value, self._output, unit.codec)
+        blobs = [*self._output.blobs]
+        history = None
+        if unit.history is not None:
+            history, added = payloads.chain_history(unit.history, entry.run.histories)
+            blobs += added
+            self._history = history
+        fact = CheckpointCompleted(
+            at=time.time(),
+            started_at=self._started_at,
+            output=self._output.ref,
+            carried=self.call.carried or NOTHING,
+            history=history,
+            summary=summarised(self.call, value),
+            **entry.identity(entry.call_id, self.call.attempt),
+        )
+        return (Draft(fact, self._output.inline, blobs),)
+
+    def cached(self) -> tuple[Draft, ...]:
+        """Take the value from the result cache, if the call takes part in it and another execution left one there.
+
+        Returns:
+            The record that makes the call complete, or nothing.
+        """
+        entry, unit = self.entry, self.entry.unit
+        self._cache_key = cache_key(entry.run, unit, entry.digest)
+        found = None if self._cache_key is None else look_up(entry.run, unit, self._cache_key)
+        if found is None:
+            return ()
+        shared, self._value = found
+        self.call.attempt = 1
+        self.call.restore_carried(shared.carried)
+        self._output = payloads.place(payloads.Encoded(shared.codec, shared.data))
+        self._cache_status, now = "hit", time.time()
+        fact = CheckpointCompleted(
+            at=now,
+            started_at=now,
+            output=self._output.ref,
+            carried=self.call.carried or NOTHING,
+            cache_status="hit",
+            source=[shared.execution_id, shared.call_id],
+            **entry.identity(entry.call_id, 1),
+        )
+        return (Draft(fact, self._output.inline, self._output.blobs),)
+
+    def _share(self) -> None:
+        """Leave the value to other executions, now that it is durable here."""
+        if self._cache_key is not None and self._cache_status == "executed":
+            data = self._output.inline if self._output.inline is not None else self._output.blobs[0][1]
+            run, call = self.entry.run, self.call
+            shared = CachedValue(self._output.ref.codec, data, run.execution_id, call.call_id, call.carried)
+            remember(self._cache_key, shared)
+
+    def failed(self, error: BaseException) -> tuple[tuple[Draft, ...], float | None]:
+        """Take note that the attempt failed.
+
+        Args:
+            error: What the body raised.
+
+        Returns:
+            The record of the failure, and the seconds to wait before the next attempt, or `None` when there is none and
+            the error goes to the caller.
+        """
+        entry, run, call = self.entry, self.entry.run, self.call
+        if isinstance(error, ControlSignal | asyncio.CancelledError | GeneratorExit):
+            # Nobody's failure: the attempt is simply not there.
+            run.lease.starting.pop(entry.call_id, None)
+            return (), None
+        hit("boundary.failed")
+        is_ours = isinstance(error, KitaruEncodingError | KitaruPluginError)
+        # What a plugin refuses or breaks it will refuse or break again.
+        again = not isinstance(error, KitaruPluginError) and self._policy.allows(
+            error, self._retries, entry.unit.retry_if
+        )
+        origin = FailureOrigin.RUNTIME if is_ours else FailureOrigin.USER_CODE
+        fact = CheckpointFailed(
+            at=time.time(),
+            started_at=self._started_at,
+            failure=failures.describe(error, origin, call_id=entry.call_id),
+            final=not again,
+            **entry.identity(entry.call_id, call.attempt),
+        )
+        run.blame(error, entry.invocation_id)
+        if not again:
+            return (Draft(fact),), None
+        self._retries += 1
+        return (Draft(fact),), self._policy.pause(error, self._retries - 1)
+
+    def outcome(self) -> Outcome[Any]:
+        """Return the outcome of the attempt that completed."""
+        call, run = self.call, self.entry.run
+        run.last_call_id = call.call_id
+        run.totals.artifacts += 1
+        if self._history is not None:
+            # Only what is durable may be built on.
+            run.histories[self._history.node] = 1
+        self._share()
+        return Outcome(
+            value=self._value,
+            executed=self._cache_status == "executed",
+            cache_status=self._cache_status,
+            call_id=call.call_id,
+            invocation_id=call.invocation_id,
+            attempt=call.attempt,
+            carried=None if call.carried is None else msgspec.json.decode(call.carried),
+        )

@@ -1,0 +1,127 @@
+"""Values shared between executions: `cache=True`.
+
+An entry is found by the code of the body and the digest of its inputs. It never answers a call of the execution that
+wrote it, nor one that a replay runs again, nor one that must not happen twice. What it gives is written into the
+journal like a value that was computed, together with where it came from; from then on the journal alone is asked.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from kitaru.engine import payloads
+from kitaru.errors import KitaruDecodingError, KitaruFeatureNotAvailableError
+from kitaru.settings.paths import config_directory
+
+if TYPE_CHECKING:
+    from kitaru.engine.run import Run
+    from kitaru.engine.unit import Unit
+    from kitaru.hooks.cards import ResultCache
+
+__all__ = ["CachedValue", "cache_key", "close_caches", "look_up", "remember"]
+
+_log = logging.getLogger("kitaru")
+_lock = threading.Lock()
+_open: dict[str, ResultCache] = {}
+
+
+class CachedValue(msgspec.Struct, frozen=True):
+    """A value in the result cache.
+
+    Attributes:
+        codec: The codec that wrote it.
+        data: Its bytes.
+        execution_id: The execution that computed it.
+        call_id: The call that computed it.
+        carried: What an adapter gives back with it.
+    """
+
+    codec: str
+    data: bytes
+    execution_id: str
+    call_id: str
+    carried: msgspec.Raw | None = None
+
+
+def cache_key(run: Run, unit: Unit, digest: str | None) -> str | None:
+    """Return the key of a call in the result cache, or `None` when it takes no part.
+
+    Args:
+        run: The execution.
+        unit: The boundary.
+        digest: Digest of its inputs.
+    """
+    if not _wanted(run, unit) or digest is None or run.is_replay or unit.effect == "irreversible":
+        return None
+    if unit.cache_key is not None:
+        return sha256(f"given\n{unit.cache_key}".encode()).hexdigest()
+    if unit.history:
+        return None  # the digest of the inputs does not cover the conversation; only the adapter's own key can
+    code = unit.code() if unit.code is not None else None
+    return None if code is None else sha256(f"computed\n{code}\n{digest}".encode()).hexdigest()
+
+
+def _wanted(run: Run, unit: Unit) -> bool:
+    """Tell whether the strongest layer that says something switches the cache on; only `run()` outdoes a checkpoint."""
+    everywhere = run.facts.settings.get("cache")
+    if unit.cache is None or run.facts.settings.get("cache_source") == "invocation":
+        return bool(everywhere)
+    return unit.cache
+
+
+def look_up(run: Run, unit: Unit, key: str) -> tuple[CachedValue, object] | None:
+    """Return what the cache holds under a key, and the value; `None` when there is nothing that can be used.
+
+    Raises:
+        KitaruFeatureNotAvailableError: No cache is installed.
+    """
+    data = _cache().get(key)
+    if data is None:
+        return None
+    try:
+        found = msgspec.msgpack.decode(data, type=CachedValue)
+        value = payloads.decode_stored(payloads.place(_encoded(found)).ref, found.data, unit.codec)
+    except (msgspec.MsgspecError, KitaruDecodingError) as error:
+        _log.warning("An entry of the result cache cannot be used and is left aside: %s", error)
+        return None
+    return None if found.execution_id == run.execution_id else (found, value)
+
+
+def remember(key: str, value: CachedValue) -> None:
+    """Keep a value whose record is durable."""
+    _cache().put(key, msgspec.msgpack.encode(value))
+
+
+def close_caches() -> None:
+    """Close every open cache."""
+    with _lock:
+        caches = list(_open.values())
+        _open.clear()
+    for cache in caches:
+        cache.close()
+
+
+def _encoded(found: CachedValue) -> payloads.Encoded:
+    return payloads.Encoded(found.codec, found.data)
+
+
+def _cache() -> ResultCache:
+    """Return the first cache that a plugin offers, in the order of their names, open in its folder."""
+    from kitaru.hooks.manager import get_manager
+
+    drivers = get_manager().result_caches()
+    if not drivers:
+        msg = "cache=True needs a result cache, and no plugin offers one. Run: pip install 'kitaru-core[cache]'"
+        raise KitaruFeatureNotAvailableError(msg)
+    name = min(drivers)
+    folder = config_directory() / "results" / name
+    with _lock:
+        found = _open.get(str(folder))
+        if found is None:
+            found = _open[str(folder)] = drivers[name].load()(folder)
+        return found

@@ -1,0 +1,74 @@
+"""Reasons, differences, events, statistics; archives and deletion."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+
+def test_the_reason_names_the_command_that_helps(kitaru, started):
+    waiting = started("order", "tea")
+    item = kitaru("executions", "why", waiting, "-o", "json").item
+    assert (item["kind"], item["subject"]) == ("answer", "sure")
+    assert item["action"] in kitaru("executions", "why", waiting).out.replace("\n", "")
+
+
+def test_two_executions_are_compared_call_by_call(kitaru, started):
+    first, second = started("quick", "tea"), started("order", "milk")
+    item = kitaru("executions", "diff", first, second, "-o", "json").item
+    assert (item["is_same"], item["inputs_differ"]) == (False, True)
+    shown = kitaru("executions", "diff", first, first)
+    assert shown.code == 0
+    assert "The same" in shown.out
+
+
+def test_events_are_one_object_on_a_line(kitaru, started):
+    shown = kitaru("executions", "events", started("quick", "tea"), "-o", "json")
+    lines = [json.loads(line) for line in shown.out.splitlines()]
+    assert all(set(line) == {"command", "event", "item"} for line in lines)
+    assert {line["item"]["checkpoint_name"] for line in lines} == {"price"}
+
+
+def test_executions_are_counted_in_groups(kitaru, started):
+    for flow in ("quick", "quick", "order"):
+        started(flow, "tea")
+    item = kitaru(
+        "executions", "statistics", "--group-by", "flow", "--metric", "steps:step_count:sum", "-o", "json"
+    ).item
+    assert set(item) == {"groups", "truncated", "group_count"}
+    assert item["groups"][0] == {
+        "keys": {"flow_id": "quick", "flow_name": "quick"},
+        "execution_count": 2,
+        "metrics": {"steps": 2.0},
+    }
+    assert (
+        "truncated at --max-groups 1" in kitaru("executions", "statistics", "--group-by", "flow", "--max-groups", 1).out
+    )
+
+
+def test_an_execution_moves_through_a_file(kitaru, started, tmp_path):
+    finished = started("quick", "tea")
+    item = kitaru("executions", "export", finished, tmp_path / "one.kitaru", "-o", "json").item
+    assert item["size_bytes"] == (tmp_path / "one.kitaru").stat().st_size
+    assert kitaru("executions", "delete", finished).code == 1, "it must be told yes"
+    assert kitaru("executions", "delete", finished, "--yes", "-o", "json").item["deleted"] is True
+    assert kitaru("executions", "get", finished).code == 1
+    assert kitaru("executions", "import", tmp_path / "one.kitaru", "-o", "json").item["exec_id"] == finished
+
+
+def test_pruning_keeps_the_newest_and_what_waits(kitaru, started):
+    finished = [started("quick", "tea") for _ in range(3)]
+    waiting = started("order", "tea")
+    would = kitaru("executions", "prune", "--keep", 1, "--dry-run", "-o", "json").items
+    assert [one["exec_id"] for one in would] == finished[1::-1]
+    kitaru("executions", "prune", "--keep", 1, "--yes")
+    left = {one["exec_id"] for one in kitaru("executions", "list", "-o", "json").items}
+    assert left == {finished[2], waiting}
+
+
+@pytest.mark.parametrize("age", ["30", "d", "-3d", "3y"])
+def test_an_age_has_a_number_and_a_unit(kitaru, age):
+    shown = kitaru("executions", "prune", f"--older-than={age}", "--yes")
+    assert (shown.code, shown.out) == (1, "")
+    assert "30d" in shown.err
