@@ -44,6 +44,7 @@ def build_app() -> App:
         version=__version__,
         version_flags=["--version", "-V"],
         help_flags=["--help", "-h"],
+        help_format="plaintext",  # the texts are plain, and rendering Markdown would double the start-up time
         result_action="return_value",
     )
     _manager().cli_commands(Commands(app))
