@@ -14,7 +14,7 @@ if TYPE_CHECKING:
         PendingWait,
     )
 
-__all__ = ["artifact_shape", "checkpoint_shape", "execution_shape", "summary_shape", "wait_shape"]
+__all__ = ["artifact_shape", "checkpoint_shape", "ending_shape", "execution_shape", "summary_shape", "wait_shape"]
 
 
 def failure_shape(failure: FailureInfo | None, *, detailed: bool) -> dict[str, Any] | None:
@@ -131,3 +131,15 @@ def execution_shape(execution: Execution) -> dict[str, Any]:
         "checkpoints": [checkpoint_shape(call) for call in execution.checkpoints],
         "artifacts": [artifact_shape(artifact) for artifact in execution.artifacts],
     }
+
+
+def ending_shape(execution: Execution) -> dict[str, Any]:
+    """Return how an execution ended, and the command that helps if it failed."""
+    failure = execution.failure
+    shape: dict[str, Any] = {
+        "status": str(execution.status),
+        "message": failure.message if failure is not None else execution.status_reason,
+    }
+    if execution.status == "failed":
+        shape["recovery_command"] = f"kitaru executions retry {execution.exec_id}"
+    return shape

@@ -16,6 +16,7 @@ from kitaru.cli import views
 from kitaru.cli.access import open_client
 from kitaru.cli.arguments import OutputOption
 from kitaru.cli.output import console, plain_json
+from kitaru.cli.shapes import ending_shape
 from kitaru.errors import KitaruUsageError
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class _Told:
             fact = {"wait_name": wait.name, "wait_id": wait.wait_id, "question": wait.question}
             self._once(("waiting", wait.wait_id), "waiting", fact)
         if execution.status.is_finished:
-            self._once(("terminal",), "terminal", _ending(execution))
+            self._once(("terminal",), "terminal", ending_shape(execution))
 
     def _once(self, key: tuple[object, ...], event: str, fact: dict[str, object]) -> None:
         if key not in self._known:
@@ -105,14 +106,3 @@ class _Told:
             shown = "  ".join(str(value) for value in fact.values() if value is not None)
             sys.stdout.write(f"{event}: {shown}\n")
         sys.stdout.flush()
-
-
-def _ending(execution: Execution) -> dict[str, object]:
-    failure = execution.failure
-    found: dict[str, object] = {
-        "status": str(execution.status),
-        "message": failure.message if failure is not None else execution.status_reason,
-    }
-    if execution.status == "failed":
-        found["recovery_command"] = f"kitaru executions retry {execution.exec_id}"
-    return found

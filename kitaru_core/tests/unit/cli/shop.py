@@ -44,3 +44,13 @@ def survey():
     words = {"schema": str, "name": "words", "question": "In your words?"}
     number = {"schema": int, "name": "number", "question": "How many?"}
     return [kitaru.wait(**asked, timeout=0) for asked in (options, words, number)]
+
+
+@kitaru.checkpoint
+def say(words):
+    print(f"said {words}")  # noqa: T201 - what is kept
+
+
+@kitaru.flow
+def speak(words):
+    say(words)

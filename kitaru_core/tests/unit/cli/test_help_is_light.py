@@ -14,8 +14,8 @@ LOOK = """
 import sys
 from kitaru.cli.app import run
 code = run(sys.argv[1:])
-heavy = [name for name in ("pydantic", "jsonschema", "yaml", "sqlite3", "asyncio", "kitaru.engine", "kitaru.journal.sqlite",
-    "kitaru.authoring", "kitaru.operating.client") if name in sys.modules]
+heavy = [name for name in ("pydantic", "jsonschema", "yaml", "sqlite3", "asyncio", "kitaru.engine",
+    "kitaru.journal.sqlite", "kitaru.authoring", "kitaru.operating.client") if name in sys.modules]
 sys.exit(f"{code} {heavy}" if code or heavy else 0)
 """
 
