@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overlo
 from kitaru.authoring import parameters
 from kitaru.authoring.arguments import found_futures, mapped, may_hold_futures, resolved
 from kitaru.engine.boundary import enter, run_entered, run_entered_async
+from kitaru.engine.caching import bound_values
 from kitaru.engine.executions import source_digest
 from kitaru.engine.fanout import CheckpointFuture, MapFuture, submit_entry
 from kitaru.engine.ids import normalise
@@ -265,11 +266,21 @@ class Checkpoint(Generic[P, R]):
         )
         return enter(run, unit)
 
-    @functools.cache  # noqa: B019 - a checkpoint lives as long as its module
     def _code_state(self) -> str | None:
-        """Name of the function with its `version=`, or the digest of its source, for the key of the result cache."""
-        state = self.version or source_digest(self.function)
-        return None if state is None else f"{self.function.__module__}:{self.function.__qualname__}:{state}"
+        """What stands for the function's code in the key of the result cache: its place, its text, what it is bound to.
+
+        A `version=` stands for the text and for what it is bound to.
+        """
+        function = self.function
+        place = f"{function.__module__}:{function.__qualname__}"
+        if self.version is not None:
+            return f"{place}:{self.version}"
+        bound = bound_values(function)
+        return None if self._source is None or bound is None else f"{place}:{self._source}:{bound}"
+
+    @functools.cached_property
+    def _source(self) -> str | None:
+        return source_digest(self.function)
 
     def _inputs(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Name the arguments; a wrong call is left for the function itself to complain about."""

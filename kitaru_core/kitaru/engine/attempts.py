@@ -184,7 +184,7 @@ class Attempts:
         if found is None:
             return ()
         shared, self._value = found
-        self.call.attempt = 1
+        self.call.attempt += 1
         self.call.restore_carried(shared.carried)
         self._output = payloads.place(payloads.Encoded(shared.codec, shared.data))
         self._cache_status, now = "hit", time.time()
@@ -195,17 +195,17 @@ class Attempts:
             carried=self.call.carried or NOTHING,
             cache_status="hit",
             source=[shared.execution_id, shared.call_id],
-            **entry.identity(entry.call_id, 1),
+            **entry.identity(entry.call_id, self.call.attempt),
         )
         return (Draft(fact, self._output.inline, self._output.blobs),)
 
     def _share(self) -> None:
-        """Leave the value to other executions, now that it is durable here."""
-        if self._cache_key is not None and self._cache_status == "executed":
+        """Leave the value to other executions, now that it is durable here; a call that saved artifacts keeps it."""
+        if self._cache_key is not None and self._cache_status == "executed" and not self.call.has_saved:
             data = self._output.inline if self._output.inline is not None else self._output.blobs[0][1]
             run, call = self.entry.run, self.call
             shared = CachedValue(self._output.ref.codec, data, run.execution_id, call.call_id, call.carried)
-            remember(self._cache_key, shared)
+            remember(run, self._cache_key, shared)
 
     def failed(self, error: BaseException) -> tuple[tuple[Draft, ...], float | None]:
         """Take note that the attempt failed.

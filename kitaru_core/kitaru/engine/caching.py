@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from kitaru.artifacts.codecs import digest as fingerprint
 from kitaru.engine import payloads
-from kitaru.errors import KitaruDecodingError, KitaruFeatureNotAvailableError
+from kitaru.errors import KitaruDecodingError, KitaruFeatureNotAvailableError, KitaruNotFoundError
 from kitaru.settings.paths import config_directory
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from kitaru.engine.unit import Unit
     from kitaru.hooks.cards import ResultCache
 
-__all__ = ["CachedValue", "cache_key", "close_caches", "look_up", "remember"]
+__all__ = ["CachedValue", "bound_values", "cache_key", "close_caches", "look_up", "remember"]
 
 _log = logging.getLogger("kitaru")
 _lock = threading.Lock()
@@ -56,14 +58,18 @@ def cache_key(run: Run, unit: Unit, digest: str | None) -> str | None:
         unit: The boundary.
         digest: Digest of its inputs.
     """
-    if not _wanted(run, unit) or digest is None or run.is_replay or unit.effect == "irreversible":
+    if not _wanted(run, unit) or run.is_replay or unit.effect == "irreversible":
         return None
     if unit.cache_key is not None:
         return sha256(f"given\n{unit.cache_key}".encode()).hexdigest()
+    # What a plugin adds to the digest must not hide that the inputs themselves cannot be told apart.
+    inputs = fingerprint(dict(unit.inputs))
+    if inputs is None:
+        return None
     if unit.history:
         return None  # the digest of the inputs does not cover the conversation; only the adapter's own key can
     code = unit.code() if unit.code is not None else None
-    return None if code is None else sha256(f"computed\n{code}\n{digest}".encode()).hexdigest()
+    return None if code is None else sha256(f"computed\n{code}\n{inputs}\n{digest}".encode()).hexdigest()
 
 
 def _wanted(run: Run, unit: Unit) -> bool:
@@ -74,27 +80,48 @@ def _wanted(run: Run, unit: Unit) -> bool:
     return unit.cache
 
 
+def bound_values(function: Callable[..., object]) -> str | None:
+    """Return the digest of what a function closes over and has as defaults; two functions of one text differ in it.
+
+    Args:
+        function: The function.
+
+    Returns:
+        The digest, or `None` when a value cannot be encoded.
+    """
+    try:
+        around = [cell.cell_contents for cell in getattr(function, "__closure__", None) or ()]
+    except ValueError:
+        return None
+    defaults = [list(getattr(function, "__defaults__", None) or ()), getattr(function, "__kwdefaults__", None) or {}]
+    return fingerprint([around, defaults])
+
+
 def look_up(run: Run, unit: Unit, key: str) -> tuple[CachedValue, object] | None:
     """Return what the cache holds under a key, and the value; `None` when there is nothing that can be used.
 
     Raises:
         KitaruFeatureNotAvailableError: No cache is installed.
     """
-    data = _cache().get(key)
+    data = _cache(run).get(key)
     if data is None:
         return None
     try:
         found = msgspec.msgpack.decode(data, type=CachedValue)
         value = payloads.decode_stored(payloads.place(_encoded(found)).ref, found.data, unit.codec)
+        # What was deleted from the journal does not come back from here.
+        run.journal.execution(found.execution_id)
+    except KitaruNotFoundError:
+        return None
     except (msgspec.MsgspecError, KitaruDecodingError) as error:
         _log.warning("An entry of the result cache cannot be used and is left aside: %s", error)
         return None
     return None if found.execution_id == run.execution_id else (found, value)
 
 
-def remember(key: str, value: CachedValue) -> None:
+def remember(run: Run, key: str, value: CachedValue) -> None:
     """Keep a value whose record is durable."""
-    _cache().put(key, msgspec.msgpack.encode(value))
+    _cache(run).put(key, msgspec.msgpack.encode(value))
 
 
 def close_caches() -> None:
@@ -110,8 +137,8 @@ def _encoded(found: CachedValue) -> payloads.Encoded:
     return payloads.Encoded(found.codec, found.data)
 
 
-def _cache() -> ResultCache:
-    """Return the first cache that a plugin offers, in the order of their names, open in its folder."""
+def _cache(run: Run) -> ResultCache:
+    """Return the first cache that a plugin offers, in the order of their names, open in a folder of the journal's."""
     from kitaru.hooks.manager import get_manager
 
     drivers = get_manager().result_caches()
@@ -119,7 +146,8 @@ def _cache() -> ResultCache:
         msg = "cache=True needs a result cache, and no plugin offers one. Run: pip install 'kitaru-core[cache]'"
         raise KitaruFeatureNotAvailableError(msg)
     name = min(drivers)
-    folder = config_directory() / "results" / name
+    # Each journal has its own: an entry names the execution it came from, which only that journal holds.
+    folder = config_directory() / "results" / name / sha256(run.journal.url.encode()).hexdigest()[:16]
     with _lock:
         found = _open.get(str(folder))
         if found is None:

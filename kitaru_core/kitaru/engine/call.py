@@ -274,6 +274,11 @@ class Call:
         hit("artifact.written")
         return fact.artifact_id
 
+    @property
+    def has_saved(self) -> bool:
+        """Whether the body saved an artifact."""
+        return bool(self._versions)
+
     def log(self, **metadata: object) -> None:
         """Attach metadata to this attempt; see `kitaru.log`.
 

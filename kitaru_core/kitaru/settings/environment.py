@@ -108,6 +108,16 @@ def is_strict() -> bool:
     return bool(value) and values.flag(value, "KITARU_STRICT_REPLAY")
 
 
+def captures_logs() -> bool:
+    """Whether `KITARU_CAPTURE_LOGS` has what flows print and log kept with their executions.
+
+    Raises:
+        KitaruUsageError: Its value is no truth value.
+    """
+    value = os.environ.get("KITARU_CAPTURE_LOGS", "").strip()
+    return bool(value) and values.flag(value, "KITARU_CAPTURE_LOGS")
+
+
 def replays_every_step() -> bool:
     """Whether `KITARU_REPLAY_EVERY_STEP` has a body run again from its top after each boundary, for tests.
 
