@@ -128,16 +128,6 @@ def replays_every_step() -> bool:
     return bool(value) and values.flag(value, "KITARU_REPLAY_EVERY_STEP")
 
 
-def captures_logs() -> bool:
-    """Whether `KITARU_CAPTURE_LOGS` has what flows print and log kept with their executions.
-
-    Raises:
-        KitaruUsageError: Its value is no truth value.
-    """
-    value = os.environ.get("KITARU_CAPTURE_LOGS", "").strip()
-    return bool(value) and values.flag(value, "KITARU_CAPTURE_LOGS")
-
-
 def wait_timeout(default: float) -> float:
     """Return for how many seconds a wait is polled before its execution is paused.
 
