@@ -147,11 +147,13 @@ def _started(
 
 
 def _drive(run: Run, code: FlowCode, arguments: Any, options: StartOptions) -> LiveRun:  # noqa: ANN401 - decoded arguments
-    capture_if_asked()
+    capture_if_asked(run)
     body = bind_body(code.function, arguments)
 
     def rebuild() -> Run:
-        return _rebuilt(run.journal, run.lease)
+        again = _rebuilt(run.journal, run.lease)
+        again.keeps_logs = run.keeps_logs
+        return again
 
     drive = drive_here if options.inline else start_thread
     return drive(run, body, retries=options.retries, rebuild=rebuild)

@@ -22,6 +22,8 @@ from kitaru.settings.environment import captures_logs
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from kitaru.engine.run import Run
+
 __all__ = ["LOG_KIND", "capture_if_asked"]
 
 LOG_KIND: Final = "kitaru.log"
@@ -30,13 +32,17 @@ _MOST_BEGUN: Final = 256
 _lock = threading.Lock()
 
 
-def capture_if_asked() -> None:
-    """Begin to keep what is written from now on, if the environment asks for it.
+def capture_if_asked(run: Run) -> None:
+    """Begin to keep what the code of an execution writes, if the environment asks for it.
+
+    Args:
+        run: The execution.
 
     Raises:
         KitaruUsageError: The variable's value is no truth value.
     """
-    if not captures_logs():
+    run.keeps_logs = captures_logs()
+    if not run.keeps_logs:
         return
     with _lock:
         root = logging.getLogger()
@@ -50,7 +56,7 @@ def capture_if_asked() -> None:
 
 def _keep(message: str, level: str, **facts: object) -> None:
     run = current_run.get()
-    if run is None or not message.strip():
+    if run is None or not run.keeps_logs or not message.strip():
         return
     call = current_boundary.get()
     body = {

@@ -104,6 +104,7 @@ class Run:
         self.last_call_id: str | None = None
         self.failures: dict[int, str] = {}
         self.is_continued = ledger is not None
+        self.keeps_logs = False
         self.totals = Totals()
         self.events = EventPublisher(self)
         self.hooks = boundary_hooks()
