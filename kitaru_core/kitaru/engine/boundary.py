@@ -297,7 +297,8 @@ class Entry:
             return None
         run = self.run
         fact = recorded.fact
-        if fact.history is not None:
+        if fact.history is not None and not recorded.adopt:
+            # A replay builds only on messages that it keeps itself, so that its source may be deleted.
             run.histories[fact.history.node] = 1
         own = not recorded.adopt
         drifted = fact.digest is not None and self.digest is not None and fact.digest != self.digest
