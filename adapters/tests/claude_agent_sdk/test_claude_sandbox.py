@@ -15,7 +15,7 @@ from kitaru.adapters.claude_agent_sdk import (
     allowed_tool_name,
     create_kitaru_sandbox_mcp_server,
 )
-from kitaru.errors import KitaruBackendError, KitaruStateError, KitaruUsageError
+from kitaru.errors import KitaruBackendError, KitaruFeatureNotAvailableError, KitaruStateError, KitaruUsageError
 from kitaru_adapters.claude_agent_sdk.testing import Text, ToolUse, replies
 
 GO = ClaudeRunRequest.start("go")
@@ -82,7 +82,7 @@ def test_a_non_zero_exit_code_is_part_of_the_result(answer_of):
         (KitaruStateError, "state"),
         (KitaruBackendError, "backend"),
         (LookupError, "runtime"),
-        (None, "feature_not_available"),
+        (KitaruFeatureNotAvailableError, "feature_not_available"),
     ],
 )
 def test_failures_have_a_category_and_leak_nothing(answer_of, error, category):
@@ -90,7 +90,7 @@ def test_failures_have_a_category_and_leak_nothing(answer_of, error, category):
         text = f"sandbox internal-7 refused {command}"
         raise error(text)
 
-    told = answer_of(run if error else None, {"command": "secret-command"})
+    told = answer_of(run, {"command": "secret-command"})
     assert json.loads(told)["error"]["category"] == category
     assert "secret-command" not in told
     assert "internal-7" not in told

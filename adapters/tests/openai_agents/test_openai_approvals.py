@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from agents import Agent, function_tool
+from agents import Agent, Runner, function_tool
 from agents.testing import ScriptedModel, assistant_message, function_call
 from agents.tool_context import ToolContext
 
@@ -161,10 +161,14 @@ def test_an_approval_policy_sees_what_it_saw_before_and_asks_whenever_it_asked(s
         seen.append(arguments)
         return arguments["to"] == "ann"
 
-    sent: list[str] = []
-    agent = mail_agent(sent, recipients=("bob",), policy=policy)
-    assert story(lambda: KitaruRunner(agent).run(START)).once().status == "completed"
-    assert seen[0] == {"to": "bob"}
+    # What the SDK does by itself depends on what else is installed: a pydantic plugin makes it ask more often.
+    plain = asyncio.run(Runner.run(mail_agent([], recipients=("bob",), policy=policy), "go"))
+    plainly_seen = [*seen]
+    seen.clear()
+    agent = mail_agent([], recipients=("bob",), policy=policy)
+    status = story(lambda: KitaruRunner(agent).run(START)).once().status
+    assert status == ("interrupted" if plain.interruptions else "completed")
+    assert seen[: len(plainly_seen)] == plainly_seen
 
 
 def test_arguments_that_validation_would_change_still_ask_a_person(story):
