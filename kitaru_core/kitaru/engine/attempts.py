@@ -65,7 +65,6 @@ class Attempts:
             unit,
             invocation_id=entry.invocation_id,
             call_id=entry.call_id,
-            index=entry.index,
             digest=entry.digest,
         )
         self.call.attempt = 0

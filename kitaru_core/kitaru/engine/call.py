@@ -60,7 +60,6 @@ class Call:
     __slots__ = (
         "_carried",
         "_earlier",
-        "_index",
         "_listeners",
         "_source",
         "_versions",
@@ -73,9 +72,7 @@ class Call:
         "unit",
     )
 
-    def __init__(
-        self, run: Run, unit: Unit, *, invocation_id: str, call_id: str, index: int, digest: str | None
-    ) -> None:
+    def __init__(self, run: Run, unit: Unit, *, invocation_id: str, call_id: str, digest: str | None) -> None:
         self.run = run
         self.unit = unit
         self.name = unit.name
@@ -83,7 +80,6 @@ class Call:
         self.call_id = call_id
         self.attempt = 1
         self.digest = digest
-        self._index = index
         self._carried: msgspec.Raw | None = None
         self._earlier: list[Note] = []
         self._source: list[Note] | None = None

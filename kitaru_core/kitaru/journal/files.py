@@ -42,6 +42,7 @@ def open_database(path: Path, url: str) -> sqlite3.Connection:
     try:
         _make_private(path)
         _refuse_foreign(path, url)
+        _refuse_read_only(path, url)
     except OSError as error:
         msg = (
             f"The journal {url} cannot be opened: {error.strerror or error}. Make its folder exist and be writable, or "
@@ -137,6 +138,16 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _refuse_read_only(path: Path, url: str) -> None:
+    """Say it here: SQLite only reports that it cannot open the file when its log cannot be made beside it."""
+    if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+        msg = (
+            f"The journal {url} is read-only for this user. Make the file and its folder writable, or name another "
+            "store in KITARU_STORE."
+        )
+        raise KitaruJournalError(msg, url=url, reason="readonly")
 
 
 def _refuse_foreign(path: Path, url: str) -> None:

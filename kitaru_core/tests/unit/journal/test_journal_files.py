@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import stat
+import subprocess
 
 import pytest
 
@@ -97,6 +99,29 @@ def test_a_full_disk_fails_the_append_and_loses_nothing_of_what_was_there(store,
     with pytest.raises(KitaruError, match="space"):
         full.wait(20)
     assert handle.get() == [0, 1]
+
+
+@pytest.fixture
+def read_only(tmp_path):
+    """A folder with a journal in it on which nothing can be written, not even by root."""
+    folder = tmp_path / "frozen"
+    folder.mkdir()
+    as_root = os.geteuid() == 0
+    if as_root:
+        subprocess.run(["mount", "-t", "tmpfs", "kitaru", str(folder)], check=True)  # noqa: S607 - the system's own
+    open_journal(str(folder / "k.db"))
+    close_all()
+    freeze = ["mount", "-o", "remount,ro", str(folder)] if as_root else ["chmod", "-R", "a-w", str(folder)]
+    subprocess.run(freeze, check=True)
+    yield folder / "k.db"
+    close_all()
+    subprocess.run(["umount", str(folder)] if as_root else ["chmod", "-R", "u+w", str(folder)], check=True)
+
+
+def test_a_store_on_a_read_only_disk_says_so(read_only):
+    with pytest.raises(KitaruJournalError, match="read-only") as caught:
+        KitaruClient(store=str(read_only))
+    assert caught.value.reason == "readonly"
 
 
 def test_a_read_only_store_is_told_from_other_trouble(written, monkeypatch):
