@@ -15,7 +15,7 @@ from kitaru.authoring.arguments import found_futures, mapped, may_hold_futures, 
 from kitaru.engine.boundary import enter, run_entered, run_entered_async
 from kitaru.engine.caching import bound_values
 from kitaru.engine.executions import source_digest
-from kitaru.engine.fanout import CheckpointFuture, MapFuture, submit_entry
+from kitaru.engine.fanout import CheckpointFuture, MapFuture, keep_future, submit_entry
 from kitaru.engine.ids import normalise
 from kitaru.engine.isolated import run_isolated
 from kitaru.engine.retrying import RetryPolicy, as_policy
@@ -241,7 +241,7 @@ class Checkpoint(Generic[P, R]):
         run.tasks.add(task)
         task.add_done_callback(run.tasks.discard)
         future: CheckpointFuture[R] = CheckpointFuture(entry, result)
-        run.futures.append(future)
+        keep_future(run, future)
         return future
 
     def _enter(

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 
 from kitaru.settings.resolve import max_concurrency
 
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from kitaru.engine.run import Run
     from kitaru.engine.unit import Outcome
 
-__all__ = ["CheckpointFuture", "MapFuture", "close_executor", "settle_futures", "submit_entry"]
+__all__ = ["CheckpointFuture", "MapFuture", "close_executor", "keep_future", "settle_futures", "submit_entry"]
 
 T = TypeVar("T")
+_TIDY_AT: Final = 4096
 
 
 class CheckpointFuture(Generic[T]):
@@ -187,13 +188,17 @@ def submit_entry(run: Run, entry: Entry, work: Callable[[], Outcome[T]]) -> Chec
             max_workers(run.facts.settings.get("max_concurrency")), thread_name_prefix=f"kitaru-{run.flow}"
         )
     future: CheckpointFuture[T] = CheckpointFuture(entry, run.executor.submit(copy_context().run, work))
-    run.futures.append(future)
-    if len(run.futures) >= _TIDY_AT:
-        run.futures = [known for known in run.futures if not _is_over(known)]
+    keep_future(run, future)
     return future
 
 
-_TIDY_AT = 4096
+def keep_future(run: Run, future: CheckpointFuture[Any]) -> None:
+    """Remember a future until the end of the execution, where those that nobody looked at are looked at."""
+    run.futures.append(future)
+    if len(run.futures) >= max(_TIDY_AT, run.tidy_at):
+        run.futures = [known for known in run.futures if not _is_over(known)]
+        # Again at twice what is left, so that each is looked at a few times only, however many there are.
+        run.tidy_at = 2 * len(run.futures)
 
 
 def _is_over(future: CheckpointFuture[Any]) -> bool:
