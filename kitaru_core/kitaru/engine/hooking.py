@@ -10,6 +10,7 @@ import msgspec
 
 from kitaru.errors import KitaruPluginError
 from kitaru.records.boundary import Boundary
+from kitaru.records.facts import CheckpointCompleted
 from kitaru.records.record import Record
 from kitaru.settings.resolve import durability
 
@@ -58,6 +59,7 @@ def prepare_plugins(store: str, *, stack: str | None, strict: bool) -> dict[str,
 
         config = RuntimeConfig(store=store, durability=durability(), stack=stack, strict_replay=strict)
         manager.configured(config)
+    manager.attend()
     return {name: version for name, version in manager.versions().items() if name != "kitaru-core"}
 
 
@@ -109,6 +111,9 @@ def show_observers(committed: list[Committed]) -> None:
         # Nobody can be told; but what was committed, such as a person's answer, must not look as if it had failed.
         _log.warning("Plugins were not told of a record: %s", error)
         return
+    if type(committed[0][2]) is not CheckpointCompleted:
+        # Who began to listen since the last run is noticed at once, though not for every single step.
+        manager.attend()
     if manager.record_hooks_active:
         for lease, seq, fact, digest in committed:
             manager.record_committed(Record(lease.execution_id, seq, fact, digest.hex()))  # type: ignore[arg-type]  # every fact written here is a known one

@@ -42,6 +42,9 @@ class PluginCard(msgspec.Struct, frozen=True, kw_only=True):
         homepage: Where to read more.
         enabled: Whether the plugin has anything to do in this process. One that works only with a certain setting says
             `False` without it, and costs nothing.
+        listens: Whether what the plugin reports reaches anybody; asked when plugins are loaded and before each run.
+            While it says `False`, the plugin's `kitaru_checkpoint_scope` and `kitaru_record_committed` are not called
+            and cost nothing. Left out, they always are.
     """
 
     name: str
@@ -49,6 +52,7 @@ class PluginCard(msgspec.Struct, frozen=True, kw_only=True):
     frameworks: Mapping[str, str] = {}
     homepage: str = ""
     enabled: bool = True
+    listens: Callable[[], bool] | None = None
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
