@@ -17,7 +17,6 @@ from kitaru.engine.caching import bound_values
 from kitaru.engine.executions import source_digest
 from kitaru.engine.fanout import CheckpointFuture, MapFuture, keep_future, submit_entry
 from kitaru.engine.ids import normalise
-from kitaru.engine.isolated import run_isolated
 from kitaru.engine.retrying import RetryPolicy, as_policy
 from kitaru.engine.scope import flow_scope
 from kitaru.engine.unit import Outcome, Unit
@@ -294,6 +293,8 @@ class Checkpoint(Generic[P, R]):
 
     def _finish(self, entry: Entry, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Outcome[R]:
         if entry.unit.runtime == "isolated":
+            from kitaru.engine.isolated import run_isolated
+
             return run_entered(entry, lambda call: run_isolated(call, self.function, args, kwargs))
         if self.is_async:
             return asyncio.run(self._finish_async(entry, args, kwargs))

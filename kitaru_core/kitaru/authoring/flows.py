@@ -27,10 +27,10 @@ from kitaru.engine.journals import default_journal
 from kitaru.engine.loader import register_flow
 from kitaru.engine.scope import current_run
 from kitaru.errors import KitaruContextError, KitaruEncodingError, KitaruFeatureNotAvailableError, KitaruUsageError
-from kitaru.settings.resolve import ExecutionSettings, resolve_execution_settings
 
 if TYPE_CHECKING:
     from kitaru.engine.replay import ReplayPlan
+    from kitaru.settings.resolve import ExecutionSettings
 
 __all__ = ["Flow", "flow"]
 
@@ -250,6 +250,8 @@ class Flow(Generic[P, R]):
 
     def _settings(self, **given: object) -> ExecutionSettings:
         _check_retries(given.get("retries"))
+        from kitaru.settings.resolve import resolve_execution_settings
+
         return resolve_execution_settings(given, self._defaults)
 
     def deploy(self, *_args: Any, **_kwargs: Any) -> NoReturn:  # noqa: ANN401 - the flow's own inputs

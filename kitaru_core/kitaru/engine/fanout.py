@@ -9,8 +9,6 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 
-from kitaru.settings.resolve import max_concurrency
-
 if TYPE_CHECKING:
     from kitaru.engine.boundary import Entry
     from kitaru.engine.run import Run
@@ -172,7 +170,11 @@ def max_workers(setting: int | None = None) -> int:
     Raises:
         KitaruUsageError: A setting of the process is no number of at least 1.
     """
-    return setting or max_concurrency() or min(32, (os.cpu_count() or 1) + 4)
+    if setting:
+        return setting
+    from kitaru.settings.resolve import max_concurrency
+
+    return max_concurrency() or min(32, (os.cpu_count() or 1) + 4)
 
 
 def submit_entry(run: Run, entry: Entry, work: Callable[[], Outcome[T]]) -> CheckpointFuture[T]:

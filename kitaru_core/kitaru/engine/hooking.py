@@ -12,7 +12,6 @@ from kitaru.errors import KitaruPluginError
 from kitaru.records.boundary import Boundary
 from kitaru.records.facts import CheckpointCompleted
 from kitaru.records.record import Record
-from kitaru.settings.resolve import durability
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,6 +55,7 @@ def prepare_plugins(store: str, *, stack: str | None, strict: bool) -> dict[str,
     manager = _manager()
     if not manager.is_configured:
         from kitaru.hooks.facts import RuntimeConfig
+        from kitaru.settings.resolve import durability
 
         config = RuntimeConfig(store=store, durability=durability(), stack=stack, strict_replay=strict)
         manager.configured(config)

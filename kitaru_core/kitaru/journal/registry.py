@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 from kitaru.errors import KitaruUsageError
-from kitaru.journal.sqlite import SqliteJournal
 
 if TYPE_CHECKING:
     from kitaru.journal.api import Durability, Journal
@@ -101,6 +100,8 @@ def _opener(address: str) -> Opener:
 def _open_embedded(
     address: str, durability: Durability, on_committed: Callable[[list[Committed]], None] | None
 ) -> Journal:
+    from kitaru.journal.sqlite import SqliteJournal
+
     path = None if address.startswith("memory:") else Path(address.removeprefix("sqlite:///"))
     return SqliteJournal(path, durability=durability, on_committed=on_committed)
 
