@@ -188,8 +188,10 @@ def submit_entry(run: Run, entry: Entry, work: Callable[[], Outcome[T]]) -> Chec
         )
     future: CheckpointFuture[T] = CheckpointFuture(entry, run.executor.submit(copy_context().run, work))
     run.futures.append(future)
-    if len(run.futures) >= _TIDY_AT:
+    if len(run.futures) >= run.tidy_futures_at:
         run.futures = [known for known in run.futures if not _is_over(known)]
+        # Twice what is left: looking through calls that have not ended must not cost more with each new one.
+        run.tidy_futures_at = max(_TIDY_AT, 2 * len(run.futures))
     return future
 
 
