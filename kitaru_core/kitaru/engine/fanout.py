@@ -197,10 +197,10 @@ def submit_entry(run: Run, entry: Entry, work: Callable[[], Outcome[T]]) -> Chec
 def keep_future(run: Run, future: CheckpointFuture[Any]) -> None:
     """Remember a future until the end of the execution, where those that nobody looked at are looked at."""
     run.futures.append(future)
-    if len(run.futures) >= max(_TIDY_AT, run.tidy_at):
+    if len(run.futures) >= run.tidy_futures_at:
         run.futures = [known for known in run.futures if not _is_over(known)]
-        # Again at twice what is left, so that each is looked at a few times only, however many there are.
-        run.tidy_at = 2 * len(run.futures)
+        # Twice what is left: looking through calls that have not ended must not cost more with each new one.
+        run.tidy_futures_at = max(_TIDY_AT, 2 * len(run.futures))
 
 
 def _is_over(future: CheckpointFuture[Any]) -> bool:

@@ -96,7 +96,7 @@ class Run:
         self.prompts: dict[str, int] = {}
         self._source_nodes: dict[str, dict[str, HistoryRef]] = {}
         self.futures: list[CheckpointFuture[Any]] = []
-        self.tidy_at = 0
+        self.tidy_futures_at = 4096
         self.tasks: set[asyncio.Task[None]] = set()
         self.executor: Executor | None = None
         self.home_thread = threading.get_ident()
