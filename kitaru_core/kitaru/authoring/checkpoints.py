@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overlo
 
 from kitaru.authoring import parameters
 from kitaru.authoring.arguments import found_futures, mapped, may_hold_futures, resolved
-from kitaru.engine.boundary import enter, run_entered, run_entered_async
+from kitaru.engine.boundary import enter, finish_entered, run_entered, run_entered_async
 from kitaru.engine.caching import bound_values
 from kitaru.engine.executions import source_digest
 from kitaru.engine.fanout import CheckpointFuture, MapFuture, keep_future, submit_entry
@@ -208,10 +208,17 @@ class Checkpoint(Generic[P, R]):
         if self.is_async and _in_running_loop():
             return self._submit_task(run, entry, waiting, args, kwargs)
 
-        def work() -> Outcome[R]:
-            for future in waiting:
-                future.wait()
-            return self._finish(entry, resolved(args), resolved(kwargs))
+        def work(result: Future[Outcome[R]]) -> None:
+            given: tuple[tuple[Any, ...], Mapping[str, Any]] = args, kwargs
+            if waiting:
+                for future in waiting:
+                    future.wait()
+                given = resolved(args), resolved(kwargs)
+            if self.is_async or entry.unit.runtime == "isolated":
+                result.set_result(self._finish(entry, *given))
+            else:
+                function = self.function
+                finish_entered(entry, lambda _call: function(*given[0], **given[1]), result)
 
         return submit_entry(run, entry, work)
 

@@ -198,6 +198,11 @@ class Attempts:
         )
         return (Draft(fact, self._output.inline, self._output.blobs),)
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether the value goes to other executions once it is durable here."""
+        return self._cache_key is not None
+
     def _share(self) -> None:
         """Leave the value to other executions, now that it is durable here; a call that saved artifacts keeps it."""
         if self._cache_key is not None and self._cache_status == "executed" and not self.call.has_saved:

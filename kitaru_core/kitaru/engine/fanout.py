@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextvars import copy_context
+from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
+
+from kitaru.engine.pool import CallPool
 
 if TYPE_CHECKING:
     from kitaru.engine.boundary import Entry
     from kitaru.engine.run import Run
     from kitaru.engine.unit import Outcome
 
-__all__ = ["CheckpointFuture", "MapFuture", "close_executor", "keep_future", "settle_futures", "submit_entry"]
+__all__ = ["CheckpointFuture", "MapFuture", "close_pool", "keep_future", "settle_futures", "submit_entry"]
 
 T = TypeVar("T")
 _TIDY_AT: Final = 4096
@@ -177,19 +178,19 @@ def max_workers(setting: int | None = None) -> int:
     return max_concurrency() or min(32, (os.cpu_count() or 1) + 4)
 
 
-def submit_entry(run: Run, entry: Entry, work: Callable[[], Outcome[T]]) -> CheckpointFuture[T]:
+def submit_entry(run: Run, entry: Entry, work: Callable[[Future[Outcome[T]]], None]) -> CheckpointFuture[T]:
     """Run the rest of a call in the execution's pool.
 
     Args:
         run: The execution.
         entry: The call, which has its place in the body already.
-        work: Finishes the call.
+        work: Finishes the call and gives the future its outcome, then or once the call is recorded.
     """
-    if run.executor is None:
-        run.executor = ThreadPoolExecutor(
-            max_workers(run.facts.settings.get("max_concurrency")), thread_name_prefix=f"kitaru-{run.flow}"
-        )
-    future: CheckpointFuture[T] = CheckpointFuture(entry, run.executor.submit(copy_context().run, work))
+    if run.pool is None:
+        run.pool = CallPool(max_workers(run.facts.settings.get("max_concurrency")), f"kitaru-{run.flow}")
+    result: Future[Outcome[T]] = Future()
+    run.pool.submit(result, work)
+    future: CheckpointFuture[T] = CheckpointFuture(entry, result)
     keep_future(run, future)
     return future
 
@@ -227,8 +228,8 @@ def settle_futures(run: Run, *, observe: bool = False) -> None:
                 raise error
 
 
-def close_executor(run: Run) -> None:
+def close_pool(run: Run) -> None:
     """End the pool of an execution, leaving out what has not begun."""
-    if run.executor is not None:
-        run.executor.shutdown(wait=True, cancel_futures=True)
-        run.executor = None
+    if run.pool is not None:
+        run.pool.close()
+        run.pool = None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from kitaru.crash_points import hit
 from kitaru.engine import failures, payloads
-from kitaru.engine.fanout import close_executor, settle_futures
+from kitaru.engine.fanout import close_pool, settle_futures
 from kitaru.engine.scope import current_boundary, current_run
 from kitaru.engine.signals import BodyRerun, ExecutionAborted, ExecutionCancelled, RunnerFenced, Suspension
 from kitaru.errors import FailureOrigin, KitaruBackendError, KitaruDivergenceError, KitaruEncodingError
@@ -125,7 +125,7 @@ def drive(live: LiveRun, body: Body, *, retries: int = 0, rebuild: Callable[[], 
         _log.exception("Execution %s: its end could not be recorded.", live.run.execution_id)
     finally:
         current_run.set(None)
-        close_executor(live.run)
+        close_pool(live.run)
         live.run.journal.release(live.run.lease)
         live.done.set()
 
@@ -219,7 +219,7 @@ def conclude(run: Run, error: BaseException | None) -> None:
             settle_futures(run, observe=True)
             _finish_failed(run, error)
     finally:
-        close_executor(run)
+        close_pool(run)
         run.journal.release(run.lease)
         live.done.set()
 
@@ -236,7 +236,7 @@ def _again(run: Run, error: BaseException, rebuild: Callable[[], Run]) -> Run:
             )
         )
     )
-    close_executor(run)
+    close_pool(run)
     return rebuild()
 
 

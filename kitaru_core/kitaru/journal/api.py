@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kitaru.records.record import Record
 
 __all__ = [
+    "DefersAppends",
     "Draft",
     "ExecutionRow",
     "Journal",
@@ -315,6 +316,20 @@ class Journal(Protocol):
 
     def close(self) -> None:
         """Write what is queued and close the journal."""
+
+
+class DefersAppends(Protocol):
+    """What a journal may offer beside a `Journal`: it commits for callers that do not wait."""
+
+    def append_then(self, lease: Lease, drafts: Sequence[Draft], done: Callable[[Exception | None], None]) -> None:
+        """Append as `Journal.append` does, and return before the records are durable.
+
+        Args:
+            lease: The right to append.
+            drafts: The records; none of them has blobs.
+            done: Called exactly once, from any thread: with `None` when the records are durable, or with the error that
+                `append` would have raised. It is quick and does not raise.
+        """
 
 
 def effective_status(row: ExecutionRow) -> str:

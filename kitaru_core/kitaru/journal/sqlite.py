@@ -144,6 +144,10 @@ class SqliteJournal:
         self._commit.append_async(lease, drafts, future)
         return future
 
+    def append_then(self, lease: Lease, drafts: Sequence[Draft], done: Callable[[Exception | None], None]) -> None:
+        """Append records durably without waiting for it; see `DefersAppends.append_then`."""
+        self._commit.append_then(lease, drafts, done)
+
     def append_later(self, lease: Lease, *drafts: Draft) -> None:
         """Append with the next durable record; see `Journal.append_later`."""
         self._commit.append_later(lease, drafts)
