@@ -12,11 +12,13 @@ from kitaru_conformance.contracts import CONTRACTS
 
 if TYPE_CHECKING:
     from kitaru_conformance.contract import Contract
+    from kitaru_conformance.contracts.journals import JournalContract
     from kitaru_conformance.gaps import declared_gap
     from kitaru_conformance.requirements import requirement
 
 __all__ = [
     "Contract",
+    "JournalContract",
     "declared_gap",
     "requirement",
 ]
