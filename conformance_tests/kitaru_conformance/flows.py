@@ -14,7 +14,10 @@ from kitaru_conformance.loading import load_harness
 from kitaru_conformance.script import Script
 from kitaru_conformance.world import DIE_AT, World
 
-__all__ = ["run_here", "scripted"]
+__all__ = ["SECRET", "run_here", "scripted"]
+
+SECRET = "KITARU_CONFORMANCE_API_KEY"  # noqa: S105 - the name of one
+"""Environment variable whose value stands for `{secret}` in scripts; kitaru knows it as a secret by its name."""
 
 
 @kitaru.flow
@@ -61,7 +64,8 @@ def run_here(
         What came out, as JSON-ready data; nothing for an entry point.
     """
     one = load_harness(harness)
-    world = World(Script.decode(script), ledger, os.environ.get(DIE_AT))
+    told = script.replace("{secret}", os.environ.get(SECRET, ""))
+    world = World(Script.decode(told), ledger, os.environ.get(DIE_AT))
     with one.serve(world):
         answer = _carry_out(one, world, msgspec.convert(settings, Settings), form)
     return msgspec.to_builtins(answer) if isinstance(answer, Answer) else {}

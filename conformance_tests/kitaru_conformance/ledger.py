@@ -13,10 +13,12 @@ from typing import Literal
 
 import msgspec
 
-__all__ = ["PAUSE", "Event", "Ledger", "Phase"]
+__all__ = ["PATIENCE", "PAUSE", "Event", "Ledger", "Phase"]
 
 Phase = Literal["begin", "chunk", "end", "failed", "released"]
-_PATIENCE = 20.0
+PATIENCE = 20.0
+"""Seconds after which whoever waits for an event gives up."""
+
 PAUSE = 0.002
 """Seconds between two looks at the file."""
 
@@ -109,9 +111,9 @@ class Ledger:
         Raises:
             TimeoutError: It did not.
         """
-        until = time.monotonic() + _PATIENCE
+        until = time.monotonic() + PATIENCE
         while self.count(label, phase=phase) < n:
             if time.monotonic() > until:
-                msg = f"{label} {phase} happened {self.count(label, phase=phase)} times in {_PATIENCE:g} s, not {n}."
+                msg = f"{label} {phase} happened {self.count(label, phase=phase)} times in {PATIENCE:g} s, not {n}."
                 raise TimeoutError(msg)
             time.sleep(PAUSE)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from kitaru_conformance.ledger import PAUSE, Event, Ledger, Phase
+from kitaru_conformance.ledger import PATIENCE, PAUSE, Event, Ledger, Phase
 from kitaru_conformance.script import Script, ScriptedError, Tool, Turn
 
 __all__ = ["DIE_AT", "World"]
@@ -134,8 +134,9 @@ class World:
         answer = await asked if inspect.isawaitable(asked) else asked
         self._begin_tool(known, value)
         for label, phase in _obstacles(known):
-            while not self.ledger.count(label, phase=phase):  # noqa: ASYNC110 - other processes write the file
-                await asyncio.sleep(PAUSE)
+            async with asyncio.timeout(PATIENCE):
+                while not self.ledger.count(label, phase=phase):  # noqa: ASYNC110 - other processes write the file
+                    await asyncio.sleep(PAUSE)
         return self._end_tool(known, value, answer)
 
     def mcp_command(self) -> list[str]:
