@@ -58,6 +58,7 @@ GROUPS: Final = {
             "replay": ("continuing:replay", "Derive a new execution: reuse what came before a call, run from there."),
             "cancel": ("executions:cancel", "Cancel an execution."),
             "why": ("exploring:why", "Name the one thing an execution waits for."),
+            "check": ("checking:check", "Hold the executions of a flow that may go on against the present code."),
             "diff": ("exploring:diff", "Compare two executions call by call."),
             "logs": ("logs:logs", "Show what the code of an execution printed and logged."),
             "events": ("exploring:events", "Tell what the checkpoints of an execution tell, as it happens."),

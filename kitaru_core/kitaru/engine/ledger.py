@@ -93,6 +93,11 @@ class Ledger:
         """Number of recorded calls that the body has not met again yet."""
         return len(self._by_id)
 
+    def remaining(self) -> dict[str, RecordedCall]:
+        """Return the recorded calls that the body has not met again yet, by invocation id."""
+        with self._lock:
+            return dict(self._by_id)
+
     def add(self, call: RecordedCall) -> None:
         """Take in a recorded call."""
         fact = call.fact
