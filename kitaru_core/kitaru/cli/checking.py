@@ -38,15 +38,7 @@ def check(
     timeout: float = 30.0,
     output: OutputOption = "text",
 ) -> int:
-    """Hold every waiting, failed or running execution of a flow against the present code; ends with 1 if one is harmed.
-
-    The flow's own code runs from its top, with the recorded values and answers handed back to it, up to the first call
-    or question that is not recorded. No checkpoint body runs, no model is called, and nothing is recorded; but what the
-    flow's code itself does between its calls is done, so keep effects inside checkpoints.
-
-    An execution resumes (it goes on where it stands), reruns (it comes to a call or question the journal does not know
-    while recorded ones are left), diverges (it leaves out something recorded) or fails (it cannot go on). The exit code
-    is 0 when all of them resume, fail as they had failed before, or are allowed.
+    """Hold the executions of a flow that may go on against the present code; ends with 1 if one is harmed.
 
     Args:
         target: MODULE:FLOW, or FILE.py:FLOW.
