@@ -86,6 +86,7 @@ class Ledger:
         self._counts: dict[str, int] = {}
         self._explicit: set[str] = set()
         self._claimed: set[str] = set()
+        self._peeked: set[str] = set()
         self._by_digest: dict[tuple[str, str], list[str]] | None = None
 
     @property
@@ -94,9 +95,9 @@ class Ledger:
         return len(self._by_id)
 
     def remaining(self) -> dict[str, RecordedCall]:
-        """Return the recorded calls that the body has not met again yet, by invocation id."""
+        """Return the recorded calls that the body has neither met again nor peeked at yet, by invocation id."""
         with self._lock:
-            return dict(self._by_id)
+            return {name: call for name, call in self._by_id.items() if name not in self._peeked}
 
     def add(self, call: RecordedCall) -> None:
         """Take in a recorded call."""
@@ -116,7 +117,10 @@ class Ledger:
             raise KitaruUsageError(msg)
         with self._lock:
             found = self._by_key.get(key)
-            return None if found is None else self._by_id.get(found)
+            if found is None:
+                return None
+            self._peeked.add(found)
+            return self._by_id.get(found)
 
     def find(
         self,
