@@ -134,12 +134,21 @@ class _RehearsedRun(Run):
         """Return the recorded outcomes that the code did not ask for.
 
         Where calls run beside each other the rehearsal may end before all were asked for; those of a name that was
-        reached are excused.
+        reached are excused. So are those that an adapter recorded before one that it peeked at, which sums them up.
         """
         left = self.ledger.remaining()
+        summed_up: dict[str | None, int] = {}
+        for name in self.ledger.peeked:
+            fact = self.recorded[name].fact
+            summed_up[fact.adapter] = max(fact.index, summed_up.get(fact.adapter, 0))
         reached = self._reached | {call.fact.name for name, call in self.recorded.items() if name not in left}
         calls = [call for call in left.values() if call.completed or call.handled]
-        missed = [call for call in calls if not (call.fact.concurrent and call.fact.name in reached)]
+        missed = [
+            call
+            for call in calls
+            if not (call.fact.concurrent and call.fact.name in reached)
+            and call.fact.index >= summed_up.get(call.fact.adapter, 0)
+        ]
         return sorted(missed, key=lambda call: call.fact.index)
 
     def missed_questions(self) -> list[str]:
