@@ -27,8 +27,10 @@ __all__ = [
     "ExecutionsTable",
     "ago",
     "execution_record",
+    "nothing_found",
     "plan_view",
     "since",
+    "size_text",
     "status_text",
     "success",
     "titled_table",
@@ -69,6 +71,21 @@ def ago(moment: datetime | None, now: datetime | None = None) -> str:
     return f"{max(0, int(seconds))}s ago"
 
 
+def nothing_found(noun: str, page: int = 1) -> Text:
+    """Return what stands in the place of a list that is empty, or of a page past its end."""
+    return Text(f"  {noun}: none found" if page == 1 else f"  no items on page {page}")
+
+
+def size_text(size: int) -> str:
+    """Return a number of bytes in the unit that people would choose."""
+    if size < 1000:  # noqa: PLR2004 - a kilobyte
+        return f"{size} bytes"
+    amount, units = size / 1000, ["kB", "MB", "GB", "TB"]
+    while amount >= 1000 and len(units) > 1:  # noqa: PLR2004 - as above
+        amount, units = amount / 1000, units[1:]
+    return f"{amount:.1f} {units[0]}"
+
+
 def _took(started: datetime | None, ended: datetime | None) -> str:
     if started is None or ended is None:
         return ""
@@ -107,14 +124,16 @@ class ExecutionsTable:
 
     Attributes:
         executions: What it shows.
+        page: Which page of the list this is.
     """
 
     executions: Sequence[Execution]
+    page: int = 1
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Give the table in as many columns as there is room for."""
         if not self.executions:
-            yield Group(Text("Executions", style="bold"), Text("  executions: none found"))
+            yield Group(Text("Executions", style="bold"), nothing_found("executions", self.page))
             return
         wide = options.max_width >= _WIDE
         names = {"ID": max(len(item.exec_id) for item in self.executions), "Status": 9, "Steps": 5, "Started": 8}
