@@ -227,6 +227,18 @@ class Flow(Generic[P, R]):
             source_digest=self._digest,
         )
 
+    def recorded_call(self, arguments: Mapping[str, Any]) -> Callable[[], R]:
+        """Return a call of the function with inputs that were recorded, if it takes them still.
+
+        Args:
+            arguments: `args` and `kwargs`, as they were recorded.
+
+        Raises:
+            KitaruUsageError: One is missing, unknown, or does not fit any more.
+        """
+        self._arguments(tuple(arguments["args"]), arguments["kwargs"])
+        return lambda: self.function(*arguments["args"], **arguments["kwargs"])
+
     @functools.cached_property
     def _digest(self) -> str | None:
         return source_digest(self.function)

@@ -57,6 +57,7 @@ class Attempts:
 
     def __init__(self, entry: Entry) -> None:
         run, unit, recorded = entry.run, entry.unit, entry.recorded
+        run.admit(entry)
         known = recorded if recorded is not None and not recorded.adopt else None
         entry.call_id = run.new_id(0) if known is None else known.fact.call_id
         self.entry = entry

@@ -27,6 +27,7 @@ from kitaru.records.facts import DriftNoted, MetadataLogged
 if TYPE_CHECKING:
     import asyncio
 
+    from kitaru.engine.boundary import Entry
     from kitaru.engine.call import Call
     from kitaru.engine.fanout import CheckpointFuture
     from kitaru.engine.ledger import RecordedCall
@@ -123,6 +124,13 @@ class Run:
             raise RunnerFenced(execution_id=self.execution_id)
         if lease.cancelled:
             raise ExecutionCancelled(execution_id=self.execution_id)
+
+    def admit(self, entry: Entry) -> None:
+        """Let a call that has no recorded outcome begin; a rehearsal ends here instead."""
+
+    def window(self, seconds: float) -> float:
+        """Return how long to stay for an answer, of the seconds that were asked for."""
+        return seconds
 
     def write(self, *drafts: Draft) -> None:
         """Record durably."""

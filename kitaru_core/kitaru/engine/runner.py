@@ -24,7 +24,17 @@ from kitaru.settings.environment import replays_every_step
 if TYPE_CHECKING:
     from kitaru.engine.run import Run
 
-__all__ = ["LiveRun", "bind_body", "conclude", "drive", "drive_here", "live_run", "settle_body", "start_thread"]
+__all__ = [
+    "LiveRun",
+    "bind_body",
+    "call_body",
+    "conclude",
+    "drive",
+    "drive_here",
+    "live_run",
+    "settle_body",
+    "start_thread",
+]
 
 _log = logging.getLogger("kitaru")
 _live: dict[str, LiveRun] = {}
@@ -134,7 +144,7 @@ def _attempt(live: LiveRun, body: Body) -> BaseException | None:
     """Run the body once; return what it raised if that is a failure."""
     run = live.run
     try:
-        value = _call(run, body)
+        value = call_body(run, body)
         settle_futures(run)
         hit("flow.body_done")
         run.check()
@@ -154,7 +164,13 @@ def _attempt(live: LiveRun, body: Body) -> BaseException | None:
     return None
 
 
-def _call(run: Run, body: Body) -> object:
+def call_body(run: Run, body: Body) -> object:
+    """Call a flow's body on this thread, and await it if it is asynchronous.
+
+    Args:
+        run: The execution.
+        body: Calls the flow function.
+    """
     value = body()
     if inspect.iscoroutine(value):
         return asyncio.run(_awaited(run, value))
