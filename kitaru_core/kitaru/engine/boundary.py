@@ -274,16 +274,16 @@ class Entry:
     )
 
     def __init__(self, run: Run, unit: Unit, invocation_id: str, index: int, digest: str | None) -> None:
-        self.run = run
-        self.unit = unit
-        self.invocation_id = invocation_id
-        self.index = index
-        self.digest = digest
-        self.shown = NOTHING
-        self.concurrent = False
-        self.uncertain = False
+        self.run: Run = run
+        self.unit: Unit = unit
+        self.invocation_id: str = invocation_id
+        self.index: int = index
+        self.digest: str | None = digest
+        self.shown: msgspec.Raw = NOTHING
+        self.concurrent: bool = False
+        self.uncertain: bool = False
         self.recorded: RecordedCall | None = None
-        self.call_id = ""
+        self.call_id: str = ""
         self.parents: list[str] = list(unit.parents)
 
     def recorded_outcome(self) -> Outcome[Any] | None:

@@ -73,13 +73,13 @@ class Call:
     )
 
     def __init__(self, run: Run, unit: Unit, *, invocation_id: str, call_id: str, digest: str | None) -> None:
-        self.run = run
-        self.unit = unit
-        self.name = unit.name
-        self.invocation_id = invocation_id
-        self.call_id = call_id
-        self.attempt = 1
-        self.digest = digest
+        self.run: Run = run
+        self.unit: Unit = unit
+        self.name: str = unit.name
+        self.invocation_id: str = invocation_id
+        self.call_id: str = call_id
+        self.attempt: int = 1
+        self.digest: str | None = digest
         self._carried: msgspec.Raw | None = None
         self._earlier: list[Note] = []
         self._source: list[Note] | None = None

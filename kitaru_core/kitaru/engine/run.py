@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from kitaru.engine.fanout import CheckpointFuture
     from kitaru.engine.ledger import RecordedCall
     from kitaru.engine.waits import WaitState
+    from kitaru.hooks.manager import HookManager
     from kitaru.journal.api import Journal, Lease
     from kitaru.records.payload import HistoryRef
 
@@ -83,13 +84,13 @@ class Run:
         self.journal = journal
         self.lease = lease
         self.facts = facts
-        self.execution_id = lease.execution_id
-        self.flow = facts.flow
-        self.lineage_id = facts.lineage_id
-        self.original_execution_id = facts.original_execution_id
-        self.is_replay = facts.original_execution_id is not None
-        self.ledger = ledger or Ledger()
-        self.waits = waits or {}
+        self.execution_id: str = lease.execution_id
+        self.flow: str = facts.flow
+        self.lineage_id: str = facts.lineage_id
+        self.original_execution_id: str | None = facts.original_execution_id
+        self.is_replay: bool = facts.original_execution_id is not None
+        self.ledger: Ledger = ledger or Ledger()
+        self.waits: dict[str, WaitState] = waits or {}
         self.wait_counts: dict[str, int] = {}
         self.asked: dict[str, WaitState] = {}
         self.histories: dict[str, int] = {}
@@ -98,16 +99,16 @@ class Run:
         self.futures: list[CheckpointFuture[Any]] = []
         self.tasks: set[asyncio.Task[None]] = set()
         self.executor: Executor | None = None
-        self.home_thread = threading.get_ident()
+        self.home_thread: int = threading.get_ident()
         self.home_task: object | None = None
-        self.changed = threading.Event()
+        self.changed: threading.Event = threading.Event()
         self.last_call_id: str | None = None
         self.failures: dict[int, str] = {}
-        self.is_continued = ledger is not None
+        self.is_continued: bool = ledger is not None
         self.keeps_logs = False
-        self.totals = Totals()
-        self.events = EventPublisher(self)
-        self.hooks = boundary_hooks()
+        self.totals: Totals = Totals()
+        self.events: EventPublisher = EventPublisher(self)
+        self.hooks: HookManager | None = boundary_hooks()
         self.reruns = False
         self._source = source or []
         self._lock = threading.Lock()

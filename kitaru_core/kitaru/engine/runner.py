@@ -45,7 +45,7 @@ class LiveRun:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.done = threading.Event()
+        self.done: threading.Event = threading.Event()
         self.error: BaseException | None = None
         self.suspended = False
 

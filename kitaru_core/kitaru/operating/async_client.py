@@ -83,6 +83,6 @@ class KitaruAsyncClient:
 
     def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - those of the other client, which checks them
         client = KitaruClient(**settings)
-        self.executions = AsyncExecutions(client.executions)
+        self.executions: AsyncExecutions = AsyncExecutions(client.executions)
         self.artifacts = AsyncNamespace(client.artifacts)
         self.waits = AsyncNamespace(client.waits)
