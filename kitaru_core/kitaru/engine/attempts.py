@@ -235,7 +235,7 @@ class Attempts:
             final=not again,
             **entry.identity(entry.call_id, call.attempt),
         )
-        run.blame(error, entry.invocation_id)
+        run.blame(error, entry.invocation_id, entry.call_id)
         if not again:
             return (Draft(fact),), None
         self._retries += 1

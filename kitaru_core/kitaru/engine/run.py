@@ -103,7 +103,7 @@ class Run:
         self.home_task: object | None = None
         self.changed: threading.Event = threading.Event()
         self.last_call_id: str | None = None
-        self.failures: dict[int, str] = {}
+        self.failures: dict[int, tuple[str, str]] = {}
         self.is_continued: bool = ledger is not None
         self.keeps_logs = False
         self.totals: Totals = Totals()
@@ -218,13 +218,13 @@ class Run:
             for seq, fact in call.notes
         ]
 
-    def blame(self, error: BaseException, invocation_id: str) -> None:
+    def blame(self, error: BaseException, invocation_id: str, call_id: str) -> None:
         """Remember which call an exception came from."""
-        self.failures[id(error)] = invocation_id
+        self.failures[id(error)] = (invocation_id, call_id)
 
-    def culprits(self, error: BaseException) -> list[str]:
-        """Return the calls whose failure led to an exception, through its causes and contexts."""
-        found: list[str] = []
+    def culprits(self, error: BaseException) -> list[tuple[str, str]]:
+        """Return invocation and call id of the calls whose failure led to an exception, the nearest one first."""
+        found: list[tuple[str, str]] = []
         seen: set[int] = set()
         pending: list[BaseException | None] = [error]
         while pending:
@@ -232,9 +232,9 @@ class Run:
             if here is None or id(here) in seen:
                 continue
             seen.add(id(here))
-            invocation_id = self.failures.get(id(here))
-            if invocation_id is not None:
-                found.append(invocation_id)
+            call = self.failures.get(id(here))
+            if call is not None:
+                found.append(call)
             pending += [here.__cause__, here.__context__]
             if isinstance(here, BaseExceptionGroup):
                 pending += here.exceptions
