@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar, Literal, Protocol
 
 import msgspec
 
@@ -42,6 +42,9 @@ class PluginCard(msgspec.Struct, frozen=True, kw_only=True):
         homepage: Where to read more.
         enabled: Whether the plugin has anything to do in this process. One that works only with a certain setting says
             `False` without it, and costs nothing.
+        delivery: How records are shown to it, if it watches them. `at_least_once` holds across the death of a process:
+            what may not have been shown is shown again by the next one. `best_effort` spares the few bytes that are
+            written for that at the beginning and end of a run.
     """
 
     name: str
@@ -49,6 +52,7 @@ class PluginCard(msgspec.Struct, frozen=True, kw_only=True):
     frameworks: Mapping[str, str] = {}
     homepage: str = ""
     enabled: bool = True
+    delivery: Literal["at_least_once", "best_effort"] = "at_least_once"
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
