@@ -31,7 +31,16 @@ YesOption = Annotated[bool, Parameter(name=["--yes", "-y"], negative="")]
 FlagOption = Annotated[bool, Parameter(negative="")]
 
 # What kitaru itself writes there; a file of anybody else's is never touched.
-_WRITTEN = ("kitaru.yaml", "kitaru.lock", "kitaru.yaml.broken", "kitaru.db", "secrets.db", "secret.key")
+_WRITTEN = (
+    "kitaru.yaml",
+    "kitaru.lock",
+    "kitaru.yaml.broken",
+    "kitaru.db",
+    "kitaru.db.artifacts",
+    "kitaru.db.observers",
+    "secrets.db",
+    "secret.key",
+)
 _BESIDES = ("", "-wal", "-shm")
 
 
@@ -150,6 +159,9 @@ def _back_up(database: Path, backup: Path) -> None:
     os.close(os.open(backup, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(backup)) as target:
         source.backup(target)
+    large = database.with_name(f"{database.name}.artifacts")
+    if large.is_dir():
+        shutil.copytree(large, backup.with_name(f"{backup.name}.artifacts"))
 
 
 def _delete(path: Path) -> None:

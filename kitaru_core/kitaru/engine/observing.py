@@ -184,11 +184,12 @@ class Observers:
             self._note(f"-{execution_id}\n")
 
     def _note(self, line: str) -> None:
-        """Write a line; a file that has become long, and then is mostly struck out, is written anew."""
+        """Write a line; a file that has become long, and then is mostly struck out, is written anew as a whole."""
         try:
             if self._file < 0 or self._size > _LONGEST:
                 self._begin()
-            self._size += os.write(self._file, line.encode())
+            else:
+                self._size += os.write(self._file, line.encode())
         except OSError as error:
             _log.warning("After a crash, plugins may miss records of this process: %s", error)
 
