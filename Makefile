@@ -8,6 +8,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 EXTRAS := pydantic-ai,openai-agents,langgraph,claude-agent-sdk,gemini,llm,secrets,cache,otel,conformance,test,dev
 ROOTS := kitaru_core/kitaru adapters/kitaru_adapters plugins/kitaru_plugins conformance_tests/kitaru_conformance
 N ?= 500
+CUTS ?= 0
 
 .PHONY: help demo test test-genai2 lint types docs bench crash-campaign constraints clean
 
@@ -37,8 +38,8 @@ docs: $(VENV)/.dev ## write the generated pages anew
 bench: $(VENV)/.dev ## measure kitaru beside a raw insert and other engines
 	$(BIN)/python benchmarks/run.py
 
-crash-campaign: $(VENV)/.dev ## kill real runs at N random points and check each
-	$(BIN)/python benchmarks/crash_campaign.py --schedules $(N)
+crash-campaign: $(VENV)/.dev ## kill real runs in N random ways, cut the power CUTS times, check each
+	$(BIN)/python benchmarks/crash_campaign.py --schedules $(N) --cuts $(CUTS) $(ARGS)
 
 constraints: ## resolve all dependencies anew and pin them
 	$(PYTHON) .ci/pin.py

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overlo
 
 from kitaru.authoring import parameters
 from kitaru.authoring.arguments import found_futures, mapped, may_hold_futures, resolved
-from kitaru.engine.boundary import enter, run_entered, run_entered_async
+from kitaru.engine.boundary import enter, finish_entered, run_entered, run_entered_async
 from kitaru.engine.caching import bound_values
 from kitaru.engine.executions import source_digest
-from kitaru.engine.fanout import CheckpointFuture, MapFuture, submit_entry
+from kitaru.engine.fanout import CheckpointFuture, MapFuture, keep_future, submit_entry
 from kitaru.engine.ids import normalise
-from kitaru.engine.isolated import run_elsewhere
 from kitaru.engine.retrying import RetryPolicy, as_policy
 from kitaru.engine.scope import flow_scope
 from kitaru.engine.unit import Outcome, Unit
@@ -211,10 +210,17 @@ class Checkpoint(Generic[P, R]):
         if self.is_async and _in_running_loop():
             return self._submit_task(run, entry, waiting, args, kwargs)
 
-        def work() -> Outcome[R]:
-            for future in waiting:
-                future.wait()
-            return self._finish(entry, resolved(args), resolved(kwargs))
+        def work(result: Future[Outcome[R]]) -> None:
+            given: tuple[tuple[Any, ...], Mapping[str, Any]] = args, kwargs
+            if waiting:
+                for future in waiting:
+                    future.wait()
+                given = resolved(args), resolved(kwargs)
+            if self.is_async or entry.unit.runtime == "isolated":
+                result.set_result(self._finish(entry, *given))
+            else:
+                function = self.function
+                finish_entered(entry, lambda _call: function(*given[0], **given[1]), result)
 
         return submit_entry(run, entry, work)
 
@@ -243,7 +249,7 @@ class Checkpoint(Generic[P, R]):
         run.tasks.add(task)
         task.add_done_callback(run.tasks.discard)
         future: CheckpointFuture[R] = CheckpointFuture(entry, result)
-        run.futures.append(future)
+        keep_future(run, future)
         return future
 
     def _enter(
@@ -296,6 +302,8 @@ class Checkpoint(Generic[P, R]):
 
     def _finish(self, entry: Entry, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Outcome[R]:
         if entry.unit.runtime not in _HERE:
+            from kitaru.engine.isolated import run_elsewhere
+
             return run_entered(entry, lambda call: run_elsewhere(call, self.function, args, kwargs))
         if self.is_async:
             return asyncio.run(self._finish_async(entry, args, kwargs))

@@ -10,7 +10,6 @@ import msgspec
 
 from kitaru.errors import KitaruPluginError
 from kitaru.records.boundary import Boundary
-from kitaru.settings.resolve import durability
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,9 +52,11 @@ def prepare_plugins(store: str, *, stack: str | None, strict: bool) -> dict[str,
     manager = _manager()
     if not manager.is_configured:
         from kitaru.hooks.facts import RuntimeConfig
+        from kitaru.settings.resolve import durability
 
         config = RuntimeConfig(store=store, durability=durability(), stack=stack, strict_replay=strict)
         manager.configured(config)
+    manager.attend()
     return {name: version for name, version in manager.versions().items() if name != "kitaru-core"}
 
 

@@ -16,10 +16,9 @@ from kitaru.errors import KitaruJournalError
 from kitaru.journal.registry import open_journal
 from kitaru.records.facts import ExecutionStarted
 from kitaru.settings.paths import store_address
-from kitaru.settings.resolve import durability
 
 if TYPE_CHECKING:
-    from kitaru.journal.api import Draft, ExecutionRow, Journal, Lease, StoredRecord, Transaction
+    from kitaru.journal.api import Draft, Durability, ExecutionRow, Journal, Lease, StoredRecord, Transaction
     from kitaru.records.payload import PayloadRef
 
 __all__ = ["default_journal"]
@@ -31,7 +30,14 @@ def default_journal(address: str | None = None) -> Journal:
     Args:
         address: An address or path; by default `KITARU_STORE`, or the file in the configuration directory.
     """
-    return open_journal(address or store_address(), durability=durability, attend=Attendant)
+    return open_journal(address or store_address(), durability=_durability, attend=Attendant)
+
+
+def _durability() -> Durability:
+    # Settings are read, and what reads them is loaded, when the first journal is opened.
+    from kitaru.settings.resolve import durability
+
+    return durability()
 
 
 class Attendant:

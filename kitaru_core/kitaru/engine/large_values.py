@@ -11,7 +11,6 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
-from kitaru.artifacts.registry import open_artifact_store
 from kitaru.errors import KitaruBackendError, KitaruJournalError, KitaruNotFoundError
 from kitaru.journal.api import Draft
 from kitaru.records.payload import payload_refs
@@ -132,6 +131,8 @@ class LargeValues:
 
     def _opened(self) -> ArtifactStore:
         if self._store is None:
+            from kitaru.artifacts.registry import open_artifact_store
+
             self._store = open_artifact_store(self._address or "")
         return self._store
 

@@ -23,12 +23,12 @@ from weakref import WeakSet
 
 from kitaru.engine.hooking import plugins_if_sound
 from kitaru.errors import KitaruNotFoundError
+from kitaru.records.facts import CheckpointCompleted
 from kitaru.records.record import Record
 from kitaru.settings.paths import observers_directory
 
 if TYPE_CHECKING:
-    from kitaru.journal.api import Journal
-    from kitaru.journal.commit import Committed
+    from kitaru.journal.api import Committed, Journal
 
 __all__ = ["Observers"]
 
@@ -82,7 +82,12 @@ class Observers:
             committed: The records, in the order of the journal.
         """
         manager = plugins_if_sound()
-        if manager is None or not manager.record_hooks_active:
+        if manager is None:
+            return
+        if type(committed[0][2]) is not CheckpointCompleted:
+            # Who began to listen since the last run is noticed at once, though not for every single step.
+            manager.attend()
+        if not manager.record_hooks_active:
             return
         for lease, seq, fact, digest in committed:
             record = Record(lease.execution_id, seq, fact, digest.hex())  # type: ignore[arg-type]  # every fact written here is a known one

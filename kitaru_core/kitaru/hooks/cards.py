@@ -45,6 +45,9 @@ class PluginCard(msgspec.Struct, frozen=True, kw_only=True):
         delivery: How records are shown to it, if it watches them. `at_least_once` holds across the death of a process:
             what may not have been shown is shown again by the next one. `best_effort` spares the few bytes that are
             written for that at the beginning and end of a run.
+        listens: Whether what the plugin reports reaches anybody; asked when plugins are loaded and before each run.
+            While it says `False`, the plugin's `kitaru_checkpoint_scope` and `kitaru_record_committed` are not called
+            and cost nothing. Left out, they always are.
     """
 
     name: str
@@ -53,6 +56,7 @@ class PluginCard(msgspec.Struct, frozen=True, kw_only=True):
     homepage: str = ""
     enabled: bool = True
     delivery: Literal["at_least_once", "best_effort"] = "at_least_once"
+    listens: Callable[[], bool] | None = None
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):

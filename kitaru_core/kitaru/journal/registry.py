@@ -10,18 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from kitaru.errors import KitaruUsageError
-from kitaru.journal.sqlite import SqliteJournal
 
 if TYPE_CHECKING:
-    from kitaru.journal.api import Durability, Journal
-    from kitaru.journal.commit import Committed
+    from kitaru.journal.api import Committed, Durability, Journal, Opener
 
-__all__ = ["EMBEDDED", "Attendant", "Opener", "close_all", "embedded_opener", "open_journal"]
+__all__ = ["EMBEDDED", "Attendant", "close_all", "embedded_opener", "open_journal"]
 
 EMBEDDED: Final = ("memory", "sqlite")
 """Address schemes of the journals built in."""
-
-Opener = Callable[[str, "Durability", "Callable[[list[Committed]], None] | None"], "Journal"]
 
 
 class Attendant(Protocol):
@@ -116,6 +112,8 @@ def _opener(address: str) -> Opener:
 def _open_embedded(
     address: str, durability: Durability, on_committed: Callable[[list[Committed]], None] | None
 ) -> Journal:
+    from kitaru.journal.sqlite import SqliteJournal
+
     path = None if address.startswith("memory:") else Path(address.removeprefix("sqlite:///"))
     return SqliteJournal(path, durability=durability, on_committed=on_committed)
 
