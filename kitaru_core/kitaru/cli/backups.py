@@ -45,6 +45,8 @@ def back_up(kind: BackupKind, paths: Sequence[Path], backup: Path) -> None:
     backup.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if kind == "store":
         _copy_database(config_directory() / "kitaru.db", backup)
+        if (large := _large_values(config_directory() / "kitaru.db")).is_dir():
+            shutil.copytree(large, _large_values(backup))
         return
     backup.mkdir(mode=0o700)
     for path in paths:
@@ -69,13 +71,22 @@ def restore_commands(kind: BackupKind, paths: Sequence[Path], backup: Path) -> l
         backup: The copy.
     """
     if kind == "store":
-        return [shlex.join(["cp", str(backup), str(config_directory() / "kitaru.db")])]
+        database = config_directory() / "kitaru.db"
+        commands = [["cp", str(backup), str(database)]]
+        if _large_values(backup).is_dir():
+            commands.append(["cp", "-R", str(_large_values(backup)), str(_large_values(database))])
+        return [shlex.join(command) for command in commands]
     folders = {path.parent: _place(backup, path).parent for path in paths}
     return [shlex.join(["cp", "-R", f"{source}/.", f"{target}/"]) for target, source in folders.items()]
 
 
 def _place(backup: Path, path: Path) -> Path:
     return backup / ("settings" if path.parent == config_directory() else "project") / path.name
+
+
+def _large_values(database: Path) -> Path:
+    """Return the folder beside a store in which its very large values are."""
+    return database.with_name(f"{database.name}.artifacts")
 
 
 def _copy_database(database: Path, copy: Path) -> None:

@@ -30,7 +30,17 @@ YesOption = Annotated[bool, Parameter(name=["--yes", "-y"], negative="")]
 FlagOption = Annotated[bool, Parameter(negative="")]
 
 # What kitaru itself writes there; a file of anybody else's is never touched.
-_WRITTEN = ("kitaru.yaml", "kitaru.lock", "kitaru.yaml.broken", "kitaru.db", "secrets.db", "secret.key", "results")
+_WRITTEN = (
+    "kitaru.yaml",
+    "kitaru.lock",
+    "kitaru.yaml.broken",
+    "kitaru.db",
+    "kitaru.db.artifacts",
+    "kitaru.db.observers",
+    "secrets.db",
+    "secret.key",
+    "results",
+)
 _BESIDES = ("", "-wal", "-shm")
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from kitaru.crash_points import hit
 from kitaru.engine import failures, payloads
-from kitaru.engine.fanout import close_executor, settle_futures
+from kitaru.engine.fanout import close_pool, settle_futures
 from kitaru.engine.scope import current_boundary, current_run
 from kitaru.engine.signals import BodyRerun, ExecutionAborted, ExecutionCancelled, RunnerFenced, Suspension
 from kitaru.errors import FailureOrigin, KitaruBackendError, KitaruDivergenceError, KitaruEncodingError
@@ -55,7 +55,7 @@ class LiveRun:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.done = threading.Event()
+        self.done: threading.Event = threading.Event()
         self.error: BaseException | None = None
         self.suspended = False
 
@@ -135,7 +135,7 @@ def drive(live: LiveRun, body: Body, *, retries: int = 0, rebuild: Callable[[], 
         _log.exception("Execution %s: its end could not be recorded.", live.run.execution_id)
     finally:
         current_run.set(None)
-        close_executor(live.run)
+        close_pool(live.run)
         live.run.journal.release(live.run.lease)
         live.done.set()
 
@@ -235,7 +235,7 @@ def conclude(run: Run, error: BaseException | None) -> None:
             settle_futures(run, observe=True)
             _finish_failed(run, error)
     finally:
-        close_executor(run)
+        close_pool(run)
         run.journal.release(run.lease)
         live.done.set()
 
@@ -248,11 +248,14 @@ def _again(run: Run, error: BaseException, rebuild: Callable[[], Run]) -> Run:
     run.write(
         Draft(
             RunnerStarted(
-                at=time.time(), generation=run.lease.generation, reason="flow-retry", culprits=run.culprits(error)
+                at=time.time(),
+                generation=run.lease.generation,
+                reason="flow-retry",
+                culprits=[name for name, _ in run.culprits(error)],
             )
         )
     )
-    close_executor(run)
+    close_pool(run)
     return rebuild()
 
 
@@ -264,8 +267,10 @@ def _finish_completed(run: Run, value: object) -> None:
 
 def _finish_failed(run: Run, error: BaseException) -> None:
     origin = origin_of(error)
-    failure = failures.describe(error, origin)
-    _finish(run, "failed", reason=failure.message or failure.type, failure=failure, culprits=run.culprits(error))
+    culprits = run.culprits(error)
+    failure = failures.describe(error, origin, call_id=culprits[0][1] if culprits else None)
+    names = [name for name, _ in culprits]
+    _finish(run, "failed", reason=failure.message or failure.type, failure=failure, culprits=names)
 
 
 def origin_of(error: BaseException) -> FailureOrigin:

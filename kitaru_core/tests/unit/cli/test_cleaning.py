@@ -135,3 +135,12 @@ def test_a_person_is_asked_whether_to_begin_anew(terminal, tmp_path, monkeypatch
     child.close()
     assert child.exitstatus == 0
     assert ((tmp_path / ".kitaru").is_dir(), (tmp_path / ".kitaru" / "old").exists()) == (again, False)
+
+
+def test_large_values_are_backed_up_beside_the_store_and_deleted_with_it(kitaru, home):
+    (home / "kitaru.db.artifacts" / "ab").mkdir(parents=True)
+    (home / "kitaru.db.artifacts" / "ab" / "cd").write_bytes(b"large")
+    item = kitaru("clean", "global", "--yes", "-o", "json").item
+    backup = Path(item["backup_path"])
+    assert (backup.with_name(f"{backup.name}.artifacts") / "ab" / "cd").read_bytes() == b"large"
+    assert not (home / "kitaru.db.artifacts").exists()
