@@ -158,8 +158,7 @@ class Attempts:
         """
         hit("boundary.after_body")
         entry, unit = self.entry, self.entry.unit
-        shared = unit.history is not None or unit.kind == "model"
-        self._output = payloads.store(value, codec=unit.codec, shared=shared)
+        self._output = payloads.store(value, codec=unit.codec, shared=unit.is_told_again)
         self._value = payloads.copy_of(value, self._output, unit.codec)
         blobs = [*self._output.blobs]
         history = None
@@ -176,7 +175,7 @@ class Attempts:
             summary=summarised(self.call, value),
             **entry.identity(entry.call_id, self.call.attempt),
         )
-        return (Draft(fact, self._output.inline, blobs),)
+        return (Draft(fact, self._output.inline, blobs, packed=unit.is_told_again),)
 
     def cached(self) -> tuple[Draft, ...]:
         """Take the value from the result cache, if the call takes part in it and another execution left one there.
@@ -192,7 +191,7 @@ class Attempts:
         shared, self._value = found
         self.call.attempt += 1
         self.call.restore_carried(shared.carried)
-        self._output = payloads.place(payloads.Encoded(shared.codec, shared.data))
+        self._output = payloads.place(payloads.Encoded(shared.codec, shared.data), shared=unit.is_told_again)
         self._cache_status, now = "hit", time.time()
         fact = CheckpointCompleted(
             at=now,
@@ -203,7 +202,7 @@ class Attempts:
             source=[shared.execution_id, shared.call_id],
             **entry.identity(entry.call_id, self.call.attempt),
         )
-        return (Draft(fact, self._output.inline, self._output.blobs),)
+        return (Draft(fact, self._output.inline, self._output.blobs, packed=unit.is_told_again),)
 
     @property
     def is_shared(self) -> bool:

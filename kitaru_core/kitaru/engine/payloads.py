@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 INLINE_BYTES = 16 * 1024
-SHARED_BYTES = 1024
+SHARED_BYTES = 512
 SHOWN_BYTES = 16 * 1024
 
 _json = msgspec.json.Encoder()
