@@ -158,7 +158,7 @@ class GroupCommit:
         fact, starting, seq = draft.fact, lease.starting, lease.next_seq
         if draft.blobs or lease.lost or seq + 1 >= 1 << SEQUENCE_BITS:
             return False
-        if not isinstance(fact, CheckpointCompleted | CheckpointFailed):
+        if type(fact) not in _UNPROJECTED:
             return False
         if starting:
             starting.pop(fact.call_id, None)
