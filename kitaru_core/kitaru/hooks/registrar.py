@@ -41,11 +41,13 @@ class Registrar:
         boundary_hooks_active: Whether any plugin implements a hook about boundaries; if not, none need be called.
         record_hooks_active: Whether any plugin watches records. A plugin whose card says that it does not listen counts
             in neither.
+        record_hooks_owed: Whether any of them is to be shown again what it may have missed.
     """
 
     def __init__(self, *, trace: bool = False) -> None:
-        self.boundary_hooks_active = False
-        self.record_hooks_active = False
+        self.boundary_hooks_active: bool = False
+        self.record_hooks_active: bool = False
+        self.record_hooks_owed: bool = False
         self._relay = pluggy.PluginManager(PROJECT)
         self._relay.add_hookspecs(specs)
         self._trace = trace
@@ -53,6 +55,7 @@ class Registrar:
         self._parts: dict[str, Part] = {}
         self._config: RuntimeConfig | None = None
         self._listeners: dict[str, tuple[Listener, ...]] = {}
+        self._owed: tuple[Listener, ...] = ()
         self._cards: dict[str, dict[str, Card]] = {}
         self._choosy: tuple[Part, ...] = ()
         self._silent: frozenset[str] = frozenset()
@@ -164,7 +167,10 @@ class Registrar:
         self._listeners = {name: self._listening(name) for name in known_specs()}
         self._cards = self._offered()
         self.boundary_hooks_active = any(self._listeners[name] for name in _BOUNDARY_HOOKS)
-        self.record_hooks_active = bool(self._listeners["kitaru_record_committed"])
+        watching = self._listeners["kitaru_record_committed"]
+        self._owed = tuple(one for one in watching if self._parts[one.origin.name].card.delivery == "at_least_once")
+        self.record_hooks_active = bool(watching)
+        self.record_hooks_owed = bool(self._owed)
 
     def _listening(self, hook: str) -> tuple[Listener, ...]:
         listeners = [

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kitaru.records.record import Record
 
 __all__ = [
+    "Committed",
     "DefersAppends",
     "Draft",
     "ExecutionRow",
@@ -29,6 +30,7 @@ __all__ = [
     "Lease",
     "ListQuery",
     "LiveEvent",
+    "Opener",
     "StoredRecord",
     "Transaction",
     "WaitRow",
@@ -330,6 +332,14 @@ class DefersAppends(Protocol):
             done: Called exactly once, from any thread: with `None` when the records are durable, or with the error that
                 `append` would have raised. It is quick and does not raise.
         """
+
+
+Committed = tuple[Lease, int, "Fact", bytes]
+"""A record that became durable: lease, place, fact, hash."""
+
+Opener = Callable[[str, Durability, Callable[[list[Committed]], None] | None], Journal]
+"""What the card of a journal driver loads: opens an address at a level of durability. The last argument, if given, is
+called after each commit, in order, with the records that became durable."""
 
 
 def effective_status(row: ExecutionRow) -> str:

@@ -30,6 +30,7 @@ def kitaru_plugin_card() -> PluginCard:
         hookspec=1,
         frameworks={_SDK: ">=1.30,<2"},
         enabled=installed_version(_SDK) is not None,
+        delivery="best_effort",  # spans of a process that was killed are lost with it; none is to be emitted twice
         listens=_is_heard,
     )
 
