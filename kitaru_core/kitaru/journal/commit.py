@@ -155,7 +155,7 @@ class GroupCommit:
         fact, starting, seq = draft.fact, lease.starting, lease.next_seq
         if draft.blobs or lease.lost or seq + 1 >= 1 << SEQUENCE_BITS:
             return False
-        if not isinstance(fact, CheckpointCompleted | CheckpointFailed):
+        if not isinstance(fact, _UNPROJECTED):
             return False
         if starting:
             starting.pop(fact.call_id, None)
@@ -335,10 +335,10 @@ class GroupCommit:
 
 
 def _is_plain(draft: Draft) -> bool:
-    return not draft.blobs and type(draft.fact) in _UNPROJECTED
+    return not draft.blobs and isinstance(draft.fact, _UNPROJECTED)
 
 
-_UNPROJECTED = frozenset({CheckpointCompleted, CheckpointFailed})
+_UNPROJECTED = (CheckpointCompleted, CheckpointFailed)
 
 
 def _rows(ticket: _Ticket, heads: dict[Lease, tuple[int, bytes]]) -> list[tuple[Draft, tuple[object, ...]]]:
