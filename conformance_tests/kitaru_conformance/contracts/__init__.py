@@ -7,5 +7,7 @@ from typing import Final
 
 __all__ = ["CONTRACTS"]
 
-CONTRACTS: Final[Mapping[str, str]] = {}
+CONTRACTS: Final[Mapping[str, str]] = {
+    "AdapterContract": "kitaru_conformance.contracts.adapter.contract",
+}
 """Where each contract class is. A name that no subject has in a run is reported as uncovered."""
