@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 # Cases compare values by `assert`; their reader wants to see both sides.
-pytest.register_assert_rewrite("kitaru_conformance.contracts", "kitaru_conformance.doubles")
+pytest.register_assert_rewrite("kitaru_conformance.contracts")
 
 _PROPERTY: Final = "kitaru_conformance"
 _SUFFIXES: Final = (".json", ".md")
@@ -150,7 +150,9 @@ def pytest_runtest_makereport(
     return report
 
 
-def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
+def pytest_report_teststatus(
+    report: pytest.TestReport | pytest.CollectReport,
+) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
     """Call a case that does not apply by that name; it was not skipped."""
     if _place(report) is not None and report.skipped and _reason(report).startswith(_NOT_APPLICABLE):
         return "not applicable", "n", ("NOT APPLICABLE", {"yellow": True})
@@ -227,8 +229,9 @@ class Sender:
             output[_PROPERTY] = exam.packed()
 
 
-def _place(report: pytest.TestReport) -> str | None:
-    found = (value for name, value in report.user_properties if name == _PROPERTY)
+def _place(report: pytest.TestReport | pytest.CollectReport) -> str | None:
+    properties = report.user_properties if isinstance(report, pytest.TestReport) else ()
+    found = (value for name, value in properties if name == _PROPERTY)
     return next((value for value in found if isinstance(value, str)), None)
 
 
@@ -245,7 +248,7 @@ def _outcome(report: pytest.TestReport) -> tuple[Result, str | None]:
     return "gap", expected.partition(": ")[2]
 
 
-def _reason(report: pytest.TestReport) -> str:
+def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
     text = report.longrepr
     if isinstance(text, tuple):
         return str(text[2]).removeprefix("Skipped: ")

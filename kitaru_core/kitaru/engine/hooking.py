@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kitaru.engine.run import Run
     from kitaru.engine.unit import Unit
     from kitaru.hooks.manager import HookManager
-    from kitaru.journal.commit import Committed
+    from kitaru.journal.api import Committed
 
 __all__ = ["boundary_hooks", "identified", "prepare_plugins", "show_observers", "summarised"]
 

@@ -16,7 +16,7 @@ import msgspec
 
 from kitaru.artifacts.codecs import decode, encode
 from kitaru.engine import failures
-from kitaru.errors import FailureOrigin, KitaruRuntimeError
+from kitaru.errors import FailureOrigin, KitaruWorkerDiedError
 from kitaru.records.failure import Failure
 from kitaru.secrets.registry import secret_environment
 from kitaru.settings.masking import MASK
@@ -75,7 +75,7 @@ def run_isolated(call: Call, function: Callable[..., Any], args: tuple[Any, ...]
         kwargs: Its keyword arguments.
 
     Raises:
-        KitaruRuntimeError: The child died, or could not find the function.
+        KitaruWorkerDiedError: The child died before it could reply.
         ExecutionCancelled: The execution was cancelled; the child was ended.
         Exception: What the function raised.
     """
@@ -99,7 +99,7 @@ def run_isolated(call: Call, function: Callable[..., Any], args: tuple[Any, ...]
             _died(call, child.returncode)
         reply = msgspec.json.decode(answer.read_bytes(), type=Reply)
     if reply.failure is not None:
-        raise failures.rebuild(reply.failure)
+        raise failures.rebuild(reply.failure, note=f"In the child process:\n{reply.failure.traceback}")
     return decode(reply.codec, reply.value)
 
 
@@ -152,7 +152,7 @@ def _died(call: Call, code: int | None) -> NoReturn:
         f"The child process of checkpoint {call.invocation_id!r} {how} before it could reply. The runner is unharmed; "
         "retry the execution, or give the checkpoint retries."
     )
-    raise KitaruRuntimeError(msg)
+    raise KitaruWorkerDiedError(msg, exit_code=code)
 
 
 def describe_failure(error: BaseException) -> Failure:

@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from kitaru.records.record import Record
 
 __all__ = [
+    "Committed",
     "Draft",
     "ExecutionRow",
     "Journal",
     "Lease",
     "ListQuery",
     "LiveEvent",
+    "Opener",
     "StoredRecord",
     "Transaction",
     "WaitRow",
@@ -315,6 +317,14 @@ class Journal(Protocol):
 
     def close(self) -> None:
         """Write what is queued and close the journal."""
+
+
+Committed = tuple[Lease, int, "Fact", bytes]
+"""A record that became durable: lease, place, fact, hash."""
+
+Opener = Callable[[str, Durability, Callable[[list[Committed]], None] | None], Journal]
+"""What the card of a journal driver loads: opens an address at a level of durability. The last argument, if given, is
+called after each commit, in order, with the records that became durable."""
 
 
 def effective_status(row: ExecutionRow) -> str:

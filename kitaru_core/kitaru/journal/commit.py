@@ -32,19 +32,15 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Sequence
 
-    from kitaru.journal.api import Draft, Lease
-    from kitaru.records.facts import Fact
+    from kitaru.journal.api import Committed, Draft, Lease
 
-__all__ = ["INSERT_RECORD", "Committed", "GroupCommit"]
+__all__ = ["INSERT_RECORD", "GroupCommit"]
 
 INSERT_RECORD = (
     "INSERT INTO records (key, body, hash, payload) SELECT ?, ?, ?, ?"
     " WHERE EXISTS (SELECT 1 FROM executions WHERE no = ? AND generation = ?)"
 )
 LAST_RECORD = "SELECT key, hash FROM records WHERE key BETWEEN ? AND ? ORDER BY key DESC LIMIT 1"
-
-Committed = tuple["Lease", int, "Fact", bytes]
-"""A record that became durable: lease, place, fact, hash."""
 
 _ATTEMPTS = 20
 

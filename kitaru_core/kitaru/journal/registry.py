@@ -13,15 +13,12 @@ from kitaru.errors import KitaruUsageError
 from kitaru.journal.sqlite import SqliteJournal
 
 if TYPE_CHECKING:
-    from kitaru.journal.api import Durability, Journal
-    from kitaru.journal.commit import Committed
+    from kitaru.journal.api import Committed, Durability, Journal, Opener
 
-__all__ = ["EMBEDDED", "Opener", "close_all", "embedded_opener", "open_journal"]
+__all__ = ["EMBEDDED", "close_all", "embedded_opener", "open_journal"]
 
 EMBEDDED: Final = ("memory", "sqlite")
 """Address schemes of the journals built in."""
-
-Opener = Callable[[str, "Durability", "Callable[[list[Committed]], None] | None"], "Journal"]
 
 _lock = threading.Lock()
 _open: dict[str, Journal] = {}

@@ -22,8 +22,18 @@ import msgspec
 
 from kitaru.crash_points import hit
 from kitaru.errors import KitaruJournalError
-from kitaru.journal.api import Draft, Durability, ExecutionRow, Lease, ListQuery, LiveEvent, StoredRecord, WaitRow
-from kitaru.journal.commit import Committed, GroupCommit
+from kitaru.journal.api import (
+    Committed,
+    Draft,
+    Durability,
+    ExecutionRow,
+    Lease,
+    ListQuery,
+    LiveEvent,
+    StoredRecord,
+    WaitRow,
+)
+from kitaru.journal.commit import GroupCommit
 from kitaru.journal.faults import journal_error
 from kitaru.journal.files import connect, open_database, prepare
 from kitaru.journal.housekeeper import Housekeeper, lease_seconds
