@@ -9,6 +9,7 @@ EXTRAS := pydantic-ai,openai-agents,langgraph,claude-agent-sdk,gemini,llm,secret
 ROOTS := kitaru_core/kitaru adapters/kitaru_adapters plugins/kitaru_plugins conformance_tests/kitaru_conformance
 USER_CODE := kitaru_core/tests/typing/api.py
 N ?= 500
+CUTS ?= 0
 
 .PHONY: help demo test test-genai2 lint types types-wheel docs bench crash-campaign constraints clean
 
@@ -42,8 +43,8 @@ docs: $(VENV)/.dev ## write the generated pages anew
 bench: $(VENV)/.dev ## measure kitaru beside a raw insert and other engines
 	$(BIN)/python benchmarks/run.py
 
-crash-campaign: $(VENV)/.dev ## kill real runs at N random points and check each
-	$(BIN)/python benchmarks/crash_campaign.py --schedules $(N)
+crash-campaign: $(VENV)/.dev ## kill real runs in N random ways, cut the power CUTS times, check each
+	$(BIN)/python benchmarks/crash_campaign.py --schedules $(N) --cuts $(CUTS) $(ARGS)
 
 constraints: ## resolve all dependencies anew and pin them
 	$(PYTHON) .ci/pin.py

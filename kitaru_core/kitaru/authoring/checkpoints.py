@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeAlias, 
 
 from kitaru.authoring import parameters
 from kitaru.authoring.arguments import found_futures, mapped, may_hold_futures, resolved
-from kitaru.engine.boundary import enter, run_entered, run_entered_async
+from kitaru.engine.boundary import enter, finish_entered, run_entered, run_entered_async
 from kitaru.engine.caching import bound_values
 from kitaru.engine.executions import source_digest
-from kitaru.engine.fanout import CheckpointFuture, MapFuture, submit_entry
+from kitaru.engine.fanout import CheckpointFuture, MapFuture, keep_future, submit_entry
 from kitaru.engine.ids import normalise
-from kitaru.engine.isolated import run_isolated
 from kitaru.engine.retrying import RetryPolicy, as_policy
 from kitaru.engine.scope import flow_scope
 from kitaru.engine.unit import Outcome, Unit
 from kitaru.errors import KitaruUsageError
+from kitaru.targets.api import INLINE
+from kitaru.targets.registry import check_target
 
 if TYPE_CHECKING:
     from kitaru.engine.boundary import Entry
@@ -37,7 +38,7 @@ V = TypeVar("V")
 Async: TypeAlias = Coroutine[Any, Any, V]
 
 _RESERVED = frozenset({"after", "id"})
-_RUNTIMES = ("inline", "isolated")
+_HERE = (None, INLINE)
 _EFFECTS = ("pure", "idempotent", "irreversible")
 
 
@@ -78,7 +79,7 @@ class Checkpoint(Generic[P, R, V]):
             "name": self.name,
             "type": type,
             "retries": as_policy(retries),
-            "runtime": _checked_choice("runtime", runtime, _RUNTIMES),
+            "runtime": check_target(runtime),
             "cache": cache,
             "effect": _checked_choice("effect", effect, _EFFECTS),
             "reconcile": reconcile,
@@ -221,10 +222,17 @@ class Checkpoint(Generic[P, R, V]):
         if self.is_async and _in_running_loop():
             return self._submit_task(run, entry, waiting, args, kwargs)
 
-        def work() -> Outcome[V]:
-            for future in waiting:
-                future.wait()
-            return self._finish(entry, resolved(args), resolved(kwargs))
+        def work(result: Future[Outcome[V]]) -> None:
+            given: tuple[tuple[Any, ...], Mapping[str, Any]] = args, kwargs
+            if waiting:
+                for future in waiting:
+                    future.wait()
+                given = resolved(args), resolved(kwargs)
+            if self.is_async or entry.unit.runtime not in _HERE:
+                result.set_result(self._finish(entry, *given))
+            else:
+                function = self.function
+                finish_entered(entry, lambda _call: function(*given[0], **given[1]), result)
 
         return submit_entry(run, entry, work)
 
@@ -253,7 +261,7 @@ class Checkpoint(Generic[P, R, V]):
         run.tasks.add(task)
         task.add_done_callback(run.tasks.discard)
         future: CheckpointFuture[V] = CheckpointFuture(entry, result)
-        run.futures.append(future)
+        keep_future(run, future)
         return future
 
     def _enter(
@@ -305,15 +313,17 @@ class Checkpoint(Generic[P, R, V]):
         return dict(bound.arguments)
 
     def _finish(self, entry: Entry, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Outcome[V]:
-        if entry.unit.runtime == "isolated":
-            return run_entered(entry, lambda call: run_isolated(call, self.function, args, kwargs))
+        if entry.unit.runtime not in _HERE:
+            from kitaru.engine.isolated import run_elsewhere
+
+            return run_entered(entry, lambda call: run_elsewhere(call, self.function, args, kwargs))
         if self.is_async:
             return asyncio.run(self._finish_async(entry, args, kwargs))
         function = self.function
         return run_entered(entry, lambda _call: function(*args, **kwargs))
 
     async def _finish_async(self, entry: Entry, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Outcome[V]:
-        if entry.unit.runtime == "isolated":
+        if entry.unit.runtime not in _HERE:
             return await asyncio.to_thread(self._finish, entry, args, kwargs)
         function = self.function
 
@@ -438,11 +448,11 @@ def checkpoint(func: Callable[..., Any] | None = None, /, **options: Any) -> Any
     Args:
         func: The function, when used as a bare decorator.
         **options: `retries`, a number or a `RetryPolicy`; `type`, a label such as `llm_call` or `tool_call`; `runtime`,
-            `inline` or `isolated` (a child process of its own); `cache`, whether its values may be shared across
-            executions; `effect`, what running it twice would mean (`pure`, `idempotent`, `irreversible`); `reconcile`,
-            for an irreversible one, a function that says what became of a call whose outcome is unknown;
-            `business_key`, a function of the arguments whose text goes into the idempotency key; `timeout`, seconds an
-            attempt may take; `version`, replaces the digest of the source text in the cache key.
+            `inline`, `isolated` (a child process of its own) or a target that a plugin offers; `cache`, whether its
+            values may be shared across executions; `effect`, what running it twice would mean (`pure`, `idempotent`,
+            `irreversible`); `reconcile`, for an irreversible one, a function that says what became of a call whose
+            outcome is unknown; `business_key`, a function of the arguments whose text goes into the idempotency key;
+            `timeout`, seconds an attempt may take; `version`, replaces the digest of the source text in the cache key.
 
     Returns:
         The checkpoint, or a decorator that makes one.

@@ -27,10 +27,10 @@ from kitaru.engine.journals import default_journal
 from kitaru.engine.loader import register_flow
 from kitaru.engine.scope import current_run
 from kitaru.errors import KitaruContextError, KitaruEncodingError, KitaruFeatureNotAvailableError, KitaruUsageError
-from kitaru.settings.resolve import ExecutionSettings, resolve_execution_settings
 
 if TYPE_CHECKING:
     from kitaru.engine.replay import ReplayPlan
+    from kitaru.settings.resolve import ExecutionSettings
 
 __all__ = ["Flow", "FlowDecorator", "flow"]
 
@@ -228,6 +228,18 @@ class Flow(Generic[P, R]):
             source_digest=self._digest,
         )
 
+    def recorded_call(self, arguments: Mapping[str, Any]) -> Callable[[], R | Coroutine[Any, Any, R]]:
+        """Return a call of the function with inputs that were recorded, if it takes them still.
+
+        Args:
+            arguments: `args` and `kwargs`, as they were recorded.
+
+        Raises:
+            KitaruUsageError: One is missing, unknown, or does not fit any more.
+        """
+        self._arguments(tuple(arguments["args"]), arguments["kwargs"])
+        return lambda: self.function(*arguments["args"], **arguments["kwargs"])
+
     @functools.cached_property
     def _digest(self) -> str | None:
         return source_digest(self.function)
@@ -251,6 +263,8 @@ class Flow(Generic[P, R]):
 
     def _settings(self, **given: object) -> ExecutionSettings:
         _check_retries(given.get("retries"))
+        from kitaru.settings.resolve import resolve_execution_settings
+
         return resolve_execution_settings(given, self._defaults)
 
     def deploy(self, *_args: Any, **_kwargs: Any) -> NoReturn:  # noqa: ANN401 - the flow's own inputs

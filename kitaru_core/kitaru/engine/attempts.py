@@ -57,6 +57,7 @@ class Attempts:
 
     def __init__(self, entry: Entry) -> None:
         run, unit, recorded = entry.run, entry.unit, entry.recorded
+        run.admit(entry)
         known = recorded if recorded is not None and not recorded.adopt else None
         entry.call_id = run.new_id(0) if known is None else known.fact.call_id
         self.entry: Entry = entry
@@ -197,6 +198,11 @@ class Attempts:
             **entry.identity(entry.call_id, self.call.attempt),
         )
         return (Draft(fact, self._output.inline, self._output.blobs),)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether the value goes to other executions once it is durable here."""
+        return self._cache_key is not None
 
     def _share(self) -> None:
         """Leave the value to other executions, now that it is durable here; a call that saved artifacts keeps it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -26,11 +26,12 @@ from kitaru.records.facts import DriftNoted, MetadataLogged
 
 if TYPE_CHECKING:
     import asyncio
-    from concurrent.futures import Executor
 
+    from kitaru.engine.boundary import Entry
     from kitaru.engine.call import Call
     from kitaru.engine.fanout import CheckpointFuture
     from kitaru.engine.ledger import RecordedCall
+    from kitaru.engine.pool import CallPool
     from kitaru.engine.waits import WaitState
     from kitaru.hooks.manager import HookManager
     from kitaru.journal.api import Journal, Lease
@@ -97,8 +98,9 @@ class Run:
         self.prompts: dict[str, int] = {}
         self._source_nodes: dict[str, dict[str, HistoryRef]] = {}
         self.futures: list[CheckpointFuture[Any]] = []
+        self.tidy_futures_at = 4096
         self.tasks: set[asyncio.Task[None]] = set()
-        self.executor: Executor | None = None
+        self.pool: CallPool | None = None
         self.home_thread: int = threading.get_ident()
         self.home_task: object | None = None
         self.changed: threading.Event = threading.Event()
@@ -124,12 +126,41 @@ class Run:
         if lease.cancelled:
             raise ExecutionCancelled(execution_id=self.execution_id)
 
+    def admit(self, entry: Entry) -> None:
+        """Let a call that has no recorded outcome begin; a rehearsal ends here instead."""
+
+    def window(self, seconds: float) -> float:
+        """Return how long to stay for an answer, of the seconds that were asked for."""
+        return seconds
+
     def write(self, *drafts: Draft) -> None:
         """Record durably."""
         try:
             self.journal.append(self.lease, *drafts)
         except KitaruLeaseLostError as error:
             raise RunnerFenced(execution_id=self.execution_id) from error
+
+    def write_then(self, drafts: Sequence[Draft], done: Callable[[BaseException | None], None]) -> None:
+        """Record durably without waiting for it.
+
+        Args:
+            drafts: The records.
+            done: Called once they are durable, with `None`, or with why they never will be. It may be called by another
+                thread, which commits for others as well: it must be quick and must not raise.
+        """
+        append_then = getattr(self.journal, "append_then", None)
+        if append_then is not None and not any(draft.blobs for draft in drafts):
+            append_then(self.lease, drafts, lambda error: done(self._fenced(error)))
+            return
+        self.write(*drafts)
+        done(None)
+
+    def _fenced(self, error: Exception | None) -> BaseException | None:
+        if not isinstance(error, KitaruLeaseLostError):
+            return error
+        fenced = RunnerFenced(execution_id=self.execution_id)
+        fenced.__cause__ = error
+        return fenced
 
     async def write_async(self, *drafts: Draft) -> None:
         """Record durably without blocking the event loop."""

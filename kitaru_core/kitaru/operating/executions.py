@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from kitaru.engine.answering import abort_wait, answer_wait, cancel_execution
@@ -18,6 +19,7 @@ from kitaru.operating.inspection import Inspection
 from kitaru.operating.keeping import Keeping
 from kitaru.operating.pages import as_status, window
 from kitaru.operating.reading import is_resting, pending_wait, snapshot
+from kitaru.operating.statistics import no_tags
 from kitaru.records.status import ExecutionStatus
 
 if TYPE_CHECKING:
@@ -59,6 +61,8 @@ class ExecutionsNamespace(Inspection, Keeping):
         flow: str | None = None,
         status: ExecutionStatus | str | None = None,
         stack: str | None = None,
+        since: datetime | None = None,
+        tags: Sequence[str] | None = None,
         limit: int | None = None,
         page: int | None = None,
         size: int | None = None,
@@ -69,18 +73,24 @@ class ExecutionsNamespace(Inspection, Keeping):
             flow: Only of this flow.
             status: Only in this state.
             stack: Only on this stack.
+            since: Only created at or after this time.
+            tags: Executions have no tags here.
             limit: At most this many; not together with `page` and `size`.
             page: Page to show, from 1; needs `size`.
             size: Executions on a page.
 
         Raises:
             KitaruUsageError: A filter or a window cannot be.
+            KitaruFeatureNotAvailableError: Tags were asked for.
         """
         chosen, offset = window(limit=limit, page=page, size=size)
+        if tags:
+            raise no_tags()
         if flow is not None and not flow.strip():
             return []
         statuses = () if status is None else (as_status(status).value,)
-        query = ListQuery(flow=flow, statuses=statuses, stack=stack, limit=chosen, offset=offset)
+        after = None if since is None else since.timestamp()
+        query = ListQuery(flow=flow, statuses=statuses, stack=stack, since=after, limit=chosen, offset=offset)
         return [snapshot(self._journal, row, self) for row in self._journal.executions(query)]
 
     def latest(self, *, flow: str | None = None, status: ExecutionStatus | str | None = None) -> Execution:

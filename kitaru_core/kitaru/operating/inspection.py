@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, overload
 
 from kitaru.errors import KitaruUsageError
 from kitaru.journal.api import ListQuery
+from kitaru.operating.checking import FlowCheck, check_flow
 from kitaru.operating.comparing import ExecutionDifference, Reason, compare, explain
 from kitaru.operating.logs import LogEntry, LogFilter, follow_logs, read_logs
 from kitaru.operating.pages import as_status
@@ -23,6 +24,7 @@ from kitaru.operating.watching import EventFilter, ExecutionEvent, watch
 
 if TYPE_CHECKING:
     from kitaru.journal.api import Journal
+    from kitaru.operating.checking import CheckableFlow
     from kitaru.operating.statistics_models import (
         ExecutionStatistics,
         ExecutionStatisticsGrouping,
@@ -189,6 +191,28 @@ class Inspection:
             KitaruNotFoundError: There is no such execution.
         """
         return explain(self._journal, exec_id)
+
+    def check(
+        self, flow: CheckableFlow, *, status: ExecutionStatus | str | None = None, timeout: float = 30.0
+    ) -> FlowCheck:
+        """Hold every execution of a flow that waits, has failed or is running against the present code.
+
+        The flow's own code runs from its top, with what is recorded handed back, up to the first call or question that
+        is not recorded. No checkpoint body runs, no model is called, nothing is recorded; what the flow's code does
+        between its boundaries is done.
+
+        Args:
+            flow: The flow, an object that `@flow` has made.
+            status: Only those in this state.
+            timeout: Seconds the flow's own code may take for each.
+
+        Returns:
+            What becomes of each, newest first.
+
+        Raises:
+            KitaruUsageError: That is no flow, or the state or the time cannot be.
+        """
+        return check_flow(self._journal, flow, status=status, timeout=timeout)
 
     def diff(self, first: str, second: str) -> ExecutionDifference:
         """Compare two executions call by call.
