@@ -34,6 +34,9 @@ def unmapped(value: object) -> Any:  # noqa: ANN401 - stands where a parameter o
 
     Args:
         value: The value.
+
+    Returns:
+        The value, marked; it goes nowhere but into `map` and `product`.
     """
     return Unmapped(value)
 

@@ -221,6 +221,9 @@ class Inspection:
             first: One execution, such as the source of a replay.
             second: The other one, such as the replay.
 
+        Returns:
+            Where they differ, call by call.
+
         Raises:
             KitaruNotFoundError: One of them does not exist.
         """
