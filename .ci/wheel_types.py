@@ -18,8 +18,8 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 USER_CODE = ROOT / "kitaru_core" / "tests" / "typing" / "api.py"
 CHECKERS = ("mypy", "pyright[nodejs]")
-# Here methods of one object become those of another one as they are, so nothing is there to annotate. Both checkers come
-# to the same type for each; for the asynchronous client the user code asserts it.
+# Here methods of one object become those of another one as they are, so nothing is there to annotate. Both checkers
+# come to the same type for each; for the asynchronous client the user code asserts it.
 INFERRED = ("kitaru.operating.async_client.", "kitaru.engine.journals.")
 
 
