@@ -17,7 +17,13 @@ from kitaru.engine.irreversible import ask_person, checked, reconciled_draft
 from kitaru.engine.retrying import as_policy
 from kitaru.engine.signals import ControlSignal
 from kitaru.engine.unit import Outcome
-from kitaru.errors import FailureOrigin, KitaruEncodingError, KitaruPluginError, KitaruRuntimeError
+from kitaru.errors import (
+    FailureOrigin,
+    KitaruEncodingError,
+    KitaruPluginError,
+    KitaruRuntimeError,
+    KitaruWorkerDiedError,
+)
 from kitaru.journal.api import Draft
 from kitaru.records.facts import (
     NOTHING,
@@ -153,8 +159,7 @@ class Attempts:
         """
         hit("boundary.after_body")
         entry, unit = self.entry, self.entry.unit
-        shared = unit.history is not None or unit.kind == "model"
-        self._output = payloads.store(value, codec=unit.codec, shared=shared)
+        self._output = payloads.store(value, codec=unit.codec, shared=unit.is_told_again)
         self._value = payloads.copy_of(value, self._output, unit.codec)
         blobs = [*self._output.blobs]
         history = None
@@ -171,7 +176,7 @@ class Attempts:
             summary=summarised(self.call, value),
             **entry.identity(entry.call_id, self.call.attempt),
         )
-        return (Draft(fact, self._output.inline, blobs),)
+        return (Draft(fact, self._output.inline, blobs, packed=unit.is_told_again),)
 
     def takes_part(self) -> bool:
         """Find out whether the call takes part in the result cache."""
@@ -192,7 +197,7 @@ class Attempts:
         shared, self._value = found
         self.call.attempt += 1
         self.call.restore_carried(shared.carried)
-        self._output = payloads.place(payloads.Encoded(shared.codec, shared.data))
+        self._output = payloads.place(payloads.Encoded(shared.codec, shared.data), shared=unit.is_told_again)
         self._cache_status, now = "hit", time.time()
         fact = CheckpointCompleted(
             at=now,
@@ -204,7 +209,7 @@ class Attempts:
             **entry.identity(entry.call_id, self.call.attempt),
         )
         spent = [Draft(self._not_incurred(usage)) for usage in shared.usage]
-        return (Draft(fact, self._output.inline, self._output.blobs), *spent)
+        return (Draft(fact, self._output.inline, self._output.blobs, packed=unit.is_told_again), *spent)
 
     def _not_incurred(self, usage: dict[str, Any]) -> UsageRecorded:
         """Return what the shared value once cost, as not paid for now."""
@@ -246,7 +251,7 @@ class Attempts:
             run.lease.starting.pop(entry.call_id, None)
             return (), None
         hit("boundary.failed")
-        is_ours = isinstance(error, KitaruEncodingError | KitaruPluginError)
+        is_ours = isinstance(error, KitaruEncodingError | KitaruPluginError | KitaruWorkerDiedError)
         # What a plugin refuses or breaks it will refuse or break again.
         again = not isinstance(error, KitaruPluginError) and self._policy.allows(
             error, self._retries, entry.unit.retry_if
