@@ -150,7 +150,7 @@ def _is_settled_early(attempts: Attempts) -> bool:
         entry.run.write(*attempts.reconciled(found))
         if attempts.is_settled:
             return True
-    shared = attempts.cached()
+    shared = attempts.cached() if attempts.takes_part() else ()
     if shared:
         entry.run.write(*shared)
     return bool(shared)
@@ -203,6 +203,8 @@ async def run_entered_async(entry: Entry, body: Callable[[Call], Awaitable[T]]) 
         hit("boundary.after_commit")
         if run.reruns:
             entry.run_body_again()
+        if attempts.is_shared:
+            await asyncio.to_thread(attempts.share)
         return cast("Outcome[T]", attempts.outcome())
 
 
@@ -215,7 +217,7 @@ async def _is_settled_early_async(attempts: Attempts) -> bool:
         await entry.run.write_async(*records)
         if attempts.is_settled:
             return True
-    shared = attempts.cached()
+    shared = await asyncio.to_thread(attempts.cached) if attempts.takes_part() else ()
     if shared:
         await entry.run.write_async(*shared)
     return bool(shared)
