@@ -7,10 +7,11 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 EXTRAS := pydantic-ai,openai-agents,langgraph,claude-agent-sdk,gemini,llm,secrets,cache,otel,conformance,test,dev
 ROOTS := kitaru_core/kitaru adapters/kitaru_adapters plugins/kitaru_plugins conformance_tests/kitaru_conformance
+USER_CODE := kitaru_core/tests/typing/api.py
 N ?= 500
 CUTS ?= 0
 
-.PHONY: help demo test test-genai2 lint types docs bench crash-campaign constraints clean
+.PHONY: help demo test test-genai2 lint types types-wheel docs bench crash-campaign constraints clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1	\2/p' Makefile | expand -t 18
@@ -30,6 +31,10 @@ lint: $(VENV)/.dev ## check style and formatting
 
 types: $(VENV)/.dev ## check types, strictly
 	$(BIN)/mypy $(ROOTS)
+	$(BIN)/mypy $(USER_CODE)
+
+types-wheel: $(VENV)/.made ## build the wheel and check its types from outside, with mypy and pyright
+	$(BIN)/python .ci/wheel_types.py
 
 docs: $(VENV)/.dev ## write the generated pages anew
 	$(BIN)/python docs/generate_hooks.py

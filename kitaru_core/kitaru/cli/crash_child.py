@@ -171,6 +171,6 @@ def _result(executions: ExecutionsNamespace, execution_id: str) -> Any:  # noqa:
 if __name__ == "__main__":
     try:
         main(sys.argv[1])
-    except KitaruUsageError as error:
-        sys.stderr.write(f"{error}\n")
+    except KitaruUsageError as _error:
+        sys.stderr.write(f"{_error}\n")
         os._exit(2)

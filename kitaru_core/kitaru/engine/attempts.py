@@ -60,8 +60,8 @@ class Attempts:
         run.admit(entry)
         known = recorded if recorded is not None and not recorded.adopt else None
         entry.call_id = run.new_id(0) if known is None else known.fact.call_id
-        self.entry = entry
-        self.call = Call(
+        self.entry: Entry = entry
+        self.call: Call = Call(
             run,
             unit,
             invocation_id=entry.invocation_id,
@@ -72,7 +72,7 @@ class Attempts:
         if known is not None:
             self.call.attempt = known.attempts
             self.call.remember(run.read_notes(known))
-        self.is_settled = False
+        self.is_settled: bool = False
         self._policy = as_policy(unit.retries)
         self._retries = 0
         self._history: HistoryRef | None = None
@@ -241,7 +241,7 @@ class Attempts:
             final=not again,
             **entry.identity(entry.call_id, call.attempt),
         )
-        run.blame(error, entry.invocation_id)
+        run.blame(error, entry.invocation_id, entry.call_id)
         if not again:
             return (Draft(fact),), None
         self._retries += 1

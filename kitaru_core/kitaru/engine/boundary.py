@@ -24,6 +24,7 @@ from kitaru.engine.hooking import identified
 from kitaru.engine.scope import flow_scope
 from kitaru.engine.signals import BodyRerun
 from kitaru.engine.unit import Outcome, Unit
+from kitaru.errors import KitaruDecodingError, KitaruDivergenceError
 from kitaru.journal.api import Draft
 from kitaru.records.facts import (
     NOTHING,
@@ -320,16 +321,16 @@ class Entry:
     )
 
     def __init__(self, run: Run, unit: Unit, invocation_id: str, index: int, digest: str | None) -> None:
-        self.run = run
-        self.unit = unit
-        self.invocation_id = invocation_id
-        self.index = index
-        self.digest = digest
-        self.shown = NOTHING
-        self.concurrent = False
-        self.uncertain = False
+        self.run: Run = run
+        self.unit: Unit = unit
+        self.invocation_id: str = invocation_id
+        self.index: int = index
+        self.digest: str | None = digest
+        self.shown: msgspec.Raw = NOTHING
+        self.concurrent: bool = False
+        self.uncertain: bool = False
         self.recorded: RecordedCall | None = None
-        self.call_id = ""
+        self.call_id: str = ""
         self.parents: list[str] = list(unit.parents)
 
     def recorded_outcome(self) -> Outcome[Any] | None:
@@ -362,7 +363,7 @@ class Entry:
             return outcome
         if isinstance(fact, CheckpointFailed) and recorded.handled and own:
             error = failures.rebuild(fact.failure)
-            run.blame(error, self.invocation_id)
+            run.blame(error, self.invocation_id, fact.call_id)
             raise error
         return None
 
@@ -455,7 +456,11 @@ def _read(run: Run, unit: Unit, recorded: RecordedCall, *, drifted: bool) -> Out
         msg = f"{fact.invocation_id} has no value"
         raise TypeError(msg)
     overridden = fact.cache_status == "overridden"
-    value = payloads.load(run.journal, recorded.execution_id, recorded.seq, fact.output, unit.codec)
+    try:
+        value = payloads.load(run.journal, recorded.execution_id, recorded.seq, fact.output, unit.codec)
+    except KitaruDecodingError as error:
+        msg = f"The stored value of {fact.invocation_id!r} does not fit the present code: {error}"
+        raise KitaruDivergenceError(msg, exec_id=run.execution_id) from error
     if overridden and unit.validate is not None:
         value = unit.validate(value)
     return Outcome(

@@ -35,9 +35,9 @@ class CheckpointFuture(Generic[T]):
     def __init__(self, entry: Entry, future: Future[Outcome[T]]) -> None:
         self._entry = entry
         self._future = future
-        self.invocation_id = entry.invocation_id
-        self.name = entry.unit.name
-        self.observed = False
+        self.invocation_id: str = entry.invocation_id
+        self.name: str = entry.unit.name
+        self.observed: bool = False
 
     @property
     def call_id(self) -> str:
@@ -103,8 +103,8 @@ class MapFuture(Generic[T]):
     __slots__ = ("futures", "invocation_id")
 
     def __init__(self, invocation_id: str, futures: Sequence[CheckpointFuture[T]]) -> None:
-        self.invocation_id = invocation_id
-        self.futures = list(futures)
+        self.invocation_id: str = invocation_id
+        self.futures: list[CheckpointFuture[T]] = list(futures)
 
     def result(self, timeout: float | None = None) -> list[T]:
         """Wait for all calls and return their values in input order.

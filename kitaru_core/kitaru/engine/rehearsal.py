@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, cast
 
 from kitaru.engine.executions import flow_inputs, rebuilt_run, started_fact
-from kitaru.engine.fanout import close_executor, settle_futures
+from kitaru.engine.fanout import close_pool, settle_futures
 from kitaru.engine.run import Run
 from kitaru.engine.runner import call_body
 from kitaru.engine.scope import current_boundary, current_run
@@ -215,7 +215,7 @@ def _follow(run: _RehearsedRun, body: Callable[[], Any], ended: list[BaseExcepti
         left = error
         settle_futures(run, observe=True)
     finally:
-        close_executor(run)
+        close_pool(run)
         ended.append(left)
 
 

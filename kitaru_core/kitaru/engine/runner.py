@@ -55,7 +55,7 @@ class LiveRun:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.done = threading.Event()
+        self.done: threading.Event = threading.Event()
         self.error: BaseException | None = None
         self.suspended = False
 
@@ -248,7 +248,10 @@ def _again(run: Run, error: BaseException, rebuild: Callable[[], Run]) -> Run:
     run.write(
         Draft(
             RunnerStarted(
-                at=time.time(), generation=run.lease.generation, reason="flow-retry", culprits=run.culprits(error)
+                at=time.time(),
+                generation=run.lease.generation,
+                reason="flow-retry",
+                culprits=[name for name, _ in run.culprits(error)],
             )
         )
     )
@@ -264,8 +267,10 @@ def _finish_completed(run: Run, value: object) -> None:
 
 def _finish_failed(run: Run, error: BaseException) -> None:
     origin = origin_of(error)
-    failure = failures.describe(error, origin)
-    _finish(run, "failed", reason=failure.message or failure.type, failure=failure, culprits=run.culprits(error))
+    culprits = run.culprits(error)
+    failure = failures.describe(error, origin, call_id=culprits[0][1] if culprits else None)
+    names = [name for name, _ in culprits]
+    _finish(run, "failed", reason=failure.message or failure.type, failure=failure, culprits=names)
 
 
 def origin_of(error: BaseException) -> FailureOrigin:

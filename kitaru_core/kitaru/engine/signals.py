@@ -48,7 +48,7 @@ class Suspension(ControlSignal):
             "catch BaseException around a wait, or raise it again.",
             execution_id=execution_id,
         )
-        self.waits = tuple(waits)
+        self.waits: tuple[str, ...] = tuple(waits)
 
 
 class ExecutionAborted(ControlSignal):

@@ -19,7 +19,7 @@ from kitaru.records.boundary import Boundary
 
 __all__ = ["Listener", "answers", "describe", "report", "tell", "traced", "tracing"]
 
-logger = logging.getLogger("kitaru.hooks")
+logger: logging.Logger = logging.getLogger("kitaru.hooks")
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,9 +45,9 @@ class Registrar:
     """
 
     def __init__(self, *, trace: bool = False) -> None:
-        self.boundary_hooks_active = False
-        self.record_hooks_active = False
-        self.record_hooks_owed = False
+        self.boundary_hooks_active: bool = False
+        self.record_hooks_active: bool = False
+        self.record_hooks_owed: bool = False
         self._relay = pluggy.PluginManager(PROJECT)
         self._relay.add_hookspecs(specs)
         self._trace = trace

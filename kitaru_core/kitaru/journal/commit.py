@@ -92,8 +92,8 @@ class GroupCommit:
         on_committed: Callable[[list[Committed]], None] | None = None,
     ) -> None:
         self.connection = connection
-        self.mutex = CommitLock(self._pass_on)
-        self.commits = 0
+        self.mutex: CommitLock = CommitLock(self._pass_on)
+        self.commits: int = 0
         self._url = url
         self._on_committed = on_committed
         self._queue: deque[_Ticket] = deque()

@@ -72,7 +72,7 @@ class SqliteJournal:
         durability: Durability = "power",
         on_committed: Callable[[list[Committed]], None] | None = None,
     ) -> None:
-        self.url = "memory:" if path is None else f"sqlite:///{path}"
+        self.url: str = "memory:" if path is None else f"sqlite:///{path}"
         self._path = path
         self._leases: dict[int, Lease] = {}
         self._readers: list[sqlite3.Connection] = []

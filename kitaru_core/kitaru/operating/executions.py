@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from kitaru.engine.answering import abort_wait, answer_wait, cancel_execution
 from kitaru.engine.executions import continue_execution, plan_replay, started_fact
@@ -18,7 +18,7 @@ from kitaru.journal.verification import Verification, verify_execution
 from kitaru.operating.inspection import Inspection
 from kitaru.operating.keeping import Keeping
 from kitaru.operating.pages import as_status, window
-from kitaru.operating.reading import pending_wait, snapshot
+from kitaru.operating.reading import is_resting, pending_wait, snapshot
 from kitaru.operating.statistics import no_tags
 from kitaru.records.status import ExecutionStatus
 
@@ -253,6 +253,39 @@ class ExecutionsNamespace(Inspection, Keeping):
             live.done.wait()
         return self.get(exec_id)
 
+    @overload
+    def replay(
+        self,
+        exec_id: str,
+        *,
+        from_: str,
+        overrides: Mapping[str, object] | None = None,
+        dry_run: Literal[False] = False,
+        reuse_waits: bool = False,
+        **flow_inputs: object,
+    ) -> Execution: ...
+    @overload
+    def replay(
+        self,
+        exec_id: str,
+        *,
+        from_: str,
+        overrides: Mapping[str, object] | None = None,
+        dry_run: Literal[True],
+        reuse_waits: bool = False,
+        **flow_inputs: object,
+    ) -> ReplayPlan: ...
+    @overload
+    def replay(
+        self,
+        exec_id: str,
+        *,
+        from_: str,
+        overrides: Mapping[str, object] | None = None,
+        dry_run: bool,
+        reuse_waits: bool = False,
+        **flow_inputs: object,
+    ) -> Execution | ReplayPlan: ...
     def replay(
         self,
         exec_id: str,
@@ -261,8 +294,8 @@ class ExecutionsNamespace(Inspection, Keeping):
         overrides: Mapping[str, object] | None = None,
         dry_run: bool = False,
         reuse_waits: bool = False,
-        **flow_inputs: Any,  # noqa: ANN401 - inputs of the flow
-    ) -> Any:  # noqa: ANN401 - an Execution, or a ReplayPlan for a dry run
+        **flow_inputs: Any,
+    ) -> Execution | ReplayPlan:
         """Derive a new execution: reuse what came before a call, run from there.
 
         Args:
@@ -282,9 +315,7 @@ class ExecutionsNamespace(Inspection, Keeping):
             KitaruUsageError: A selector, key or input cannot be.
             KitaruRuntimeError: Its code cannot be found.
         """
-        plan: ReplayPlan = plan_replay(
-            self._journal, exec_id, from_=from_, overrides=overrides, reuse_waits=reuse_waits
-        )
+        plan = plan_replay(self._journal, exec_id, from_=from_, overrides=overrides, reuse_waits=reuse_waits)
         if dry_run:
             return plan
         flow = find_flow(started_fact(self._journal.records(exec_id)))
@@ -333,8 +364,7 @@ class ExecutionsNamespace(Inspection, Keeping):
         """
         end = None if timeout is None else time.monotonic() + timeout
         while True:
-            row = self._journal.execution(exec_id)
-            resting = effective_status(row) != "running" and not (row.attached and not row.runner_lost)
+            resting = is_resting(self._journal.execution(exec_id))
             if resting or (end is not None and time.monotonic() >= end):
                 return self.get(exec_id)
             live: LiveRun | None = live_run(exec_id)
