@@ -90,6 +90,14 @@ class Run:
         return None if failure is None else (failure.exception_type or "", failure.message)
 
     @property
+    def shown(self) -> str:
+        """Everything about its boundaries that is there to be looked at, as one text; their values are not."""
+        execution = self.execution
+        calls = [(call.inputs, call.metadata, call.attempts) for call in execution.checkpoints]
+        events = [event.payload for event in self._lab.client.executions.events(self.exec_id)]
+        return repr((calls, events, execution.metadata, execution.llm_usage_records, execution.failure))
+
+    @property
     def records(self) -> list[dict[str, Any]]:
         """Its journal as an archive of it shows it: one mapping for each record."""
         with tempfile.TemporaryDirectory(prefix="kitaru-") as folder:

@@ -15,7 +15,10 @@ import msgspec
 from kitaru_conformance.ledger import PATIENCE, PAUSE, Event, Ledger, Phase
 from kitaru_conformance.script import Script, ScriptedError, Tool, Turn
 
-__all__ = ["DIE_AT", "World"]
+__all__ = ["DIE_AT", "SECRET", "World"]
+
+SECRET = "KITARU_CONFORMANCE_API_KEY"  # noqa: S105 - the name of one
+"""Environment variable whose value stands for `{secret}` in scripts, and is told by every scripted failure."""
 
 DIE_AT = "KITARU_CONFORMANCE_DIE_AT"
 """Environment variable that names the event at which a world kills its process."""
@@ -41,7 +44,7 @@ class World:
     def __init__(self, script: Script, ledger: str | Path, die_at: str | None = None) -> None:
         self.script = script
         self.ledger = Ledger(ledger)
-        self._die_at = die_at
+        self._die_at = die_at or None
 
     def delegate(self, tool: str) -> World:
         """Return the world of the agent behind a tool; it shares the ledger.
@@ -161,7 +164,7 @@ class World:
     def _fail_scripted(self, kind: str, name: str, failures: int) -> None:
         if failures and self.ledger.count(f"{kind}:{name}", phase="failed", agent=self.script.name) < failures:
             self._write(kind, name, "failed")
-            msg = f"scripted failure of {kind} {name}"
+            msg = f"scripted failure of {kind} {name} {os.environ.get(SECRET, '')}".rstrip()
             raise ScriptedError(msg)
 
     def _write(self, kind: str, name: str, phase: Phase, value: str = "") -> None:
