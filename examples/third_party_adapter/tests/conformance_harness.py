@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from typing import ClassVar
 
 from durable_strands import DurableAgent
-from kitaru_conformance.harness import AdapterHarness, Answer, EntryPoint, Settings
-from kitaru_conformance.world import World
 from strands import Agent, ToolContext, tool
 from strands.hooks import BeforeToolCallEvent, HookProvider
 from strands.models import Model
+
+from kitaru_conformance.harness import AdapterHarness, Answer, EntryPoint, Settings
+from kitaru_conformance.world import World
 
 
 class ScriptedModel(Model):
@@ -37,7 +40,7 @@ class ScriptedModel(Model):
         turn = self.world.script.turns[index]
         for call in turn.calls:
             yield {"contentBlockStart": {"start": {"toolUse": {"name": call.tool, "toolUseId": call.id}}}}
-            yield {"contentBlockDelta": {"delta": {"toolUse": {"input": f'{{"value": "{call.value}"}}'}}}}
+            yield {"contentBlockDelta": {"delta": {"toolUse": {"input": json.dumps({"value": call.value})}}}}
             yield {"contentBlockStop": {}}
         yield {"messageStop": {"stopReason": "tool_use" if turn.calls else "end_turn"}}
         read, written = turn.usage
@@ -119,15 +122,9 @@ class StrandsHarness(AdapterHarness):
         one = Settings(strategy="calls")
         return {
             "run": EntryPoint(treatment="durable", call=lambda world: self.run(world, one)),
-            "run_async": EntryPoint(treatment="durable", call=lambda world: _finish(self.run_async(world, one))),
-            "stream": EntryPoint(treatment="durable", call=lambda world: _finish(self.stream(world, one))),
+            "run_async": EntryPoint(treatment="durable", call=lambda world: asyncio.run(self.run_async(world, one))),
+            "stream": EntryPoint(treatment="durable", call=lambda world: asyncio.run(self.stream(world, one))),
         }
-
-
-def _finish(coroutine):
-    import asyncio
-
-    return asyncio.run(coroutine)
 
 
 def answer(result, chunks=()) -> Answer:

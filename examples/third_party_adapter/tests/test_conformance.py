@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kitaru_conformance.contracts.adapter.contract import AdapterContract
+from kitaru_conformance import AdapterContract, declared_gap
 from kitaru_conformance.loading import harness_class
 
 StrandsHarness = harness_class(Path(__file__).with_name("conformance_harness.py"), "StrandsHarness")
@@ -13,3 +13,7 @@ StrandsHarness = harness_class(Path(__file__).with_name("conformance_harness.py"
 class TestStrands(AdapterContract):
     harness = StrandsHarness
     framework = "strands-agents"
+
+    @declared_gap("Without kitaru, Strands tells the model of a tool's failure, and nothing leaves the run.")
+    def test_an_error_of_a_tool_is_what_it_is_without_kitaru(self, lab, strategy):
+        super().test_an_error_of_a_tool_is_what_it_is_without_kitaru(lab, strategy)

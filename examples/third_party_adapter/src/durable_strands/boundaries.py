@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from functools import partial
 from typing import Any
 
 from strands import Agent
@@ -20,7 +21,7 @@ from strands.middleware import (
 )
 
 from kitaru.hooks import Usage
-from kitaru.seam import Call, Unit, in_flow, occurrence, run_unit_async, stream_unit
+from kitaru.seam import Call, Unit, occurrence, run_unit_async, stream_unit
 
 __all__ = ["Boundaries"]
 
@@ -28,34 +29,24 @@ Events = AsyncIterator[TypedEvent]
 
 
 class Boundaries:
-    """Stands around the calls of one agent during one run.
+    """Stands around the calls of one agent during one run; `broken` is the exception of a tool that ended it.
 
     A call is found again by its place: the number of the run in its execution, the number of the model's answers so
-    far, and for a tool the id of its call. Outside of a flow's body everything passes straight through.
-
-    Args:
-        agent: An agent of this run alone.
-        name: What its boundaries are called after.
-        fail_on: Tools whose exceptions end the run instead of being told to the model.
+    far, and for a tool the id of its call.
     """
 
     def __init__(self, agent: Agent, name: str, fail_on: Collection[str]) -> None:
-        self._name = name
-        self._fail_on = fail_on
-        self._run = f"{name}#{occurrence(name)}" if in_flow() else name
+        self._name, self._fail_on = name, fail_on
+        self._run = f"{name}#{occurrence(name)}"
         self._answers = 0
         self._interrupts: Counter[str] = Counter()
-        self._broken: Exception | None = None
+        self.broken: Exception | None = None
         agent.add_middleware(InvokeModelStage, self._model)
         agent.add_middleware(ExecuteToolStage, self._tool)
 
     async def _model(self, context: InvokeModelContext, proceed: Callable[[InvokeModelContext], Events]) -> Events:
-        if self._broken is not None:
-            raise self._broken
-        if not in_flow():
-            async for event in proceed(context):
-                yield event
-            return
+        if self.broken is not None:
+            raise self.broken
         said = [{"role": message["role"], "content": message["content"]} for message in context.messages]
         unit = Unit(
             name=f"{self._name}_model",
@@ -67,7 +58,8 @@ class Boundaries:
             identity=said,
             history=[json.dumps(message, default=repr, sort_keys=True).encode() for message in said],
         )
-        async with stream_unit(unit, lambda call: _metered(call, proceed(context)), assemble=_said, replay=_again) as live:
+        source = partial(_metered, proceed(context))
+        async with stream_unit(unit, source, assemble=_said, replay=_again) as live:
             async for event in live:
                 if not isinstance(event, ModelStopReason):
                     yield event
@@ -78,7 +70,7 @@ class Boundaries:
     async def _tool(self, context: ExecuteToolContext, proceed: Callable[[ExecuteToolContext], Events]) -> Events:
         use = context.tool_use
         # The framework's own tool for structured output computes nothing; it leaves its result in the agent.
-        if not in_flow() or (context.tool is not None and context.tool.tool_type == "structured_output"):
+        if context.tool is not None and context.tool.tool_type == "structured_output":
             async for event in proceed(context):
                 yield event
             return
@@ -94,16 +86,16 @@ class Boundaries:
         events: list[TypedEvent] = []
         try:
             outcome = await run_unit_async(unit, lambda _call: self._used(proceed(context), events, use["name"]))
-        except Exception as error:
-            # Strands turns what a tool's middleware raises into a result; the next model call raises it instead.
-            self._broken = error
+        except Exception as error:  # Strands makes it a result; the next model call raises it instead
+            self.broken = error
             raise
         for event in events:
             yield event
         if isinstance(outcome.value, dict) and "interrupt" in outcome.value:
             self._interrupts[call_id] += 1
             raise InterruptException(Interrupt(**outcome.value["interrupt"]))
-        yield ToolResultEvent(_result(outcome.value, call_id))
+        plain = {"toolUseId": call_id, "status": "success", "content": [{"text": str(outcome.value)}]}
+        yield ToolResultEvent(outcome.value["result"] if isinstance(outcome.value, dict) else plain)
 
     async def _used(self, source: Events, events: list[TypedEvent], name: str) -> dict[str, Any]:
         """Run a tool, and return what came of it as data: its result, or what it asks a person."""
@@ -114,33 +106,32 @@ class Boundaries:
                     if event.exception is not None and name in self._fail_on:
                         raise event.exception
                     return {"result": dict(event.tool_result)}
-                if (interrupts := event.get("tool_interrupt_event", {}).get("interrupts")):
-                    return {"interrupt": _asked(interrupts[0])}
+                if interrupts := event.get("tool_interrupt_event", {}).get("interrupts"):
+                    return _asked(interrupts[0])
                 events.append(event)
         except InterruptException as signal:
-            return {"interrupt": _asked(signal.interrupt)}
-        msg = f"The tool {name!r} ended without a result."
-        raise RuntimeError(msg)
+            return _asked(signal.interrupt)
+        raise RuntimeError(name)  # Strands gives every tool a result
 
 
-async def _metered(call: Call, source: Events) -> Events:
+async def _metered(source: Events, call: Call) -> Events:
     async for event in source:
         if isinstance(event, ModelStopReason):
-            counted = event.usage
-            usage = Usage(
-                input_tokens=counted["inputTokens"],
-                output_tokens=counted["outputTokens"],
-                total_tokens=counted["totalTokens"],
-                cached_input_tokens=counted.get("cacheReadInputTokens"),
-            )
-            call.record_usage(usage.as_record())
+            read, written = event.usage["inputTokens"], event.usage["outputTokens"]
+            usage = Usage(input_tokens=read, output_tokens=written, total_tokens=event.usage["totalTokens"])
+            call.record_usage({**usage.as_record(), "adapter": "strands"})
         yield event
 
 
 def _said(events: list[TypedEvent]) -> dict[str, Any]:
     stop = next(event for event in reversed(events) if isinstance(event, ModelStopReason))
-    facts = {"stop_reason": stop.stop_reason, "usage": dict(stop.usage), "metrics": dict(stop.metrics)}
-    return {**facts, "message": {"role": stop.message["role"], "content": stop.message["content"]}}
+    message = {"role": stop.message["role"], "content": stop.message["content"]}
+    return {
+        "stop_reason": stop.stop_reason,
+        "message": message,
+        "usage": dict(stop.usage),
+        "metrics": dict(stop.metrics),
+    }
 
 
 def _again(value: Any) -> Iterator[TypedEvent]:
@@ -157,11 +148,5 @@ def _stop(value: Any) -> ModelStopReason:
     return ModelStopReason(value["stop_reason"], value["message"], usage, value.get("metrics") or {"latencyMs": 0})
 
 
-def _result(value: Any, call_id: str) -> Any:
-    if isinstance(value, dict) and "result" in value:
-        return value["result"]
-    return {"toolUseId": call_id, "status": "success", "content": [{"text": str(value)}]}
-
-
 def _asked(interrupt: Interrupt) -> dict[str, Any]:
-    return {"id": interrupt.id, "name": interrupt.name, "reason": interrupt.reason}
+    return {"interrupt": {"id": interrupt.id, "name": interrupt.name, "reason": interrupt.reason}}

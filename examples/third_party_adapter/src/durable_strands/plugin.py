@@ -26,10 +26,6 @@ def kitaru_adapters() -> list[AdapterCard]:
         strategies=("calls",),
         default_strategy="calls",
         capabilities=frozenset({"granular", "async", "stream", "parallel", "approvals", "asks", "usage"}),
-        load=_load,
+        load=lambda: import_module("durable_strands"),
     )
     return [card]
-
-
-def _load() -> object:
-    return import_module("durable_strands")

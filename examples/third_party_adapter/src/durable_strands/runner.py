@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any
@@ -17,8 +17,6 @@ from kitaru.errors import KitaruUsageError
 from kitaru.seam import Question, ask_async, in_flow
 
 __all__ = ["DurableAgent"]
-
-_STRATEGIES = ("calls",)
 
 
 class DurableAgent:
@@ -48,79 +46,46 @@ class DurableAgent:
         answers: Mapping[str, object] | None = None,
         fail_on: Collection[str] = (),
     ) -> None:
-        if strategy not in _STRATEGIES:
-            msg = f"There is no strategy {strategy!r} for Strands agents; use one of: {', '.join(_STRATEGIES)}."
+        if strategy != "calls":
+            msg = f"There is no strategy {strategy!r} for Strands agents; use one of: calls."
             raise KitaruUsageError(msg)
-        self._make = make
-        self._name = name
+        self._make, self._name, self._fail_on = make, name, frozenset(fail_on)
         self._schemas = answers or {}
-        self._fail_on = frozenset(fail_on)
 
     def run(self, prompt: Any, **kwargs: Any) -> AgentResult:
-        """Run an agent to its end.
-
-        Args:
-            prompt: What `Agent.__call__` takes.
-            **kwargs: What else it takes.
-
-        Returns:
-            The framework's result.
-        """
+        """Run an agent to its end, and return what `Agent.__call__` returns; it takes the same arguments."""
         # On a thread of its own, as Strands does: there may be a running loop on this one.
         with ThreadPoolExecutor(1) as pool:
             return pool.submit(copy_context().run, asyncio.run, self.run_async(prompt, **kwargs)).result()
 
     async def run_async(self, prompt: Any, **kwargs: Any) -> AgentResult:
-        """Run an agent to its end on the running event loop.
-
-        Args:
-            prompt: What `Agent.invoke_async` takes.
-            **kwargs: What else it takes.
-
-        Returns:
-            The framework's result.
-        """
-        agent = self._agent()
-        result = await agent.invoke_async(prompt, **kwargs)
-        while self._is_asking(result):
-            result = await agent.invoke_async(await self._answers(agent, result), **kwargs)
+        """Run an agent to its end on the running event loop, as `Agent.invoke_async` does."""
+        async for event in self.stream(prompt, **kwargs):
+            last = event
+        result: AgentResult = last["result"]
         return result
 
     async def stream(self, prompt: Any, **kwargs: Any) -> AsyncIterator[dict[str, Any]]:
-        """Run an agent and yield its events, the last one with the `result`.
-
-        Args:
-            prompt: What `Agent.stream_async` takes.
-            **kwargs: What else it takes.
-
-        Yields:
-            The framework's events; of an answer that was recorded, its text.
-        """
-        agent, pending = self._agent(), prompt
-        while True:
-            asking = None
-            async for event in agent.stream_async(pending, **kwargs):
-                if "result" in event and self._is_asking(event["result"]):
-                    asking = event["result"]
-                else:
-                    yield event
-            if asking is None:
-                return
-            pending = await self._answers(agent, asking)
-
-    def _agent(self) -> Agent:
+        """Run an agent and yield what `Agent.stream_async` yields; of an answer that was recorded, its text."""
         agent = self._make()
-        Boundaries(agent, self._name, self._fail_on)
-        return agent
+        boundaries = Boundaries(agent, self._name, self._fail_on) if in_flow() else None
+        while prompt is not None:
+            given, prompt = prompt, None
+            try:
+                async for event in agent.stream_async(given, **kwargs):
+                    result = event.get("result")
+                    if result is not None and result.stop_reason == "interrupt" and boundaries is not None:
+                        prompt = await self._answers(agent, result.interrupts or ())
+                    else:
+                        yield event
+            except Exception:
+                if boundaries is not None and boundaries.broken is not None:
+                    raise boundaries.broken from None
+                raise
 
-    def _is_asking(self, result: AgentResult) -> bool:
-        return result.stop_reason == "interrupt" and in_flow()
-
-    async def _answers(self, agent: Agent, result: AgentResult) -> list[Any]:
+    async def _answers(self, agent: Agent, interrupts: Any) -> list[Any]:
         """Ask a person everything that is open, at once, and return the answers in the words of Strands."""
-        interrupts: Sequence[Interrupt] = result.interrupts or ()
-        questions = [self._question(agent, interrupt) for interrupt in interrupts]
-        given = await ask_async(questions)
+        given = await ask_async([self._question(agent, interrupt) for interrupt in interrupts])
         return [
             {"interruptResponse": {"interruptId": interrupt.id, "response": answer}}
             for interrupt, answer in zip(interrupts, given, strict=True)
@@ -128,10 +93,11 @@ class DurableAgent:
 
     def _question(self, agent: Agent, interrupt: Interrupt) -> Question:
         blocks = [block for message in agent.messages for block in message["content"]]
-        uses = [block["toolUse"] for block in blocks if "toolUse" in block]
         # An interrupt's id holds that of the call it is about; an answer counts for these arguments alone.
-        calls = [use for use in uses if use["toolUseId"] in interrupt.id.split(":")]
-        shown = [{"tool": use["name"], "arguments": use["input"]} for use in calls]
+        uses = [
+            block["toolUse"] for block in blocks if block.get("toolUse", {}).get("toolUseId") in interrupt.id.split(":")
+        ]
+        shown = [{"tool": use["name"], "arguments": use["input"]} for use in uses]
         return Question(
             name=interrupt.name,
             schema=self._schemas.get(interrupt.name, bool),
