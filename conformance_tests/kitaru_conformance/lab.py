@@ -247,7 +247,7 @@ class Lab:
             time.sleep(PAUSE)
 
     def together(self, *scripts: Script, settings: Settings) -> list[Run]:
-        """Run scripts as executions of one process at the same time.
+        """Run scripts as executions of one process at the same time; they share a ledger.
 
         Args:
             *scripts: The scripts.
@@ -256,11 +256,11 @@ class Lab:
         Returns:
             The executions, in the order of the scripts.
         """
-        ledgers = [self.ledger() for _ in scripts]
-        beside = [self._arguments(*one, "sync", settings) for one in zip(scripts, ledgers, strict=True)]
+        ledger = self.ledger()
+        beside = [self._arguments(script, ledger, "sync", settings) for script in scripts]
         result = self.act(Action(verb="start", arguments=beside[0], beside=tuple(beside[1:])))
         made = [result.exec_id, *result.beside]
-        return [Run(self, exec_id, ledger, result) for exec_id, ledger in zip(made, ledgers, strict=True)]
+        return [Run(self, exec_id, ledger, result) for exec_id in made]
 
     def size(self) -> int:
         """Return how many bytes the store's contents take, without free pages and logs."""

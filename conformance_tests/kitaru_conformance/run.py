@@ -64,6 +64,11 @@ class Run:
         return [call.invocation_id for call in self.calls]
 
     @property
+    def ids(self) -> list[str]:
+        """The ids of its boundaries, in the order of the body; each selects exactly one."""
+        return [call.call_id for call in self.calls]
+
+    @property
     def waits(self) -> Sequence[PendingWait]:
         """Its open waits."""
         return self._lab.client.executions.pending_waits(self.exec_id)

@@ -7,11 +7,13 @@ import inspect
 import os
 import signal
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 
+import kitaru
 from kitaru_conformance.ledger import PATIENCE, PAUSE, Event, Ledger, Phase
 from kitaru_conformance.script import Script, ScriptedError, Tool, Turn
 
@@ -112,8 +114,11 @@ class World:
         known = self.script.tool(tool)
         answer = ask(known.asks) if known.asks is not None and ask is not None else ""
         self._begin_tool(known, value)
-        for label, phase in _obstacles(known):
-            self.ledger.wait_for(label, phase=phase)
+        until = time.monotonic() + PATIENCE
+        while self._is_held(known):
+            if time.monotonic() > until:
+                raise TimeoutError(_stuck(known))
+            time.sleep(PAUSE)
         return self._end_tool(known, value, answer)
 
     async def use_async(
@@ -136,10 +141,11 @@ class World:
         asked = ask(known.asks) if known.asks is not None and ask is not None else ""
         answer = await asked if inspect.isawaitable(asked) else asked
         self._begin_tool(known, value)
-        for label, phase in _obstacles(known):
-            async with asyncio.timeout(PATIENCE):
-                while not self.ledger.count(label, phase=phase):  # noqa: ASYNC110 - other processes write the file
-                    await asyncio.sleep(PAUSE)
+        until = time.monotonic() + PATIENCE
+        while self._is_held(known):
+            if time.monotonic() > until:
+                raise TimeoutError(_stuck(known))
+            await asyncio.sleep(PAUSE)
         return self._end_tool(known, value, answer)
 
     def mcp_command(self) -> list[str]:
@@ -156,6 +162,11 @@ class World:
     def _begin_tool(self, tool: Tool, value: str) -> None:
         self._write("tool", tool.name, "begin", value)
         self._fail_scripted("tool", tool.name, tool.failures)
+
+    def _is_held(self, tool: Tool) -> bool:
+        if tool.after is not None and not self.ledger.count(f"tool:{tool.after}", phase="end"):
+            return True
+        return tool.holds and not self.ledger.count(f"tool:{tool.name}", phase="released") and not _is_cancelled()
 
     def _end_tool(self, tool: Tool, value: str, answer: str) -> str:
         self._write("tool", tool.name, "end", value)
@@ -178,8 +189,10 @@ class World:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _obstacles(tool: Tool) -> Iterator[tuple[str, Phase]]:
-    if tool.after is not None:
-        yield f"tool:{tool.after}", "end"
-    if tool.holds:
-        yield f"tool:{tool.name}", "released"
+def _is_cancelled() -> bool:
+    call = kitaru.current_call()
+    return call is not None and call.cancelled
+
+
+def _stuck(tool: Tool) -> str:
+    return f"Tool {tool.name!r} waited {PATIENCE:g} s for {tool.after!r} to finish, or for its own release."

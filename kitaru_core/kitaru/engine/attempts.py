@@ -17,7 +17,13 @@ from kitaru.engine.irreversible import ask_person, checked, reconciled_draft
 from kitaru.engine.retrying import as_policy
 from kitaru.engine.signals import ControlSignal
 from kitaru.engine.unit import Outcome
-from kitaru.errors import FailureOrigin, KitaruEncodingError, KitaruPluginError, KitaruRuntimeError
+from kitaru.errors import (
+    FailureOrigin,
+    KitaruEncodingError,
+    KitaruPluginError,
+    KitaruRuntimeError,
+    KitaruWorkerDiedError,
+)
 from kitaru.journal.api import Draft
 from kitaru.records.facts import (
     NOTHING,
@@ -228,7 +234,7 @@ class Attempts:
             run.lease.starting.pop(entry.call_id, None)
             return (), None
         hit("boundary.failed")
-        is_ours = isinstance(error, KitaruEncodingError | KitaruPluginError)
+        is_ours = isinstance(error, KitaruEncodingError | KitaruPluginError | KitaruWorkerDiedError)
         # What a plugin refuses or breaks it will refuse or break again.
         again = not isinstance(error, KitaruPluginError) and self._policy.allows(
             error, self._retries, entry.unit.retry_if

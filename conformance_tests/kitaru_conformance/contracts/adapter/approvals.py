@@ -154,9 +154,7 @@ class Approvals:
         If this fails: bind the question to the arguments with `Question.bound_to`.
         """
         source = self._decide(lab.run(paying("one")), approved=True)
-        again = source.replay(
-            source.names[0], ledger=lab.ledger(), reuse_waits=True, script=paying("a million").encode()
-        )
+        again = source.replay(source.ids[0], ledger=lab.ledger(), reuse_waits=True, script=paying("a million").encode())
         assert (again.status, again.ledger.count("tool")) == ("waiting", 0)
 
     @requirement("A-92", needs=_NEEDS)

@@ -48,7 +48,7 @@ class Capture:
         If this fails: repair A-131 first.
         """
         source = lab.run(CHAIN, settings=Settings(strategy=self.harness.granular or "", capture="none"))
-        again = source.replay(source.names[4], ledger=lab.ledger())
+        again = source.replay(source.ids[4], ledger=lab.ledger())
         assert (again.answer.text, again.ledger.count("model"), again.ledger.count("tool")) == ("A one and B two", 1, 0)
 
     @requirement("A-133", needs=_NEEDS)

@@ -24,10 +24,10 @@ class Replay:
         """
         source = lab.run(CHAIN)
         order = [event.label for event in source.ledger.events() if event.phase == "begin"]
-        for number, name in enumerate(source.names):
-            again = source.replay(name, ledger=lab.ledger())
+        for number, call_id in enumerate(source.ids):
+            again = source.replay(call_id, ledger=lab.ledger())
             ran = [event.label for event in again.ledger.events() if event.phase == "begin"]
-            assert (name, again.answer.text, ran) == (name, source.answer.text, order[number:])
+            assert (number, again.answer.text, ran) == (number, source.answer.text, order[number:])
 
     @requirement("A-51", needs={"granular"})
     def test_a_replay_says_what_it_reused(self, lab: Lab) -> None:
@@ -36,7 +36,7 @@ class Replay:
         If this fails: repair A-50 first.
         """
         source = lab.run(CHAIN)
-        again = source.replay(source.names[3], ledger=lab.ledger())
+        again = source.replay(source.ids[3], ledger=lab.ledger())
         assert again.names == source.names
         assert [call.cache_status for call in again.calls] == ["reused"] * 3 + ["executed"] * 2
 
@@ -48,7 +48,7 @@ class Replay:
         """
         source = lab.run(CHAIN, settings=Settings(strategy=strategy))
         before = source.records
-        source.replay(source.names[0], ledger=lab.ledger())
+        source.replay(source.ids[0], ledger=lab.ledger())
         assert source.records == before
 
     @requirement("A-53", needs={"whole"})
@@ -58,7 +58,7 @@ class Replay:
         If this fails: repair A-46 first.
         """
         source = lab.run(CHAIN, settings=Settings(strategy=self.harness.whole or ""))
-        again = source.replay(source.names[0], ledger=lab.ledger())
+        again = source.replay(source.ids[0], ledger=lab.ledger())
         done = (again.ledger.count("model"), again.ledger.count("tool"))
         assert (again.answer.text, done) == (source.answer.text, (3, 2))
 
@@ -69,8 +69,8 @@ class Replay:
         If this fails: put the plain value into the envelope that the adapter itself stores.
         """
         source = lab.run(CHAIN)
-        replaced = {f"checkpoint.{source.names[3]}": "something else"}
-        again = source.replay(source.names[4], ledger=lab.ledger(), overrides=replaced)
+        replaced = {f"checkpoint.{source.ids[3]}": "something else"}
+        again = source.replay(source.ids[4], ledger=lab.ledger(), overrides=replaced)
         assert (again.answer.text, again.ledger.count("tool")) == ("A one and something else", 0)
 
     @requirement("A-55", needs={"granular", "override_model"})
@@ -80,8 +80,8 @@ class Replay:
         If this fails: repair A-54 first.
         """
         source = lab.run(CHAIN)
-        said = {f"checkpoint.{source.names[4]}": Turn(text="said by a person")}
-        again = source.replay(source.names[4], ledger=lab.ledger(), models=said)
+        said = {f"checkpoint.{source.ids[4]}": Turn(text="said by a person")}
+        again = source.replay(source.ids[4], ledger=lab.ledger(), models=said)
         assert (again.answer.text, again.ledger.count("model:2")) == ("said by a person", 0)
 
     @requirement("A-56", needs={"granular"})
@@ -91,6 +91,7 @@ class Replay:
         If this fails: repair A-50 first.
         """
         source = lab.run(CHAIN)
-        again = source.replay(source.names[2]).replay(source.names[4], ledger=lab.ledger())
+        again = source.replay(source.ids[2])
+        again = again.replay(again.ids[4], ledger=lab.ledger())
         done = [event.label for event in again.ledger.events() if event.phase == "begin"]
         assert (again.answer.text, done) == (source.answer.text, ["model:2"])

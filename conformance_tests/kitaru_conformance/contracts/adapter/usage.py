@@ -65,7 +65,7 @@ class Usage:
         If this fails: repair A-151 first; then record the usage of a call inside its boundary.
         """
         source = lab.run(CHAIN)
-        again = source.replay(source.names[4], ledger=lab.ledger())
+        again = source.replay(source.ids[4], ledger=lab.ledger())
         assert (_counted(again, "reused_"), _counted(again, "incurred_")) == ((20, 10), (10, 5))
 
     @requirement("A-154", needs={"usage", "granular"})
