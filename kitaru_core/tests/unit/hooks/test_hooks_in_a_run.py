@@ -261,7 +261,7 @@ async def fail_at_two(_call):
 
 
 @flow
-async def streamed(breaks=False):
+async def streamed(*, breaks=False):
     unit = Unit(name="count", kind="model")
     source = fail_at_two if breaks else count_to_three
     async with stream_unit(unit, source, assemble=list, replay=iter) as stream:
