@@ -9,7 +9,7 @@ EXTRAS := pydantic-ai,openai-agents,langgraph,claude-agent-sdk,gemini,llm,secret
 ROOTS := kitaru_core/kitaru adapters/kitaru_adapters plugins/kitaru_plugins conformance_tests/kitaru_conformance
 N ?= 500
 
-.PHONY: help demo test test-genai2 lint types docs bench crash-campaign constraints clean
+.PHONY: help demo test test-genai2 lint types pages docs picture bench crash-campaign constraints clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1	\2/p' Makefile | expand -t 18
@@ -30,9 +30,15 @@ lint: $(VENV)/.dev ## check style and formatting
 types: $(VENV)/.dev ## check types, strictly
 	$(BIN)/mypy $(ROOTS)
 
-docs: $(VENV)/.dev ## write the generated pages anew
-	$(BIN)/python docs/generate_hooks.py
-	$(BIN)/python docs/generate_cli.py
+pages: $(VENV)/.dev ## write the generated pages anew
+	set -e; for name in hooks cli errors adapters rooms reference llms; do \
+		echo docs/generate_$$name.py; $(BIN)/python docs/generate_$$name.py; done
+
+docs: pages $(VENV)/.docs ## write the generated pages anew, and build the site into site/
+	$(BIN)/zensical build --clean --strict
+
+picture: $(VENV)/.dev ## draw docs/assets/crash-and-resume.svg from a run that is really killed
+	$(BIN)/python docs/generate_picture.py
 
 bench: $(VENV)/.dev ## measure kitaru beside a raw insert and other engines
 	$(BIN)/python benchmarks/run.py
@@ -59,4 +65,8 @@ $(VENV)/.demo: $(VENV)/.made pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt
 	$(INSTALL) -e '.[$(EXTRAS)]'
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.dev
+	$(INSTALL) -e '.[$(EXTRAS),docs]'
 	@touch $@
