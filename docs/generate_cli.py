@@ -15,7 +15,7 @@ __all__ = ["render"]
 PAGE = Path(__file__).with_name("cli.md")
 
 HEAD = """\
-<!-- Written by docs/generate_cli.py from the commands; change those, then run `make docs`. -->
+<!-- Written by docs/generate_cli.py from the commands; change those, then run `make pages`. -->
 
 # Command line
 

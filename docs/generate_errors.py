@@ -30,7 +30,8 @@ why it cannot work and what to do instead. In the lists below `…` stands for a
 fixed part of a message you have met. Messages about wrong arguments (`KitaruUsageError`) say which argument, and are
 not listed. What to do about the most frequent ones is told in [troubleshooting](guides/troubleshooting.md).
 
-An error that a framework or your own code raises is not wrapped: it leaves a run as it is.
+An error of your own code or of a framework leaves its checkpoint unchanged, so the flow can catch it by its own class.
+Whoever waits for the run from outside gets `KitaruUserCodeError`, with that error as its cause.
 """
 
 

@@ -18,9 +18,11 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from typing import TextIO
 
 import yaml
 from page_blocks import ROOT, Block, blocks_of
@@ -91,23 +93,53 @@ def _check(block: Block, command: str, shown: str) -> None:
     while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
         name, _, value = words.pop(0).partition("=")
         environment[name] = value
+    if words[0] == "cd":
+        os.chdir(words[1])
+        return
     if not _is_run(block, words):
         return
     words = [_latest() if word == "EXEC_ID" else word for word in words]
-    program = [sys.executable, "-m", "kitaru.cli.main"] if words[0] == "kitaru" else [sys.executable]
-    done = subprocess.run(  # noqa: S603 - our own pages
-        [*program, *words[1:]],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    code = done.returncode if done.returncode >= 0 else 128 - done.returncode  # as a shell tells it
+    code, printed = _run(words, environment)
     if code != int(wanted[1] if wanted else 0):
-        raise PageError(_at(block, f"{command!r} ended with {code}:\n{done.stdout}"))
-    _compare(block, command, shown, done.stdout)
+        raise PageError(_at(block, f"{command!r} ended with {code}:\n{printed}"))
+    _compare(block, command, shown, printed)
+
+
+def _run(words: list[str], environment: dict[str, str]) -> tuple[int, str]:
+    """Run a command, and return its exit code as a shell tells it and all that it printed."""
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as printed:
+        if words[0] == "kitaru":
+            code = _run_kitaru(words[1:], environment, printed)
+        else:
+            program = [sys.executable, *words[1:]]
+            done = subprocess.run(  # noqa: S603 - our own pages
+                program, env=environment, stdin=subprocess.DEVNULL, stdout=printed, stderr=printed, check=False
+            )
+            code = done.returncode if done.returncode >= 0 else 128 - done.returncode
+        printed.seek(0)
+        return code, printed.read()
+
+
+def _run_kitaru(words: list[str], environment: dict[str, str], printed: TextIO) -> int:
+    """Run the program in this process, which has imported it already; what it starts are processes of their own."""
+    from kitaru.cli.main import main
+
+    before, terminal = dict(os.environ), (os.dup(1), os.dup(2))
+    os.environ.update(environment)
+    for number in (1, 2):
+        os.dup2(printed.fileno(), number)
+    try:
+        main(words)
+    except SystemExit as end:
+        return int(end.code or 0)
+    finally:
+        sys.stdout.flush()
+        for number, saved in zip((1, 2), terminal, strict=True):
+            os.dup2(saved, number)
+            os.close(saved)
+        os.environ.clear()
+        os.environ.update(before)
+    return 0
 
 
 def _compare(block: Block, command: str, shown: str, printed: str) -> None:
@@ -175,4 +207,6 @@ def run_page(page: Path) -> None:
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path.cwd()))
+    sys.stdin.close()
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # it is a real stream here
     run_page(Path(sys.argv[1]).resolve())
