@@ -7,9 +7,11 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 EXTRAS := pydantic-ai,openai-agents,langgraph,claude-agent-sdk,gemini,llm,secrets,cache,otel,conformance,test,dev
 ROOTS := kitaru_core/kitaru adapters/kitaru_adapters plugins/kitaru_plugins conformance_tests/kitaru_conformance
+USER_CODE := kitaru_core/tests/typing/api.py
 N ?= 500
+CUTS ?= 0
 
-.PHONY: help demo test test-genai2 lint types pages docs picture bench crash-campaign constraints clean
+.PHONY: help demo test test-genai2 lint types types-wheel pages docs picture bench crash-campaign constraints clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1	\2/p' Makefile | expand -t 18
@@ -29,6 +31,10 @@ lint: $(VENV)/.dev ## check style and formatting
 
 types: $(VENV)/.dev ## check types, strictly
 	$(BIN)/mypy $(ROOTS)
+	$(BIN)/mypy $(USER_CODE)
+
+types-wheel: $(VENV)/.made ## build the wheel and check its types from outside, with mypy and pyright
+	$(BIN)/python .ci/wheel_types.py
 
 pages: $(VENV)/.dev ## write the generated pages anew
 	set -e; for name in hooks cli errors adapters rooms reference llms; do \
@@ -43,8 +49,8 @@ picture: $(VENV)/.dev ## draw docs/assets/crash-and-resume.svg from a run that i
 bench: $(VENV)/.dev ## measure kitaru beside a raw insert and other engines
 	$(BIN)/python benchmarks/run.py
 
-crash-campaign: $(VENV)/.dev ## kill real runs at N random points and check each
-	$(BIN)/python benchmarks/crash_campaign.py --schedules $(N)
+crash-campaign: $(VENV)/.dev ## kill real runs in N random ways, cut the power CUTS times, check each
+	$(BIN)/python benchmarks/crash_campaign.py --schedules $(N) --cuts $(CUTS) $(ARGS)
 
 constraints: ## resolve all dependencies anew and pin them
 	$(PYTHON) .ci/pin.py

@@ -29,7 +29,6 @@ def test_the_table_of_adapters_is_current_wherever_it_stands():
 
 
 def test_the_reference_is_current_and_has_no_page_too_many():
-    pytest.importorskip("griffe")
     reference = generator("reference")
     fresh = {f"{name}.md": reference["render"](name) for name in reference["PAGES"]}
     assert {page.name: page.read_text("utf-8") for page in (DOCS / "reference").iterdir()} == fresh, "run `make pages`"

@@ -26,7 +26,7 @@ class Unmapped:
     __slots__ = ("value",)
 
     def __init__(self, value: object) -> None:
-        self.value = value
+        self.value: object = value
 
 
 def unmapped(value: object) -> Any:  # noqa: ANN401 - stands where a parameter of any type stands

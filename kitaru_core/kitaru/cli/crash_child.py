@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from kitaru.cli.output import plain_json
+from kitaru.cli.targets import load_flow
 from kitaru.errors import KitaruExecutionError, KitaruStateError, KitaruUsageError
 from kitaru.hooks.cards import PluginCard
 from kitaru.hooks.manager import get_manager
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kitaru.operating.models import PendingWait
     from kitaru.records.boundary import Boundary
 
-__all__ = ["Order", "Report", "load_flow", "main"]
+__all__ = ["Order", "Report", "main"]
 
 _SAMPLES = {"boolean": True, "integer": 1, "number": 1.0, "string": "text", "array": [], "object": {}}
 
@@ -64,41 +64,6 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     waits: int = 0
     doubled: list[str] = []
     lost: list[str] = []
-
-
-def load_flow(target: str) -> Any:  # noqa: ANN401 - a flow of whatever inputs
-    """Return the flow that a text names.
-
-    Args:
-        target: `module:flow` or `file.py:flow`.
-
-    Raises:
-        KitaruUsageError: There is no such module or flow.
-    """
-    place, colon, name = target.rpartition(":")
-    if not colon or not place or not name:
-        msg = f"{target!r} must be MODULE:FLOW, such as shop.orders:order, or FILE.py:FLOW."
-        raise KitaruUsageError(msg)
-    try:
-        module = _script(Path(place)) if place.endswith(".py") else _module(place)
-    except (ModuleNotFoundError, FileNotFoundError) as error:
-        msg = f"{place!r} cannot be loaded: {error}. Run this from the project's folder."
-        raise KitaruUsageError(msg) from error
-    flow = getattr(module, name, None)
-    if not hasattr(flow, "function") or not hasattr(flow, "run"):
-        msg = f"{place!r} was loaded, but {name!r} in it is no flow."
-        raise KitaruUsageError(msg)
-    return flow
-
-
-def _module(name: str) -> object:
-    sys.path.insert(0, str(Path.cwd()))
-    return importlib.import_module(name)
-
-
-def _script(path: Path) -> object:
-    sys.path.insert(0, str(path.absolute().parent))
-    return importlib.import_module(path.stem)
 
 
 class _Log:
@@ -206,6 +171,6 @@ def _result(executions: ExecutionsNamespace, execution_id: str) -> Any:  # noqa:
 if __name__ == "__main__":
     try:
         main(sys.argv[1])
-    except KitaruUsageError as error:
-        sys.stderr.write(f"{error}\n")
+    except KitaruUsageError as _error:
+        sys.stderr.write(f"{_error}\n")
         os._exit(2)

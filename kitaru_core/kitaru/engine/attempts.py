@@ -57,10 +57,11 @@ class Attempts:
 
     def __init__(self, entry: Entry) -> None:
         run, unit, recorded = entry.run, entry.unit, entry.recorded
+        run.admit(entry)
         known = recorded if recorded is not None and not recorded.adopt else None
         entry.call_id = run.new_id(0) if known is None else known.fact.call_id
-        self.entry = entry
-        self.call = Call(
+        self.entry: Entry = entry
+        self.call: Call = Call(
             run,
             unit,
             invocation_id=entry.invocation_id,
@@ -71,7 +72,7 @@ class Attempts:
         if known is not None:
             self.call.attempt = known.attempts
             self.call.remember(run.read_notes(known))
-        self.is_settled = False
+        self.is_settled: bool = False
         self._policy = as_policy(unit.retries)
         self._retries = 0
         self._history: HistoryRef | None = None
@@ -198,6 +199,11 @@ class Attempts:
         )
         return (Draft(fact, self._output.inline, self._output.blobs),)
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether the value goes to other executions once it is durable here."""
+        return self._cache_key is not None
+
     def _share(self) -> None:
         """Leave the value to other executions, now that it is durable here; a call that saved artifacts keeps it."""
         if self._cache_key is not None and self._cache_status == "executed" and not self.call.has_saved:
@@ -235,7 +241,7 @@ class Attempts:
             final=not again,
             **entry.identity(entry.call_id, call.attempt),
         )
-        run.blame(error, entry.invocation_id)
+        run.blame(error, entry.invocation_id, entry.call_id)
         if not again:
             return (Draft(fact),), None
         self._retries += 1

@@ -7,6 +7,7 @@ journal like a value that was computed, together with where it came from; from t
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
 from collections.abc import Callable
@@ -131,6 +132,9 @@ def close_caches() -> None:
         _open.clear()
     for cache in caches:
         cache.close()
+
+
+atexit.register(close_caches)
 
 
 def _encoded(found: CachedValue) -> payloads.Encoded:

@@ -34,8 +34,8 @@ class Totals:
     __slots__ = ("artifacts", "calls", "metadata", "reused", "usage")
 
     def __init__(self) -> None:
-        self.calls = 0
-        self.artifacts = 0
+        self.calls: int = 0
+        self.artifacts: int = 0
         self.metadata: dict[str, Any] = {}
         self.usage: list[UsageRecorded] = []
         self.reused: set[str] = set()

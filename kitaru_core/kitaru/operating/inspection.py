@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, overload
 
 from kitaru.errors import KitaruUsageError
 from kitaru.journal.api import ListQuery
+from kitaru.operating.checking import FlowCheck, check_flow
 from kitaru.operating.comparing import ExecutionDifference, Reason, compare, explain
-from kitaru.operating.logs import LogEntry, read_logs
+from kitaru.operating.logs import LogEntry, LogFilter, follow_logs, read_logs
 from kitaru.operating.pages import as_status
 from kitaru.operating.statistics import (
     compute_statistics,
@@ -23,6 +24,7 @@ from kitaru.operating.watching import EventFilter, ExecutionEvent, watch
 
 if TYPE_CHECKING:
     from kitaru.journal.api import Journal
+    from kitaru.operating.checking import CheckableFlow
     from kitaru.operating.statistics_models import (
         ExecutionStatistics,
         ExecutionStatisticsGrouping,
@@ -71,9 +73,38 @@ class Inspection:
         wanted = EventFilter.of(kinds, checkpoint, correlation_ids)
         return watch(self._journal, exec_id, wanted, since=since)
 
+    @overload
     def logs(
-        self, exec_id: str, *, checkpoint: str | None = None, source: str = "step", limit: int | None = None
-    ) -> list[LogEntry]:
+        self,
+        exec_id: str,
+        *,
+        checkpoint: str | None = None,
+        source: str = "step",
+        limit: int | None = None,
+        since: datetime | None = None,
+        follow: Literal[False] = False,
+    ) -> list[LogEntry]: ...
+    @overload
+    def logs(
+        self,
+        exec_id: str,
+        *,
+        checkpoint: str | None = None,
+        source: str = "step",
+        limit: int | None = None,
+        since: datetime | None = None,
+        follow: Literal[True],
+    ) -> Iterator[LogEntry]: ...
+    def logs(
+        self,
+        exec_id: str,
+        *,
+        checkpoint: str | None = None,
+        source: str = "step",
+        limit: int | None = None,
+        since: datetime | None = None,
+        follow: bool = False,
+    ) -> list[LogEntry] | Iterator[LogEntry]:
         """Return what the code of an execution printed and logged, if it ran with `KITARU_CAPTURE_LOGS=1`.
 
         Args:
@@ -81,16 +112,21 @@ class Inspection:
             checkpoint: Only of this checkpoint; not together with `source="runner"`.
             source: `step` for what checkpoints wrote, `runner` for what the flow's own body wrote.
             limit: At most the first so many.
+            since: Only what was written after this time; the `timestamp` of an entry goes on after it.
+            follow: Whether to go on with what is written from now on, until the execution has ended or waits without
+                a runner.
 
         Returns:
-            The lines, in the order in which they were written.
+            The lines, in the order in which they were written; with `follow` an iterator of them.
 
         Raises:
             KitaruNotFoundError: There is no such execution.
             KitaruUsageError: A filter cannot be.
             KitaruLogRetrievalError: None were kept, and none are being kept.
         """
-        return read_logs(self._journal, exec_id, checkpoint=checkpoint, source=source, limit=limit)
+        wanted = LogFilter(checkpoint=checkpoint, source=source, since=since, limit=limit)
+        self._journal.execution(exec_id)
+        return (follow_logs if follow else read_logs)(self._journal, exec_id, wanted)
 
     def statistics(  # noqa: PLR0913 - one keyword for each filter
         self,
@@ -155,6 +191,28 @@ class Inspection:
             KitaruNotFoundError: There is no such execution.
         """
         return explain(self._journal, exec_id)
+
+    def check(
+        self, flow: CheckableFlow, *, status: ExecutionStatus | str | None = None, timeout: float = 30.0
+    ) -> FlowCheck:
+        """Hold every execution of a flow that waits, has failed or is running against the present code.
+
+        The flow's own code runs from its top, with what is recorded handed back, up to the first call or question that
+        is not recorded. No checkpoint body runs, no model is called, nothing is recorded; what the flow's code does
+        between its boundaries is done.
+
+        Args:
+            flow: The flow, an object that `@flow` has made.
+            status: Only those in this state.
+            timeout: Seconds the flow's own code may take for each.
+
+        Returns:
+            What becomes of each, newest first.
+
+        Raises:
+            KitaruUsageError: That is no flow, or the state or the time cannot be.
+        """
+        return check_flow(self._journal, flow, status=status, timeout=timeout)
 
     def diff(self, first: str, second: str) -> ExecutionDifference:
         """Compare two executions call by call.

@@ -168,7 +168,10 @@ def test_an_input_that_cannot_be_stored_is_refused(client):
     assert client.executions.list() == []
 
 
-@pytest.mark.parametrize("name", ["stack", "image", "cache", "retries", "exec_id", "from_", "overrides", "tags"])
+MORE = ["publish_default_on_first_deploy", "version", "tag"]
+
+
+@pytest.mark.parametrize("name", ["stack", "image", "cache", "retries", "exec_id", "from_", "overrides", "tags", *MORE])
 def test_reserved_parameter_names_are_refused_at_decoration(name):
     namespace: dict[str, object] = {}
     exec(f"def bad({name}): ...", namespace)  # noqa: S102 - the only way to vary a parameter's name

@@ -39,6 +39,7 @@ BEYOND = {
     "Execution": "as above",
     "ExecutionStatus": "as above",
     "FailureInfo": "as above",
+    "LogEntry": "as above",
     "PendingWait": "as above",
     "ReplayPlan": "what a dry run of a replay returns",
     "CheckpointFuture": "what submit() returns, for annotations",
