@@ -9,7 +9,7 @@ EXTRAS := pydantic-ai,openai-agents,langgraph,claude-agent-sdk,gemini,llm,secret
 ROOTS := kitaru_core/kitaru adapters/kitaru_adapters plugins/kitaru_plugins conformance_tests/kitaru_conformance
 N ?= 500
 
-.PHONY: help demo test test-genai2 lint types docs bench crash-campaign constraints clean
+.PHONY: help demo test test-genai2 lint types docs bench bench-adapters crash-campaign constraints clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1	\2/p' Makefile | expand -t 18
@@ -36,6 +36,9 @@ docs: $(VENV)/.dev ## write the generated pages anew
 
 bench: $(VENV)/.dev ## measure kitaru beside a raw insert and other engines
 	$(BIN)/python benchmarks/run.py
+
+bench-adapters: $(VENV)/.dev ## measure what durability costs the runs of three frameworks
+	$(BIN)/python benchmarks/adapters.py
 
 crash-campaign: $(VENV)/.dev ## kill real runs at N random points and check each
 	$(BIN)/python benchmarks/crash_campaign.py --schedules $(N)
