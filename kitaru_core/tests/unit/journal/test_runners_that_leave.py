@@ -6,18 +6,18 @@ import pytest
 
 from kitaru import flow
 from kitaru.engine.executions import StartOptions, create_run
-from kitaru.engine.journals import default_journal
+from kitaru.journal.registry import open_journal
 
 
 @pytest.fixture
-def leased():
+def leased(store):
     """A journal that holds the lease of a fresh execution."""
 
     @flow
     def nothing():
         return None
 
-    journal = default_journal()
+    journal = open_journal(str(store))
     run, _ = create_run(journal, nothing.code(), {"args": [], "kwargs": {}}, StartOptions())
     yield journal, run.lease
     journal.release(run.lease)
