@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from kitaru import CheckpointCall, Execution, ExecutionStatus, PendingWait
-from kitaru_conformance.child import Action, Result
+from kitaru_conformance.child import Result
 from kitaru_conformance.harness import Answer
 from kitaru_conformance.ledger import Ledger
 from kitaru_conformance.script import Turn
@@ -98,7 +98,7 @@ class Run:
     def shown(self) -> str:
         """Everything about its boundaries that is there to be looked at, as one text; their values are not."""
         execution = self.execution
-        calls = [(call.inputs, call.metadata, call.attempts) for call in execution.checkpoints]
+        calls = [(call.invocation_id, call.inputs, call.metadata, call.attempts) for call in execution.checkpoints]
         events = [event.payload for event in self._lab.client.executions.events(self.exec_id)]
         return repr((calls, events, execution.metadata, execution.llm_usage_records, execution.failure))
 
@@ -132,7 +132,7 @@ class Run:
         Returns:
             The same execution.
         """
-        self.result = self._lab.act(Action(verb="continue", exec_id=self.exec_id), environment)
+        self.result = self._lab.act(self._lab.action(verb="continue", exec_id=self.exec_id), environment)
         return self
 
     def replay(
@@ -151,7 +151,7 @@ class Run:
         """
         ledger = ledger or self.ledger
         given = {"from_": from_, "ledger": str(ledger.path), **arguments}
-        action = Action(verb="replay", exec_id=self.exec_id, arguments=given, models=dict(models or {}))
+        action = self._lab.action(verb="replay", exec_id=self.exec_id, arguments=given, models=dict(models or {}))
         result = self._lab.act(action)
         if not result.exec_id:
             msg = f"The replay from {from_!r} could not be started: {result}"

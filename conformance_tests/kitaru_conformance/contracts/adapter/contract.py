@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
@@ -34,7 +35,7 @@ from kitaru_conformance.lab import Lab, Processes
 
 __all__ = ["AdapterContract"]
 
-_programs: Final = pytest.StashKey[dict[type[AdapterHarness], Processes]]()
+_programs: Final = pytest.StashKey[dict[str, Processes]]()
 
 
 class AdapterContract(
@@ -114,7 +115,8 @@ class AdapterContract(
         """A store of the test's own, and processes that run scripts in it."""
         monkeypatch.setenv("KITARU_CONFIG_PATH", str(tmp_path))
         programs = request.config.stash.setdefault(_programs, {})
-        if self.harness not in programs:
-            programs[self.harness] = Processes(self.harness)
-            request.config.add_cleanup(programs[self.harness].close)
-        return Lab(programs[self.harness], self.harness(), tmp_path)
+        file = inspect.getfile(self.harness)
+        if file not in programs:
+            programs[file] = Processes(self.harness)
+            request.config.add_cleanup(programs[file].close)
+        return Lab(programs[file], self.harness(), tmp_path)
