@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from toy_doubles import DOUBLES
-from toy_harness import ToyHarness
+from toy_harness import ToyHarness, ToyHarnessWithServers
 
 from kitaru_conformance import AdapterContract
 
@@ -16,3 +16,8 @@ for _name, _harness in DOUBLES.items():
 class TestRight(AdapterContract):
     harness = ToyHarness
     subject = "Right"
+
+
+class TestRightWithServers(AdapterContract):
+    harness = ToyHarnessWithServers
+    subject = "RightWithServers"

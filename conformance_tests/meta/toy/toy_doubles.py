@@ -17,7 +17,7 @@ from uuid import uuid4
 import msgspec
 from kitaru_toy import DurableRunner, pack
 from toy_agents import Agent, Call, Listener, Message, Result, Runner, ToolRetryError, settled
-from toy_harness import ToyHarness
+from toy_harness import ToyHarness, ToyHarnessWithServers
 
 from kitaru import KitaruClient, seam
 from kitaru.errors import KitaruUsageError
@@ -25,21 +25,21 @@ from kitaru.errors import KitaruUsageError
 DOUBLES: dict[str, type[ToyHarness]] = {}
 
 
-def double(families: str, fails: str) -> Callable[[type[DurableRunner]], type[DurableRunner]]:
-    """Make a harness for a broken runner, or take a broken harness as it is."""
+def double(
+    families: str, fails: str, harness: type[ToyHarness] = ToyHarness
+) -> Callable[[type[DurableRunner]], type[DurableRunner]]:
+    """Make a harness of a broken runner."""
 
-    def declare(broken: Any) -> Any:
-        given = {"families": frozenset(families.split()), "fails": frozenset(f"A-{one}" for one in fails.split())}
-        if issubclass(broken, DurableRunner):
-            made = type(f"{broken.__name__}Harness", (ToyHarness,), {"runner": broken, "__module__": __name__, **given})
-            given_adapter = broken.adapter
-            made.adapter = given_adapter
-            globals()[made.__name__] = made
-        else:
-            made = broken
-            for name, value in given.items():
-                setattr(made, name, value)
-        DOUBLES[broken.__name__] = made
+    def declare(broken: type[DurableRunner]) -> type[DurableRunner]:
+        facts = {
+            "adapter": broken.adapter,
+            "runner": broken,
+            "families": frozenset(families.split()),
+            "fails": frozenset(f"A-{int(one):02}" for one in fails.split()),
+            "__module__": __name__,
+        }
+        made = type(f"{broken.__name__}Harness", (harness,), facts)
+        globals()[made.__name__] = DOUBLES[broken.__name__] = made
         return broken
 
     return declare
@@ -702,3 +702,16 @@ class IgnoresOptingOut(DurableRunner):
 class IgnoresEffects(DurableRunner):
     async def execute_once(self, call: Call, effect: Any) -> str:
         return await super().execute_once(call, None)
+
+
+@double("tools", "200 201", ToyHarnessWithServers)
+class LosesResultsOfTools(DurableRunner):
+    async def tried(self, call: Call) -> Any:
+        await super().tried(call)
+        return "lost"
+
+
+@double("tools", "201 202 203", ToyHarnessWithServers)
+class FindsNothingAgain(DurableRunner):
+    def unit(self, kind: Any, key: str, *, what: str = "", **more: Any) -> seam.Unit:
+        return super().unit(kind, uuid4().hex, what=what, **more)

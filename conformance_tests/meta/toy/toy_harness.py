@@ -33,8 +33,20 @@ class ToyModel:
         yield Message("model", "".join(pieces), calls, usage=turn.usage)
 
 
+async def call_server(command: Sequence[str], tool: str, value: str) -> str:
+    from mcp import ClientSession, StdioServerParameters
+    from mcp.client.stdio import stdio_client
+
+    server = StdioServerParameters(command=command[0], args=list(command[1:]))
+    async with stdio_client(server) as streams, ClientSession(*streams) as session:
+        await session.initialize()
+        return (await session.call_tool(tool, {"value": value})).content[0].text
+
+
 def tool_of(world: World, tool: ScriptedTool) -> Tool:
     def function(value: str, ask: Any) -> str:
+        if tool.mcp:
+            return asyncio.run(call_server(world.mcp_command(), tool.name, value))
         try:
             return world.use(tool.name, value, ask=ask)
         except ScriptedError as error:
@@ -98,6 +110,13 @@ class ToyHarness(AdapterHarness):
         }
         found = {name: EntryPoint(treatment="durable", call=way) for name, way in ways.items()}
         return found | {"run_backwards": EntryPoint(treatment="refused", call=backwards)}
+
+
+class ToyHarnessWithServers(ToyHarness):
+    """The same with tools of MCP servers; these are slow to start, so only the cases about tools are run with it."""
+
+    capabilities = ToyHarness.capabilities | {"mcp"}
+    families = frozenset({"tools"})
 
 
 def answer(result: Any, chunks: Sequence[str] = ()) -> Answer:
