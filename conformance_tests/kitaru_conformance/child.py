@@ -11,7 +11,6 @@ import contextlib
 import gc
 import importlib
 import os
-import signal
 import socket
 import sys
 import tempfile
@@ -77,23 +76,22 @@ def main(harness: str, path: str) -> None:
         harness: Reference of the harness to import ahead; actions may name others.
         path: Where to listen.
     """
+    parent = os.getppid()
     load_harness(harness)
     _import_ahead(harness)
     gc.freeze()  # what is there now is never looked at again, so the processes can share it
-    parent = os.getppid()
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(path)
         listening.listen()
         listening.settimeout(1)
-        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         while os.getppid() == parent:
+            _reap()
             try:
                 connection, _ = listening.accept()
             except TimeoutError:
                 continue
             with connection:
                 if os.fork() == 0:
-                    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                     listening.close()
                     os._exit(_attend(connection))
 
@@ -117,6 +115,12 @@ def _import_ahead(harness: str) -> None:
             with contextlib.suppress(ImportError):
                 importlib.import_module(name)
     os.wait()
+
+
+def _reap() -> None:
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def _attend(connection: socket.socket) -> int:
