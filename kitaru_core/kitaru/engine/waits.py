@@ -117,7 +117,7 @@ def ask_in(run: Run, questions: Sequence[Question]) -> list[Any]:
     if drafts:
         run.write(*drafts)
         hit("wait.opened")
-    end = _end_of_window(questions)
+    end = _end_of_window(run, questions)
     while not _settled(run, states):
         run.changed.clear()
         if _refresh(run, states):
@@ -155,7 +155,7 @@ async def ask_async(questions: Sequence[Question]) -> list[Any]:
         loop.call_soon_threadsafe(wake.set)
 
     run.lease.on_change.append(tell)
-    end = _end_of_window(questions)
+    end = _end_of_window(run, questions)
     try:
         while not _settled(run, states):
             wake.clear()
@@ -275,11 +275,11 @@ def _opened(run: Run, question: Question, name: str, schema: dict[str, Any] | No
     )
 
 
-def _end_of_window(questions: Sequence[Question]) -> float:
+def _end_of_window(run: Run, questions: Sequence[Question]) -> float:
     windows = [question.timeout for question in questions]
     given = [window for window in windows if window is not None]
     default = wait_timeout(DEFAULT_WINDOW)
-    return time.monotonic() + (max(given) if len(given) == len(windows) else max([default, *given]))
+    return time.monotonic() + run.window(max(given) if len(given) == len(windows) else max([default, *given]))
 
 
 def _settled(run: Run, states: Sequence[WaitState]) -> bool:
