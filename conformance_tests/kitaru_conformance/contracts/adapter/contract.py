@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Final
 
 import pytest
 
+from kitaru.hooks import get_manager
 from kitaru_conformance.contract import Contract
 from kitaru_conformance.contracts.adapter.approvals import Approvals
 from kitaru_conformance.contracts.adapter.cancellation import Cancellation
@@ -101,6 +102,22 @@ class AdapterContract(
         surface = {"surface"} if harness().surface() is not None else set()
         cls.capabilities = harness.capabilities | strategies | surface | (set(harness.forms) - {"sync"})
         cls.subject = cls.subject or harness.adapter
+
+    @classmethod
+    def describe(cls) -> Mapping[str, str | list[str]]:
+        """Return what the report's table shows of an adapter, as its card says it; the default strategy comes first."""
+        manager = get_manager()
+        card = manager.adapters().get(cls.harness.adapter)
+        if card is None:
+            return {}
+        ranges = (one.frameworks.get(card.framework) for one in manager.plugin_card().values())
+        strategies = sorted(card.strategies, key=lambda name: name != card.default_strategy)
+        return {
+            "framework": card.framework,
+            "range": next((one for one in ranges if one is not None), ""),
+            "strategies": strategies,
+            "forms": list(cls.harness.forms),
+        }
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Run a case once for each strategy, or each form, that the harness has."""
