@@ -104,7 +104,8 @@ class DurableRunner(Runner):
                 self.count(call, number, said)
             return said
         history = [pack(message) for message in messages]
-        unit = self.unit("model", f"{_place.get()}/model/{number}", history=history, retries=self.retries)
+        told = {"history": history, "identity": history}
+        unit = self.unit("model", f"{_place.get()}/model/{number}", retries=self.retries, **told)
         outcome = await self.at_boundary(unit, body)
         said = self.unpack(outcome.value)
         if not outcome.executed and on_text is not None:

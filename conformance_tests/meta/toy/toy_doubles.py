@@ -307,6 +307,12 @@ class ReusesTooMuch(DurableRunner):
         return result
 
 
+@double("replay", "57")
+class IgnoresDrift(DurableRunner):
+    def unit(self, kind: Any, key: str, *, what: str = "", **more: Any) -> seam.Unit:
+        return super().unit(kind, key, what=what, **{**more, "identity": None})
+
+
 @double("replay", "54")
 class WantsAnEnvelope(DurableRunner):
     async def tried(self, call: Call) -> Any:
