@@ -196,7 +196,7 @@ class KitaruExecutionError(KitaruRuntimeError):
     ) -> None:
         super().__init__(message)
         self.exec_id = exec_id
-        self.status = _status(status)
+        self.status: ExecutionStatus | None = _status(status)
         self.failure_origin = failure_origin
 
 

@@ -38,7 +38,7 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
         cache: Whether the value may come from, and goes to, the result cache.
         cache_key: Replaces the computed cache key.
         code: Names the body and the state of its code, for the computed cache key; without it there is none.
-        runtime: `inline`, `isolated`, or `None` for inline.
+        runtime: `inline`, `isolated`, the word for a target of a plugin, or `None` for inline.
         effect: What running the body twice would mean.
         business_key: Goes into the idempotency key.
         reconcile: For an irreversible unit: called with the call's facts when its outcome is unknown; returns a
@@ -72,6 +72,11 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
     timeout: float | None = None
     parents: Sequence[str] = ()
     validate: Callable[[object], object] | None = None
+
+    @property
+    def is_told_again(self) -> bool:
+        """Whether the value is likely to come back in what is stored later: frameworks repeat all that was said."""
+        return self.adapter is not None or self.history is not None
 
 
 class Outcome(msgspec.Struct, Generic[T], frozen=True, kw_only=True):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Committed",
+    "DefersAppends",
     "Draft",
     "ExecutionRow",
     "Journal",
@@ -46,11 +47,13 @@ class Draft(msgspec.Struct):
         fact: The fact.
         payload: Bytes that stand in the record's own row, named by a `PayloadRef` in the fact.
         blobs: Content-addressed bytes to store beside it, as `(hex digest, bytes)`.
+        packed: Whether the blobs are likely to have much in common with others, so that looking for it is worth while.
     """
 
     fact: Fact
     payload: bytes | None = None
     blobs: Sequence[tuple[str, bytes]] = ()
+    packed: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -317,6 +320,20 @@ class Journal(Protocol):
 
     def close(self) -> None:
         """Write what is queued and close the journal."""
+
+
+class DefersAppends(Protocol):
+    """What a journal may offer beside a `Journal`: it commits for callers that do not wait."""
+
+    def append_then(self, lease: Lease, drafts: Sequence[Draft], done: Callable[[Exception | None], None]) -> None:
+        """Append as `Journal.append` does, and return before the records are durable.
+
+        Args:
+            lease: The right to append.
+            drafts: The records; none of them has blobs.
+            done: Called exactly once, from any thread: with `None` when the records are durable, or with the error that
+                `append` would have raised. It is quick and does not raise.
+        """
 
 
 Committed = tuple[Lease, int, "Fact", bytes]

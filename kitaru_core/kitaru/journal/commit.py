@@ -24,6 +24,7 @@ from kitaru.errors import KitaruJournalError, KitaruLeaseLostError
 from kitaru.journal.blobs import store_blob
 from kitaru.journal.faults import journal_error
 from kitaru.journal.locking import CommitLock
+from kitaru.journal.packing import pack
 from kitaru.journal.projection import project
 from kitaru.journal.schema import SEQUENCE_BITS
 from kitaru.records.facts import CheckpointCompleted, CheckpointFailed, encode_fact
@@ -48,7 +49,7 @@ _ATTEMPTS = 20
 class _Ticket:
     """Drafts of one caller, and what became of them."""
 
-    __slots__ = ("drafts", "error", "future", "gate", "lease", "overdue", "settled")
+    __slots__ = ("done", "drafts", "error", "future", "gate", "lease", "overdue", "settled")
 
     def __init__(
         self,
@@ -57,8 +58,10 @@ class _Ticket:
         future: asyncio.Future[None] | None = None,
         *,
         overdue: Sequence[str] = (),
+        done: Callable[[Exception | None], None] | None = None,
     ) -> None:
         self.lease = lease
+        self.done = done
         self.drafts = drafts
         self.future = future
         self.overdue = overdue
@@ -90,8 +93,8 @@ class GroupCommit:
         on_committed: Callable[[list[Committed]], None] | None = None,
     ) -> None:
         self.connection = connection
-        self.mutex = CommitLock(self._pass_on)
-        self.commits = 0
+        self.mutex: CommitLock = CommitLock(self._pass_on)
+        self.commits: int = 0
         self._url = url
         self._on_committed = on_committed
         self._queue: deque[_Ticket] = deque()
@@ -152,7 +155,7 @@ class GroupCommit:
         fact, starting, seq = draft.fact, lease.starting, lease.next_seq
         if draft.blobs or lease.lost or seq + 1 >= 1 << SEQUENCE_BITS:
             return False
-        if not isinstance(fact, CheckpointCompleted | CheckpointFailed):
+        if not isinstance(fact, _UNPROJECTED):
             return False
         if starting:
             starting.pop(fact.call_id, None)
@@ -160,7 +163,7 @@ class GroupCommit:
                 return False
         body = encode_fact(fact)
         head = sha256(lease.head + body).digest()
-        row = ((lease.no << SEQUENCE_BITS) | seq, body, head, draft.payload, lease.no, lease.generation)
+        row = ((lease.no << SEQUENCE_BITS) | seq, pack(body), head, draft.payload, lease.no, lease.generation)
         hit("journal.before_commit")
         try:
             written = self.connection.execute(INSERT_RECORD, row).rowcount
@@ -180,7 +183,14 @@ class GroupCommit:
 
     def append_async(self, lease: Lease, drafts: Sequence[Draft], future: asyncio.Future[None]) -> None:
         """Queue drafts and have a thread commit them; the future is done when they are durable."""
-        self._queue.append(_Ticket(lease, drafts, future))
+        self._have_committed(_Ticket(lease, drafts, future))
+
+    def append_then(self, lease: Lease, drafts: Sequence[Draft], done: Callable[[Exception | None], None]) -> None:
+        """Queue drafts and have a thread commit them; that thread calls `done`, with the error if there was one."""
+        self._have_committed(_Ticket(lease, drafts, done=done))
+
+    def _have_committed(self, ticket: _Ticket) -> None:
+        self._queue.append(ticket)
         if self._flusher is None:
             self._start_flusher()
         self._wake.put("commit")
@@ -309,7 +319,7 @@ class GroupCommit:
                 ticket.error = _lost(lease)
                 return
             for digest, data in draft.blobs:
-                store_blob(self.connection, lease.no, digest, data)
+                store_blob(self.connection, lease.no, digest, data, packed=draft.packed)
             for sql, values in project(lease.no, draft.fact):
                 execute(sql, values)
             committed.append((lease, int(row[0]) & ((1 << SEQUENCE_BITS) - 1), draft.fact, row[2]))  # type: ignore[call-overload, arg-type]  # a row is (key, body, hash, ...)
@@ -325,10 +335,10 @@ class GroupCommit:
 
 
 def _is_plain(draft: Draft) -> bool:
-    return not draft.blobs and type(draft.fact) in _UNPROJECTED
+    return not draft.blobs and isinstance(draft.fact, _UNPROJECTED)
 
 
-_UNPROJECTED = frozenset({CheckpointCompleted, CheckpointFailed})
+_UNPROJECTED = (CheckpointCompleted, CheckpointFailed)
 
 
 def _rows(ticket: _Ticket, heads: dict[Lease, tuple[int, bytes]]) -> list[tuple[Draft, tuple[object, ...]]]:
@@ -344,7 +354,9 @@ def _rows(ticket: _Ticket, heads: dict[Lease, tuple[int, bytes]]) -> list[tuple[
     for draft in _with_started(lease, ticket):
         body = encode_fact(draft.fact)
         head = sha256(head + body).digest()
-        rows.append((draft, ((lease.no << SEQUENCE_BITS) | seq, body, head, draft.payload, lease.no, lease.generation)))
+        rows.append(
+            (draft, ((lease.no << SEQUENCE_BITS) | seq, pack(body), head, draft.payload, lease.no, lease.generation))
+        )
         seq += 1
     heads[lease] = (seq, head)
     return rows
@@ -387,6 +399,8 @@ def _settle(tickets: Sequence[_Ticket]) -> None:
     for ticket in tickets:
         ticket.settled = True
         ticket.wake()
+        if ticket.done is not None:
+            ticket.done(ticket.error)
         if ticket.future is not None:
             waiting.setdefault(ticket.future.get_loop(), []).append(ticket)
     for loop, served in waiting.items():

@@ -72,7 +72,7 @@ class SqliteJournal:
         durability: Durability = "power",
         on_committed: Callable[[list[Committed]], None] | None = None,
     ) -> None:
-        self.url = "memory:" if path is None else f"sqlite:///{path}"
+        self.url: str = "memory:" if path is None else f"sqlite:///{path}"
         self._path = path
         self._leases: dict[int, Lease] = {}
         self._readers: list[sqlite3.Connection] = []
@@ -153,6 +153,10 @@ class SqliteJournal:
         future = asyncio.get_running_loop().create_future()
         self._commit.append_async(lease, drafts, future)
         return future
+
+    def append_then(self, lease: Lease, drafts: Sequence[Draft], done: Callable[[Exception | None], None]) -> None:
+        """Append records durably without waiting for it; see `DefersAppends.append_then`."""
+        self._commit.append_then(lease, drafts, done)
 
     def append_later(self, lease: Lease, *drafts: Draft) -> None:
         """Append with the next durable record; see `Journal.append_later`."""
@@ -404,6 +408,7 @@ class SqliteJournal:
 def chain(connection: sqlite3.Connection, lease: Lease, draft: Draft) -> Committed:
     """Append a record inside an open transaction, advance the lease, and return what was written."""
     from kitaru.journal.blobs import store_blob
+    from kitaru.journal.packing import pack
     from kitaru.journal.projection import project
     from kitaru.records.facts import encode_fact
 
@@ -411,10 +416,10 @@ def chain(connection: sqlite3.Connection, lease: Lease, draft: Draft) -> Committ
     lease.head = sha256(lease.head + body).digest()
     connection.execute(
         "INSERT INTO records (key, body, hash, payload) VALUES (?, ?, ?, ?)",
-        ((lease.no << SEQUENCE_BITS) | lease.next_seq, body, lease.head, draft.payload),
+        ((lease.no << SEQUENCE_BITS) | lease.next_seq, pack(body), lease.head, draft.payload),
     )
     for digest, data in draft.blobs:
-        store_blob(connection, lease.no, digest, data)
+        store_blob(connection, lease.no, digest, data, packed=draft.packed)
     for sql, values in project(lease.no, draft.fact):
         connection.execute(sql, values)
     lease.next_seq += 1
