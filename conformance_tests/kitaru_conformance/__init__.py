@@ -12,6 +12,7 @@ from kitaru_conformance.catalogue import CONTRACTS
 
 if TYPE_CHECKING:
     from kitaru_conformance.contract import Contract
+    from kitaru_conformance.contracts.adapter.contract import AdapterContract
     from kitaru_conformance.contracts.artifact_stores import ArtifactStoreContract
     from kitaru_conformance.contracts.codecs import CodecContract
     from kitaru_conformance.contracts.journals import JournalContract
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from kitaru_conformance.requirements import requirement
 
 __all__ = [
+    "AdapterContract",
     "ArtifactStoreContract",
     "CodecContract",
     "Contract",

@@ -8,6 +8,7 @@ from typing import Final
 __all__ = ["CONTRACTS"]
 
 CONTRACTS: Final[Mapping[str, str]] = {
+    "AdapterContract": "kitaru_conformance.contracts.adapter.contract",
     "ArtifactStoreContract": "kitaru_conformance.contracts.artifact_stores",
     "CodecContract": "kitaru_conformance.contracts.codecs",
     "JournalContract": "kitaru_conformance.contracts.journals",

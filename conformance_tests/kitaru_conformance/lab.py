@@ -14,19 +14,18 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
-from kitaru import KitaruClient
+from kitaru import Execution, KitaruClient
 from kitaru_conformance.child import Action, Result
-from kitaru_conformance.flows import SECRET
 from kitaru_conformance.harness import AdapterHarness, Settings
-from kitaru_conformance.ledger import Ledger
+from kitaru_conformance.ledger import PATIENCE, PAUSE, Ledger
 from kitaru_conformance.loading import reference
 from kitaru_conformance.run import Run
 from kitaru_conformance.script import Script
-from kitaru_conformance.world import DIE_AT
+from kitaru_conformance.world import DIE_AT, SECRET
 
 __all__ = ["KILLED", "Lab", "Processes", "Run"]
 
@@ -111,6 +110,7 @@ class Lab:
         self.store = folder / "kitaru.db"
         self._processes = processes
         self._folder = folder
+        self._reference = reference(type(harness))
         self._ledgers = 0
 
     @property
@@ -154,7 +154,7 @@ class Lab:
         ledger = ledger or self.ledger()
         known = {one.exec_id for one in self.client.executions.list()}
         arguments = self._arguments(script, ledger, form, settings) | inputs
-        result = self.act(Action(verb="start", arguments=arguments), environment)
+        result = self.act(self.action(verb="start", arguments=arguments), environment)
         made = [one.exec_id for one in self.client.executions.list() if one.exec_id not in known]
         if result.error is not None or not made:
             msg = f"The flow could not be started: {result}"
@@ -182,7 +182,9 @@ class Lab:
         Returns:
             What came of it.
         """
-        return self.act(Action(verb="here", arguments=self._arguments(script, ledger, form, settings)), environment)
+        return self.act(
+            self.action(verb="here", arguments=self._arguments(script, ledger, form, settings)), environment
+        )
 
     def plain(self, script: Script) -> Result:
         """Run a script with the framework alone.
@@ -191,6 +193,14 @@ class Lab:
             script: The script.
         """
         return self.here(script, self.ledger(), form="plain")
+
+    def action(self, **facts: Any) -> Action:  # noqa: ANN401 - fields of `Action`
+        """Return an action of this lab's harness.
+
+        Args:
+            **facts: Fields of `Action`.
+        """
+        return Action(harness=self._reference, **facts)
 
     def act(self, action: Action, environment: Mapping[str, str] | None = None) -> Result:
         """Have a new process do something with this store.
@@ -225,6 +235,43 @@ class Lab:
         """
         with ThreadPoolExecutor(1) as pool:
             yield pool.submit(work)
+
+    @property
+    def newest(self) -> Execution:
+        """The execution that was started last."""
+        return self.client.executions.latest()
+
+    def until(self, happened: Callable[[], object]) -> None:
+        """Return once something is so.
+
+        Args:
+            happened: Tells whether it is.
+
+        Raises:
+            TimeoutError: It never was.
+        """
+        end = time.monotonic() + PATIENCE
+        while not happened():
+            if time.monotonic() > end:
+                msg = f"What the case waits for did not happen in {PATIENCE:g} s."
+                raise TimeoutError(msg)
+            time.sleep(PAUSE)
+
+    def together(self, *scripts: Script, settings: Settings) -> list[Run]:
+        """Run scripts as executions of one process at the same time; they share a ledger.
+
+        Args:
+            *scripts: The scripts.
+            settings: How the adapter is set up.
+
+        Returns:
+            The executions, in the order of the scripts.
+        """
+        ledger = self.ledger()
+        beside = [self._arguments(script, ledger, "sync", settings) for script in scripts]
+        result = self.act(self.action(verb="start", arguments=beside[0], beside=tuple(beside[1:])))
+        made = [result.exec_id, *result.beside]
+        return [Run(self, exec_id, ledger, result) for exec_id in made]
 
     def size(self) -> int:
         """Return how many bytes the store's contents take, without free pages and logs."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 if TYPE_CHECKING:
@@ -66,8 +66,7 @@ class Cost:
 
     def as_fields(self) -> dict[str, object]:
         """Return the fields of the record's `cost` part."""
-        fields = {key: value for key, value in asdict(self).items() if key != "warnings"}
-        return _known({**fields, "currency": "USD"})
+        return _known({**{key: value for key, value in vars(self).items() if key != "warnings"}, "currency": "USD"})
 
 
 def calculated_cost(calculator: Callable[[S], object], summary: S) -> Cost:
@@ -179,7 +178,7 @@ def usage_record(  # noqa: PLR0913 - the fields of one published record
         "requested_model": requested_model,
         "resolved_model": resolved_model,
         "provider": provider,
-        "usage": _known(asdict(usage)),
+        "usage": _known(vars(usage)),
         "cost": priced.as_fields(),
         "latency_ms": latency_ms,
         "status": status,

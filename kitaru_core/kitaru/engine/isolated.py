@@ -102,7 +102,7 @@ def run_elsewhere(call: Call, function: Callable[..., Any], args: tuple[Any, ...
     )
     reply = msgspec.json.decode(_target(call).run(task), type=Reply)
     if reply.failure is not None:
-        raise failures.rebuild(reply.failure, note=f"In the child process:\n{reply.failure.traceback}")
+        raise failures.rebuild(reply.failure, note=f"In the worker:\n{reply.failure.traceback}")
     return decode(reply.codec, reply.value)
 
 
