@@ -70,18 +70,19 @@ class DurableAgent:
         agent = self._make()
         boundaries = Boundaries(agent, self._name, self._fail_on) if in_flow() else None
         while prompt is not None:
-            given, prompt = prompt, None
+            asking = None
             try:
-                async for event in agent.stream_async(given, **kwargs):
+                async for event in agent.stream_async(prompt, **kwargs):
                     result = event.get("result")
                     if result is not None and result.stop_reason == "interrupt" and boundaries is not None:
-                        prompt = await self._answers(agent, result.interrupts or ())
+                        asking = result.interrupts
                     else:
                         yield event
             except Exception:
                 if boundaries is not None and boundaries.broken is not None:
                     raise boundaries.broken from None
                 raise
+            prompt = await self._answers(agent, asking) if asking else None
 
     async def _answers(self, agent: Agent, interrupts: Any) -> list[Any]:
         """Ask a person everything that is open, at once, and return the answers in the words of Strands."""
