@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection
 from functools import partial
 from typing import Any
 
@@ -36,8 +36,7 @@ class Boundaries:
     """
 
     def __init__(self, agent: Agent, name: str, fail_on: Collection[str]) -> None:
-        self._name, self._fail_on = name, fail_on
-        self._run = f"{name}#{occurrence(name)}"
+        self._name, self._fail_on, self._run = name, fail_on, f"{name}#{occurrence(name)}"
         self._answers = 0
         self._interrupts: Counter[str] = Counter()
         self.broken: Exception | None = None
@@ -69,9 +68,8 @@ class Boundaries:
 
     async def _tool(self, context: ExecuteToolContext, proceed: Callable[[ExecuteToolContext], Events]) -> Events:
         use = context.tool_use
-        # The framework's own tool for structured output computes nothing; it leaves its result in the agent.
         if context.tool is not None and context.tool.tool_type == "structured_output":
-            async for event in proceed(context):
+            async for event in proceed(context):  # it computes nothing, and leaves its result in the agent
                 yield event
             return
         call_id = str(use["toolUseId"])
@@ -94,8 +92,8 @@ class Boundaries:
         if isinstance(outcome.value, dict) and "interrupt" in outcome.value:
             self._interrupts[call_id] += 1
             raise InterruptException(Interrupt(**outcome.value["interrupt"]))
-        plain = {"toolUseId": call_id, "status": "success", "content": [{"text": str(outcome.value)}]}
-        yield ToolResultEvent(outcome.value["result"] if isinstance(outcome.value, dict) else plain)
+        said = {"toolUseId": call_id, "status": "success", "content": [{"text": str(outcome.value)}]}
+        yield ToolResultEvent(outcome.value["result"] if isinstance(outcome.value, dict) else said)
 
     async def _used(self, source: Events, events: list[TypedEvent], name: str) -> dict[str, Any]:
         """Run a tool, and return what came of it as data: its result, or what it asks a person."""
@@ -125,20 +123,14 @@ async def _metered(source: Events, call: Call) -> Events:
 
 def _said(events: list[TypedEvent]) -> dict[str, Any]:
     stop = next(event for event in reversed(events) if isinstance(event, ModelStopReason))
-    message = {"role": stop.message["role"], "content": stop.message["content"]}
-    return {
-        "stop_reason": stop.stop_reason,
-        "message": message,
-        "usage": dict(stop.usage),
-        "metrics": dict(stop.metrics),
-    }
+    facts = {"stop_reason": stop.stop_reason, "usage": dict(stop.usage), "metrics": dict(stop.metrics)}
+    return {**facts, "message": {"role": stop.message["role"], "content": stop.message["content"]}}
 
 
-def _again(value: Any) -> Iterator[TypedEvent]:
-    """Yield for a recorded answer what somebody who reads the stream expects: its text, in one piece for each block."""
-    for block in _stop(value).message["content"]:
-        if "text" in block:
-            yield TypedEvent({"data": block["text"], "delta": {"text": block["text"]}})
+def _again(value: Any) -> list[TypedEvent]:
+    """Return for a recorded answer what somebody who reads the stream expects: its text, in one piece per block."""
+    texts = [block["text"] for block in _stop(value).message["content"] if "text" in block]
+    return [TypedEvent({"data": text, "delta": {"text": text}}) for text in texts]
 
 
 def _stop(value: Any) -> ModelStopReason:
