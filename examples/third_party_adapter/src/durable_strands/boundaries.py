@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncGenerator, Callable, Collection
 from functools import partial
 from typing import Any
 
@@ -25,7 +25,7 @@ from kitaru.seam import Call, Unit, occurrence, run_unit_async, stream_unit
 
 __all__ = ["Boundaries"]
 
-Events = AsyncIterator[TypedEvent]
+Events = AsyncGenerator[TypedEvent, None]
 
 
 class Boundaries:
@@ -96,7 +96,6 @@ class Boundaries:
         yield ToolResultEvent(outcome.value["result"] if isinstance(outcome.value, dict) else said)
 
     async def _used(self, source: Events, events: list[TypedEvent], name: str) -> dict[str, Any]:
-        """Run a tool, and return what came of it as data: its result, or what it asks a person."""
         events.clear()
         try:
             async for event in source:
@@ -122,7 +121,7 @@ async def _metered(source: Events, call: Call) -> Events:
 
 
 def _said(events: list[TypedEvent]) -> dict[str, Any]:
-    stop = next(event for event in reversed(events) if isinstance(event, ModelStopReason))
+    stop = [event for event in events if isinstance(event, ModelStopReason)][-1]
     facts = {"stop_reason": stop.stop_reason, "usage": dict(stop.usage), "metrics": dict(stop.metrics)}
     return {**facts, "message": {"role": stop.message["role"], "content": stop.message["content"]}}
 
@@ -136,8 +135,9 @@ def _again(value: Any) -> list[TypedEvent]:
 def _stop(value: Any) -> ModelStopReason:
     if isinstance(value, str):  # what a person writes in place of an answer
         value = {"stop_reason": "end_turn", "message": {"role": "assistant", "content": [{"text": value}]}}
-    usage = value.get("usage") or {"inputTokens": 0, "outputTokens": 0, "totalTokens": 0}
-    return ModelStopReason(value["stop_reason"], value["message"], usage, value.get("metrics") or {"latencyMs": 0})
+    usage: Any = value.get("usage", {"inputTokens": 0, "outputTokens": 0, "totalTokens": 0})
+    metrics: Any = value.get("metrics", {"latencyMs": 0})
+    return ModelStopReason(value["stop_reason"], value["message"], usage, metrics)
 
 
 def _asked(interrupt: Interrupt) -> dict[str, Any]:

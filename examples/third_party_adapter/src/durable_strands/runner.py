@@ -83,7 +83,6 @@ class DurableAgent:
             prompt = await self._answers(agent, asking) if asking else None
 
     async def _answers(self, agent: Agent, interrupts: Any) -> list[Any]:
-        """Ask a person everything that is open, at once, and return the answers in the words of Strands."""
         given = await ask_async([self._question(agent, interrupt) for interrupt in interrupts])
         return [
             {"interruptResponse": {"interruptId": interrupt.id, "response": answer}}
