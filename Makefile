@@ -11,7 +11,7 @@ USER_CODE := kitaru_core/tests/typing/api.py
 N ?= 500
 CUTS ?= 0
 
-.PHONY: help demo test test-genai2 test-third-party lint types types-wheel docs bench crash-campaign constraints clean
+.PHONY: help demo test test-genai2 test-third-party lint types types-wheel pages docs picture bench bench-adapters crash-campaign constraints clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1	\2/p' Makefile | expand -t 18
@@ -39,12 +39,21 @@ types: $(VENV)/.dev ## check types, strictly
 types-wheel: $(VENV)/.made ## build the wheel and check its types from outside, with mypy and pyright
 	$(BIN)/python .ci/wheel_types.py
 
-docs: $(VENV)/.dev ## write the generated pages anew
-	$(BIN)/python docs/generate_hooks.py
-	$(BIN)/python docs/generate_cli.py
+pages: $(VENV)/.dev ## write the generated pages anew
+	set -e; for name in hooks cli errors adapters rooms reference llms; do \
+		echo docs/generate_$$name.py; $(BIN)/python docs/generate_$$name.py; done
+
+docs: pages $(VENV)/.docs ## write the generated pages anew, and build the site into site/
+	$(BIN)/zensical build --clean --strict
+
+picture: $(VENV)/.dev ## draw docs/assets/crash-and-resume.svg from a run that is really killed
+	$(BIN)/python docs/generate_picture.py
 
 bench: $(VENV)/.dev ## measure kitaru beside a raw insert and other engines
 	$(BIN)/python benchmarks/run.py
+
+bench-adapters: $(VENV)/.dev ## measure what durability costs the runs of three frameworks
+	$(BIN)/python benchmarks/adapters.py
 
 crash-campaign: $(VENV)/.dev ## kill real runs in N random ways, cut the power CUTS times, check each
 	$(BIN)/python benchmarks/crash_campaign.py --schedules $(N) --cuts $(CUTS) $(ARGS)
@@ -68,4 +77,8 @@ $(VENV)/.demo: $(VENV)/.made pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt
 	$(INSTALL) -e '.[$(EXTRAS)]'
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.dev
+	$(INSTALL) -e '.[$(EXTRAS),docs]'
 	@touch $@

@@ -228,7 +228,7 @@ class Checkpoint(Generic[P, R, V]):
                 for future in waiting:
                     future.wait()
                 given = resolved(args), resolved(kwargs)
-            if self.is_async or entry.unit.runtime == "isolated":
+            if self.is_async or entry.unit.runtime not in _HERE:
                 result.set_result(self._finish(entry, *given))
             else:
                 function = self.function

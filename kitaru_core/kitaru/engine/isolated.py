@@ -73,6 +73,7 @@ def run_elsewhere(call: Call, function: Callable[..., Any], args: tuple[Any, ...
 
     Raises:
         KitaruWorkerDiedError: The worker died before it could reply.
+        KitaruRuntimeError: The worker could not find the function.
         ExecutionCancelled: The execution was cancelled; the worker was ended.
         Exception: What the function raised.
     """

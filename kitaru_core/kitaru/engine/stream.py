@@ -36,6 +36,7 @@ def stream_unit(
     Use it as `async with stream_unit(...) as stream`, iterate over it, and await `stream.outcome()`, which takes what
     is left and makes the call durable. If the consumer leaves before the end, the source is closed and nothing is
     recorded as completed. A stream is not retried: what was seen cannot be unseen.
+    Nor does it take part in the result cache: whoever asks for a stream wants to see it made.
 
     Args:
         unit: Describes the boundary.

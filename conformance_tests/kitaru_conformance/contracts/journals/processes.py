@@ -281,7 +281,7 @@ def _kill(child: Popen[str]) -> None:
     child.wait(20)
 
 
-def _soon(happened: Callable[[], bool], seconds: float = 10.0) -> bool:
+def _soon(happened: Callable[[], bool], seconds: float = 5.0) -> bool:
     end = time.monotonic() + seconds
     while not happened() and time.monotonic() < end:
         time.sleep(0.01)
