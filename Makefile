@@ -7,9 +7,11 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 EXTRAS := pydantic-ai,openai-agents,langgraph,claude-agent-sdk,gemini,llm,secrets,cache,otel,conformance,test,dev
 ROOTS := kitaru_core/kitaru adapters/kitaru_adapters plugins/kitaru_plugins conformance_tests/kitaru_conformance
+USER_CODE := kitaru_core/tests/typing/api.py
 N ?= 500
+CUTS ?= 0
 
-.PHONY: help demo test test-genai2 lint types docs bench bench-adapters crash-campaign constraints clean
+.PHONY: help demo test test-genai2 lint types types-wheel pages docs picture bench bench-adapters crash-campaign constraints clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1	\2/p' Makefile | expand -t 18
@@ -29,10 +31,20 @@ lint: $(VENV)/.dev ## check style and formatting
 
 types: $(VENV)/.dev ## check types, strictly
 	$(BIN)/mypy $(ROOTS)
+	$(BIN)/mypy $(USER_CODE)
 
-docs: $(VENV)/.dev ## write the generated pages anew
-	$(BIN)/python docs/generate_hooks.py
-	$(BIN)/python docs/generate_cli.py
+types-wheel: $(VENV)/.made ## build the wheel and check its types from outside, with mypy and pyright
+	$(BIN)/python .ci/wheel_types.py
+
+pages: $(VENV)/.dev ## write the generated pages anew
+	set -e; for name in hooks cli errors adapters rooms reference llms; do \
+		echo docs/generate_$$name.py; $(BIN)/python docs/generate_$$name.py; done
+
+docs: pages $(VENV)/.docs ## write the generated pages anew, and build the site into site/
+	$(BIN)/zensical build --clean --strict
+
+picture: $(VENV)/.dev ## draw docs/assets/crash-and-resume.svg from a run that is really killed
+	$(BIN)/python docs/generate_picture.py
 
 bench: $(VENV)/.dev ## measure kitaru beside a raw insert and other engines
 	$(BIN)/python benchmarks/run.py
@@ -40,8 +52,8 @@ bench: $(VENV)/.dev ## measure kitaru beside a raw insert and other engines
 bench-adapters: $(VENV)/.dev ## measure what durability costs the runs of three frameworks
 	$(BIN)/python benchmarks/adapters.py
 
-crash-campaign: $(VENV)/.dev ## kill real runs at N random points and check each
-	$(BIN)/python benchmarks/crash_campaign.py --schedules $(N)
+crash-campaign: $(VENV)/.dev ## kill real runs in N random ways, cut the power CUTS times, check each
+	$(BIN)/python benchmarks/crash_campaign.py --schedules $(N) --cuts $(CUTS) $(ARGS)
 
 constraints: ## resolve all dependencies anew and pin them
 	$(PYTHON) .ci/pin.py
@@ -62,4 +74,8 @@ $(VENV)/.demo: $(VENV)/.made pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt
 	$(INSTALL) -e '.[$(EXTRAS)]'
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.dev
+	$(INSTALL) -e '.[$(EXTRAS),docs]'
 	@touch $@

@@ -9,9 +9,11 @@ import json
 import multiprocessing
 import os
 import pkgutil
+import signal
 import sys
 import tempfile
 import time
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,15 +23,17 @@ from crashes.disk import CutDisk
 from crashes.judge import Account
 from crashes.leash import die_with_parent
 from crashes.programs import scheduled, scheduled_async
+from crashes.progress import Shown, Stopping
 from crashes.schedule import run_schedule
 from durable_bench.environments import ROOT
 from durable_bench.report import machine, write
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 PAGE = ROOT / "docs" / "performance.md"
 FAULTS = ("lost", "doubled", "overlapped", "wrong", "stuck")
+STOPPED = 130
 WARM = ("artifacts", "authoring", "engine", "hooks", "journal", "operating", "records")
 
 
@@ -43,7 +47,7 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--base", type=Path, help="folder for the stores; memory where there is some")
     parser.add_argument("--keep", type=Path, help="copy ledger and store of a schedule with a fault there")
     parser.add_argument("--write", action="store_true", help=f"put the account into {PAGE.name}")
-    parser.add_argument("--json", type=Path, help="write the account there as well")
+    parser.add_argument("--report", type=Path, help="write the account there as JSON, also when stopped early")
     return parser.parse_args(words)
 
 
@@ -60,50 +64,104 @@ def _warm_up() -> None:
     gc.freeze()
 
 
-def _share(numbers: range, seed: str, base: Path, keep: Path | None, *, power: bool) -> Account:
-    """Run some of the schedules in this process."""
-    disk = CutDisk(base) if power else None
-    account = Account()
+def _begin_worker(parent: int) -> None:
+    """Make a process of the pool end with its parent, and leave to the parent what Ctrl-C means."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    die_with_parent(parent)
+
+
+def _one(number: int, seed: str, base: Path, keep: Path | None, disk: CutDisk | None = None) -> Account:
+    """Run one schedule, and say in each fault which one it was."""
+    found = run_schedule(f"{seed}:{number}", base, disk, keep)
+    found.faults = [f"schedule {number}: {fault}" for fault in found.faults]
+    return found
+
+
+def _killed(numbers: range, chosen: argparse.Namespace, base: Path, stopping: Stopping) -> Iterator[Account]:
+    """Run schedules in which processes are killed, several at a time; what is half done when asked to stop is left."""
+    context = multiprocessing.get_context("fork")
+    with context.Pool(min(chosen.workers, len(numbers)), _begin_worker, (os.getpid(),)) as pool:
+        found = pool.imap_unordered(partial(_one, seed=chosen.seed, base=base, keep=chosen.keep), numbers)
+        while not stopping.asked:
+            try:
+                yield found.next(timeout=0.2)
+            except multiprocessing.TimeoutError:
+                continue
+            except StopIteration:
+                return
+
+
+def _cut(count: int, chosen: argparse.Namespace, base: Path, stopping: Stopping) -> Iterator[Account]:
+    """Run schedules in which the disk loses power, one after another, on one disk."""
+    if not CutDisk.usable(base):
+        sys.stderr.write("Power cuts were left out: they need root, mkfs.ext4 and loop devices.\n")
+        return
+    disk = CutDisk(base)
     try:
-        for number in numbers:
-            found = run_schedule(f"{seed}:{number}", base, disk, keep)
-            found.faults = [f"schedule {number}: {fault}" for fault in found.faults]
-            account.merge(found)
+        for number in range(count):
+            if stopping.asked:
+                return
+            yield _one(number, f"{chosen.seed}:power", base, chosen.keep, disk)
     finally:
-        if disk is not None:
-            disk.close()
-    return account
+        disk.close()
 
 
-def campaign(
-    schedules: range, seed: str, base: Path, workers: int, *, keep: Path | None = None, power: bool = False
-) -> Account:
-    """Run schedules on several processes.
+def campaign(chosen: argparse.Namespace, base: Path, stopping: Stopping) -> Account:
+    """Run all schedules, or those for which there was time until somebody asked to stop.
 
     Args:
-        schedules: Numbers of the schedules.
-        seed: What they are drawn from.
+        chosen: The command line.
         base: Folder for their files.
-        workers: How many processes.
-        keep: Where to copy ledger and store of a schedule with a fault.
-        power: Whether the disk loses power, instead of processes being killed.
+        stopping: Knows whether to stop.
 
     Returns:
         The account of all of them.
     """
-    shares = [schedules[first::workers] for first in range(min(workers, len(schedules)))]
+    numbers = range(chosen.schedules) if chosen.only is None else range(chosen.only, chosen.only + 1)
+    parts = (
+        ("schedules with kills", len(numbers), partial(_killed, numbers)),
+        ("schedules with power cuts", chosen.cuts, partial(_cut, chosen.cuts)),
+    )
     account = Account()
-    context = multiprocessing.get_context("fork")
-    with context.Pool(len(shares) or 1, initializer=die_with_parent, initargs=(os.getpid(),)) as pool:
-        for part in pool.imap_unordered(partial(_share, seed=seed, base=base, keep=keep, power=power), shares):
-            account.merge(part)
+    for what, count, run in parts:
+        if count and not stopping.asked:
+            with Shown(what, count) as shown, closing(run(chosen, base, stopping)) as accounts:
+                for found in accounts:
+                    account.merge(found)
+                    shown.add(found)
     return account
 
 
-def _table(counts: dict[str, int], seconds: float, about: list[str]) -> str:
-    lines = [*(f"- {line}" for line in about), f"- {seconds:,.0f} s, kitaru {kitaru.__version__}", ""]
+def _table(counts: dict[str, int], about: list[str]) -> str:
+    lines = [*(f"- {line}" for line in about), ""]
     lines += ["| | count |", "|---|---:|", *(f"| {name} | {count:,} |" for name, count in counts.items())]
     return "\n".join(lines) + "\n"
+
+
+def _reported(account: Account, chosen: argparse.Namespace, root: Path, seconds: float, *, stopped: bool) -> None:
+    """Print the account, and write it where it was asked for."""
+    names = sorted(set(account.counts) - set(FAULTS))
+    counts = {name: account.counts[name] for name in [*names, *FAULTS]}
+    about = [*machine(root), f"{seconds:,.0f} s, kitaru {kitaru.__version__}"]
+    if stopped:
+        about.append("stopped before its end; this is what had been judged until then")
+    table = _table(counts, about)
+    sys.stdout.write(table)
+    sys.stdout.writelines(f"{fault}\n" for fault in account.faults[:20])
+    if chosen.write and not stopped:
+        write(PAGE, "campaign", table)
+    if chosen.report is not None:
+        report = {
+            "kitaru": kitaru.__version__,
+            "seed": chosen.seed,
+            "machine": machine(root),
+            "seconds": seconds,
+            "stopped": stopped,
+            "counts": counts,
+            "faults": account.faults,
+        }
+        chosen.report.write_text(json.dumps(report, indent=1) + "\n")
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -113,32 +171,21 @@ def main(words: Sequence[str] | None = None) -> int:
         words: Command line; the process's own by default.
 
     Returns:
-        0 if no promise was broken, else 1.
+        0 if no promise was broken, 1 if one was, 130 if it was stopped before its end and none was broken until then.
     """
     chosen = _arguments(words)
     memory = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
     root = chosen.base or (memory if memory.is_dir() else Path(tempfile.gettempdir()))
     _warm_up()
     begun = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="kitaru-crashes-", dir=root) as folder:
-        base = Path(folder)
-        numbers = range(chosen.schedules) if chosen.only is None else range(chosen.only, chosen.only + 1)
-        account = campaign(numbers, chosen.seed, base, chosen.workers, keep=chosen.keep)
-        if chosen.cuts and CutDisk.usable(base):
-            account.merge(campaign(range(chosen.cuts), f"{chosen.seed}:power", base, 1, keep=chosen.keep, power=True))
-        elif chosen.cuts:
-            sys.stderr.write("Power cuts were left out: they need root, mkfs.ext4 and loop devices.\n")
-    names = sorted(set(account.counts) - set(FAULTS))
-    counts = {name: account.counts[name] for name in [*names, *FAULTS]}
-    seconds = round(time.monotonic() - begun, 1)
-    table = _table(counts, seconds, machine(root))
-    sys.stdout.write(table)
-    sys.stdout.writelines(f"{fault}\n" for fault in account.faults[:20])
-    if chosen.write:
-        write(PAGE, "campaign", table)
-    if chosen.json is not None:
-        chosen.json.write_text(json.dumps({"seconds": seconds, "counts": counts, "faults": account.faults}, indent=1))
-    return 1 if account.faults else 0
+    # A life that was cut short by a stop may still be writing when its folder is removed.
+    scratch = tempfile.TemporaryDirectory(prefix="kitaru-crashes-", dir=root, ignore_cleanup_errors=True)
+    with Stopping() as stopping, scratch as folder:
+        account = campaign(chosen, Path(folder), stopping)
+    _reported(account, chosen, root, round(time.monotonic() - begun, 1), stopped=stopping.asked)
+    if account.faults:
+        return 1
+    return STOPPED if stopping.asked else 0
 
 
 if __name__ == "__main__":

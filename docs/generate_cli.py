@@ -15,7 +15,7 @@ __all__ = ["render"]
 PAGE = Path(__file__).with_name("cli.md")
 
 HEAD = """\
-<!-- Written by docs/generate_cli.py from the commands; change those, then run `make docs`. -->
+<!-- Written by docs/generate_cli.py from the commands; change those, then run `make pages`. -->
 
 # Command line
 
@@ -45,7 +45,7 @@ def render() -> str:
     text = app.generate_docs(output_format="markdown", include_hidden=False)
     sections = dict(re.findall(r"^#+ (kitaru [^\n]+)\n(.*?)(?=^#+ kitaru |\Z)", text, flags=re.MULTILINE | re.DOTALL))
     parts = [f"## `{title}`\n{sections[title].rstrip()}\n" for title in [*alone.values(), *grouped.values()]]
-    return HEAD + "\n".join(parts)
+    return HEAD + "\n".join(parts).replace("```console", "```text")  # how a command is written, not one to type
 
 
 if __name__ == "__main__":

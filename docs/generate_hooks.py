@@ -1,4 +1,4 @@
-"""Writes `hooks.md` from the hook specifications and the cards; run it with `make docs`."""
+"""Writes `hooks.md` from the hook specifications and the cards; run it with `make pages`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kitaru.hooks.markers import HOOKSPEC_LEVEL
 PAGE = Path(__file__).with_name("hooks.md")
 
 INTRODUCTION = f"""\
-<!-- Written by docs/generate_hooks.py from the hook specifications; change those, then run `make docs`. -->
+<!-- Written by docs/generate_hooks.py from the hook specifications; change those, then run `make pages`. -->
 
 # Hooks
 

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     )
     from kitaru.operating.async_client import KitaruAsyncClient
     from kitaru.operating.client import KitaruClient
+    from kitaru.operating.logs import LogEntry
     from kitaru.operating.models import (
         ArtifactRef,
         CheckpointAttempt,
@@ -111,6 +112,7 @@ _HOMES = {
     ),
     "kitaru.operating.async_client": ("KitaruAsyncClient",),
     "kitaru.operating.client": ("KitaruClient",),
+    "kitaru.operating.logs": ("LogEntry",),
     "kitaru.operating.models": (
         "ArtifactRef",
         "CheckpointAttempt",
@@ -190,6 +192,7 @@ __all__ = [
     "KitaruUsageError",
     "KitaruUserCodeError",
     "KitaruWaitValidationError",
+    "LogEntry",
     "MapFuture",
     "PendingWait",
     "Reconciled",

@@ -37,7 +37,7 @@ class LocalArtifactStore:
     """
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
-        self.root = Path(root)
+        self.root: Path = Path(root)
         self._incoming = self.root / "incoming"
         self._make_folder(self._incoming)
 

@@ -8,20 +8,21 @@ import inspect
 import itertools
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeAlias, TypeVar, cast, overload
 
 from kitaru.authoring import parameters
 from kitaru.authoring.arguments import found_futures, mapped, may_hold_futures, resolved
-from kitaru.engine.boundary import enter, run_entered, run_entered_async
+from kitaru.engine.boundary import enter, finish_entered, run_entered, run_entered_async
 from kitaru.engine.caching import bound_values
 from kitaru.engine.executions import source_digest
-from kitaru.engine.fanout import CheckpointFuture, MapFuture, submit_entry
+from kitaru.engine.fanout import CheckpointFuture, MapFuture, keep_future, submit_entry
 from kitaru.engine.ids import normalise
-from kitaru.engine.isolated import run_isolated
 from kitaru.engine.retrying import RetryPolicy, as_policy
 from kitaru.engine.scope import flow_scope
 from kitaru.engine.unit import Outcome, Unit
 from kitaru.errors import KitaruUsageError
+from kitaru.targets.api import INLINE
+from kitaru.targets.registry import check_target
 
 if TYPE_CHECKING:
     from kitaru.engine.boundary import Entry
@@ -29,18 +30,22 @@ if TYPE_CHECKING:
     from kitaru.engine.run import Run
     from kitaru.records.boundary import Effect
 
-__all__ = ["Checkpoint", "checkpoint"]
+__all__ = ["Checkpoint", "CheckpointDecorator", "checkpoint"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+V = TypeVar("V")
+Async: TypeAlias = Coroutine[Any, Any, V]
 
 _RESERVED = frozenset({"after", "id"})
-_RUNTIMES = ("inline", "isolated")
+_HERE = (None, INLINE)
 _EFFECTS = ("pure", "idempotent", "irreversible")
 
 
-class Checkpoint(Generic[P, R]):
+class Checkpoint(Generic[P, R, V]):
     """A checkpoint: called in a flow's body, it runs once and its value is read back from then on.
+
+    Its type has what it takes, what a call gives and what it comes to: the last two differ where it is asynchronous.
 
     Attributes:
         function: The decorated function.
@@ -62,9 +67,9 @@ class Checkpoint(Generic[P, R]):
         version: str | None = None,
     ) -> None:
         functools.update_wrapper(self, function)
-        self.function = function
-        self.name = normalise(function.__name__, "checkpoint")
-        self.is_async = inspect.iscoroutinefunction(function)
+        self.function: Callable[P, Any] = function
+        self.name: str = normalise(function.__name__, "checkpoint")
+        self.is_async: bool = inspect.iscoroutinefunction(function)
         self.version = version
         self._signature = parameters.check_reserved(function, _RESERVED, "checkpoint")
         self._business_key = business_key
@@ -74,7 +79,7 @@ class Checkpoint(Generic[P, R]):
             "name": self.name,
             "type": type,
             "retries": as_policy(retries),
-            "runtime": _checked_choice("runtime", runtime, _RUNTIMES),
+            "runtime": check_target(runtime),
             "cache": cache,
             "effect": _checked_choice("effect", effect, _EFFECTS),
             "reconcile": reconcile,
@@ -82,7 +87,15 @@ class Checkpoint(Generic[P, R]):
             "validate": self._validate,
         }
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    @overload
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    @overload
+    def __call__(self, /, *args: object, id: str, after: object = None, **kwargs: object) -> R: ...
+    @overload
+    def __call__(self, /, *args: object, after: object, **kwargs: object) -> R: ...
+    @overload
+    def __call__(self, first: CheckpointFuture[Any] | MapFuture[Any], /, *args: object, **kwargs: object) -> R: ...
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Run the checkpoint in the flow's body and return its value.
 
         In an asynchronous flow an asynchronous checkpoint returns an awaitable, in a synchronous flow its value.
@@ -100,9 +113,9 @@ class Checkpoint(Generic[P, R]):
             Exception: Whatever the function raised.
         """
         run = flow_scope(f"The checkpoint {self.name!r}")
-        explicit, after = cast("str | None", kwargs.pop("id", None)), kwargs.pop("after", None)
+        explicit, after = kwargs.pop("id", None), kwargs.pop("after", None)
         if self.is_async and _in_running_loop():
-            return cast("R", self._call_async(run, explicit, after, args, kwargs))
+            return self._call_async(run, explicit, after, args, kwargs)
         parents = _wait_for(after) if after is not None else []
         if may_hold_futures(args, kwargs):
             parents += found_futures((args, kwargs))
@@ -126,7 +139,7 @@ class Checkpoint(Generic[P, R]):
 
         return value()
 
-    def submit(self, *args: Any, id: str | None = None, after: object = None, **kwargs: Any) -> CheckpointFuture[R]:  # noqa: A002, ANN401 - the function's own parameters beside ours
+    def submit(self, *args: Any, id: str | None = None, after: object = None, **kwargs: Any) -> CheckpointFuture[V]:  # noqa: A002, ANN401 - the function's own parameters beside ours
         """Run the checkpoint beside the flow's body.
 
         Args:
@@ -146,7 +159,7 @@ class Checkpoint(Generic[P, R]):
         _check_after(after)
         return self._submit(run, id, None, _futures_of(after), args, kwargs)
 
-    def map(self, *args: Any, after: object = None, **kwargs: Any) -> MapFuture[R]:  # noqa: ANN401 - as for `submit`
+    def map(self, *args: Any, after: object = None, **kwargs: Any) -> MapFuture[V]:  # noqa: ANN401 - as for `submit`
         """Run the checkpoint for each item of its mapped arguments, which are gone through side by side.
 
         Lists, tuples, ranges and other iterables are mapped; text, mappings, single values and what is wrapped in
@@ -165,7 +178,7 @@ class Checkpoint(Generic[P, R]):
         """
         return self._fan_out("map", args, kwargs, after)
 
-    def product(self, *args: Any, after: object = None, **kwargs: Any) -> MapFuture[R]:  # noqa: ANN401 - as for `submit`
+    def product(self, *args: Any, after: object = None, **kwargs: Any) -> MapFuture[V]:  # noqa: ANN401 - as for `submit`
         """Run the checkpoint for each combination of its mapped arguments, the last one changing fastest.
 
         Args:
@@ -181,7 +194,7 @@ class Checkpoint(Generic[P, R]):
         """
         return self._fan_out("product", args, kwargs, after)
 
-    def _fan_out(self, kind: str, args: tuple[Any, ...], kwargs: dict[str, Any], after: object) -> MapFuture[R]:
+    def _fan_out(self, kind: str, args: tuple[Any, ...], kwargs: dict[str, Any], after: object) -> MapFuture[V]:
         run = flow_scope(f"{self.name}.{kind}()")
         _check_after(after)
         columns, rows = mapped(f"{self.name}.{kind}()", args, kwargs, product=kind == "product")
@@ -199,7 +212,7 @@ class Checkpoint(Generic[P, R]):
         after: Sequence[CheckpointFuture[Any]],
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
-    ) -> CheckpointFuture[R]:
+    ) -> CheckpointFuture[V]:
         waiting = [*after, *found_futures((args, kwargs), futures=True)]
         parents = [future.call_id for future in waiting]
         # A call's inputs are known when its place is taken, unless they are still being computed.
@@ -209,10 +222,17 @@ class Checkpoint(Generic[P, R]):
         if self.is_async and _in_running_loop():
             return self._submit_task(run, entry, waiting, args, kwargs)
 
-        def work() -> Outcome[R]:
-            for future in waiting:
-                future.wait()
-            return self._finish(entry, resolved(args), resolved(kwargs))
+        def work(result: Future[Outcome[V]]) -> None:
+            given: tuple[tuple[Any, ...], Mapping[str, Any]] = args, kwargs
+            if waiting:
+                for future in waiting:
+                    future.wait()
+                given = resolved(args), resolved(kwargs)
+            if self.is_async or entry.unit.runtime not in _HERE:
+                result.set_result(self._finish(entry, *given))
+            else:
+                function = self.function
+                finish_entered(entry, lambda _call: function(*given[0], **given[1]), result)
 
         return submit_entry(run, entry, work)
 
@@ -223,9 +243,9 @@ class Checkpoint(Generic[P, R]):
         waiting: Sequence[CheckpointFuture[Any]],
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
-    ) -> CheckpointFuture[R]:
+    ) -> CheckpointFuture[V]:
         """Run an asynchronous checkpoint as a task of the running loop; no thread is used."""
-        result: Future[Outcome[R]] = Future()
+        result: Future[Outcome[V]] = Future()
 
         async def work() -> None:
             try:
@@ -240,8 +260,8 @@ class Checkpoint(Generic[P, R]):
         task = asyncio.get_running_loop().create_task(work())
         run.tasks.add(task)
         task.add_done_callback(run.tasks.discard)
-        future: CheckpointFuture[R] = CheckpointFuture(entry, result)
-        run.futures.append(future)
+        future: CheckpointFuture[V] = CheckpointFuture(entry, result)
+        keep_future(run, future)
         return future
 
     def _enter(
@@ -292,21 +312,24 @@ class Checkpoint(Generic[P, R]):
             return {"args": list(args), **kwargs}
         return dict(bound.arguments)
 
-    def _finish(self, entry: Entry, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Outcome[R]:
-        if entry.unit.runtime == "isolated":
-            return run_entered(entry, lambda call: run_isolated(call, self.function, args, kwargs))
+    def _finish(self, entry: Entry, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Outcome[V]:
+        if entry.unit.runtime not in _HERE:
+            from kitaru.engine.isolated import run_elsewhere
+
+            return run_entered(entry, lambda call: run_elsewhere(call, self.function, args, kwargs))
         if self.is_async:
             return asyncio.run(self._finish_async(entry, args, kwargs))
         function = self.function
         return run_entered(entry, lambda _call: function(*args, **kwargs))
 
-    async def _finish_async(self, entry: Entry, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Outcome[R]:
-        if entry.unit.runtime == "isolated":
+    async def _finish_async(self, entry: Entry, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Outcome[V]:
+        if entry.unit.runtime not in _HERE:
             return await asyncio.to_thread(self._finish, entry, args, kwargs)
-        function = cast("Callable[..., Coroutine[Any, Any, R]]", self.function)
+        function = self.function
 
-        async def body(_call: Call) -> R:
-            return await function(*args, **kwargs)
+        async def body(_call: Call) -> V:
+            value: V = await function(*args, **kwargs)
+            return value
 
         return await run_entered_async(entry, body)
 
@@ -391,8 +414,19 @@ def _wait_for(after: object) -> list[str]:
     return [future.call_id for future in futures]
 
 
+class CheckpointDecorator(Protocol):
+    """What `@checkpoint(...)` with keywords returns."""
+
+    @overload
+    def __call__(self, func: Callable[P, Async[V]], /) -> Checkpoint[P, Async[V], V]: ...
+    @overload
+    def __call__(self, func: Callable[P, V], /) -> Checkpoint[P, V, V]: ...
+
+
 @overload
-def checkpoint(func: Callable[P, R], /) -> Checkpoint[P, R]: ...
+def checkpoint(func: Callable[P, Async[V]], /) -> Checkpoint[P, Async[V], V]: ...
+@overload
+def checkpoint(func: Callable[P, V], /) -> Checkpoint[P, V, V]: ...
 @overload
 def checkpoint(
     func: None = None,
@@ -407,18 +441,18 @@ def checkpoint(
     business_key: Callable[..., str] | None = None,
     timeout: float | None = None,
     version: str | None = None,
-) -> Callable[[Callable[P, R]], Checkpoint[P, R]]: ...
-def checkpoint(func: Callable[P, R] | None = None, /, **options: Any) -> Any:
+) -> CheckpointDecorator: ...
+def checkpoint(func: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Make a function a unit of work whose output is kept and that is a place to replay from.
 
     Args:
         func: The function, when used as a bare decorator.
         **options: `retries`, a number or a `RetryPolicy`; `type`, a label such as `llm_call` or `tool_call`; `runtime`,
-            `inline` or `isolated` (a child process of its own); `cache`, whether its values may be shared across
-            executions; `effect`, what running it twice would mean (`pure`, `idempotent`, `irreversible`); `reconcile`,
-            for an irreversible one, a function that says what became of a call whose outcome is unknown;
-            `business_key`, a function of the arguments whose text goes into the idempotency key; `timeout`, seconds an
-            attempt may take; `version`, replaces the digest of the source text in the cache key.
+            `inline`, `isolated` (a child process of its own) or a target that a plugin offers; `cache`, whether its
+            values may be shared across executions; `effect`, what running it twice would mean (`pure`, `idempotent`,
+            `irreversible`); `reconcile`, for an irreversible one, a function that says what became of a call whose
+            outcome is unknown; `business_key`, a function of the arguments whose text goes into the idempotency key;
+            `timeout`, seconds an attempt may take; `version`, replaces the digest of the source text in the cache key.
 
     Returns:
         The checkpoint, or a decorator that makes one.
@@ -427,7 +461,7 @@ def checkpoint(func: Callable[P, R] | None = None, /, **options: Any) -> Any:
         KitaruUsageError: An option cannot be, or a parameter has a reserved name.
     """
 
-    def decorate(function: Callable[P, R]) -> Checkpoint[P, R]:
+    def decorate(function: Callable[..., Any]) -> Checkpoint[..., Any, Any]:
         if not inspect.isroutine(function):
             msg = f"@checkpoint decorates a function, not a {function.__class__.__name__}."
             raise KitaruUsageError(msg)

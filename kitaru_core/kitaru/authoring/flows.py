@@ -6,9 +6,9 @@ import asyncio
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, ParamSpec, Protocol, TypeAlias, TypeVar, overload
 
 from kitaru.authoring import parameters
 from kitaru.authoring.handles import FlowHandle
@@ -27,15 +27,16 @@ from kitaru.engine.journals import default_journal
 from kitaru.engine.loader import register_flow
 from kitaru.engine.scope import current_run
 from kitaru.errors import KitaruContextError, KitaruEncodingError, KitaruFeatureNotAvailableError, KitaruUsageError
-from kitaru.settings.resolve import ExecutionSettings, resolve_execution_settings
 
 if TYPE_CHECKING:
     from kitaru.engine.replay import ReplayPlan
+    from kitaru.settings.resolve import ExecutionSettings
 
-__all__ = ["Flow", "flow"]
+__all__ = ["Flow", "FlowDecorator", "flow"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Async: TypeAlias = Coroutine[Any, Any, R]
 
 _RESERVED = frozenset(
     {
@@ -65,10 +66,10 @@ class Flow(Generic[P, R]):
         name: The flow's name.
     """
 
-    def __init__(self, function: Callable[P, R], **defaults: object) -> None:
+    def __init__(self, function: Callable[P, R | Async[R]], **defaults: object) -> None:
         functools.update_wrapper(self, function)
-        self.function = function
-        self.name = normalise(function.__name__, "flow")
+        self.function: Callable[P, R | Async[R]] = function
+        self.name: str = normalise(function.__name__, "flow")
         self._signature = parameters.check_reserved(function, _RESERVED, "flow")
         self._defaults = {name: value for name, value in defaults.items() if value is not None}
         self._hints: dict[str, Any] | None = None
@@ -123,6 +124,11 @@ class Flow(Generic[P, R]):
 
         Returns:
             A handle to the execution.
+
+        Raises:
+            KitaruUsageError: As for `run`.
+            KitaruContextError: As for `run`.
+            KitaruJournalError: As for `run`.
         """
         self._refuse_nesting()
         return await asyncio.to_thread(self.run, *args, **kwargs)
@@ -181,6 +187,13 @@ class Flow(Generic[P, R]):
             overrides: Values by `checkpoint.<selector>`, as the plan was made with.
             changes: Inputs that replace those of the source.
             options: How it is to run; the flow's own settings by default.
+
+        Returns:
+            A handle to the new execution.
+
+        Raises:
+            KitaruContextError: A flow is running here; flows do not nest.
+            KitaruUsageError: The flow has no such input, or it does not fit.
         """
         self._refuse_nesting()
         journal = default_journal()
@@ -227,6 +240,18 @@ class Flow(Generic[P, R]):
             source_digest=self._digest,
         )
 
+    def recorded_call(self, arguments: Mapping[str, Any]) -> Callable[[], R | Coroutine[Any, Any, R]]:
+        """Return a call of the function with inputs that were recorded, if it takes them still.
+
+        Args:
+            arguments: `args` and `kwargs`, as they were recorded.
+
+        Raises:
+            KitaruUsageError: One is missing, unknown, or does not fit any more.
+        """
+        self._arguments(tuple(arguments["args"]), arguments["kwargs"])
+        return lambda: self.function(*arguments["args"], **arguments["kwargs"])
+
     @functools.cached_property
     def _digest(self) -> str | None:
         return source_digest(self.function)
@@ -250,6 +275,8 @@ class Flow(Generic[P, R]):
 
     def _settings(self, **given: object) -> ExecutionSettings:
         _check_retries(given.get("retries"))
+        from kitaru.settings.resolve import resolve_execution_settings
+
         return resolve_execution_settings(given, self._defaults)
 
     def deploy(self, *_args: Any, **_kwargs: Any) -> NoReturn:  # noqa: ANN401 - the flow's own inputs
@@ -311,6 +338,17 @@ def _options(settings: ExecutionSettings) -> StartOptions:
     )
 
 
+class FlowDecorator(Protocol):
+    """What `@flow(...)` with keywords returns; the result of a flow is what its body returns, awaited or not."""
+
+    @overload
+    def __call__(self, func: Callable[P, Async[R]], /) -> Flow[P, R]: ...
+    @overload
+    def __call__(self, func: Callable[P, R], /) -> Flow[P, R]: ...
+
+
+@overload
+def flow(func: Callable[P, Async[R]], /) -> Flow[P, R]: ...
 @overload
 def flow(func: Callable[P, R], /) -> Flow[P, R]: ...
 @overload
@@ -322,16 +360,16 @@ def flow(
     image: object = None,
     cache: bool | None = None,
     retries: int | None = None,
-) -> Callable[[Callable[P, R]], Flow[P, R]]: ...
+) -> FlowDecorator: ...
 def flow(
-    func: Callable[P, R] | None = None,
+    func: Callable[..., Any] | None = None,
     /,
     *,
     stack: str | None = None,
     image: object = None,
     cache: bool | None = None,
     retries: int | None = None,
-) -> Flow[P, R] | Callable[[Callable[P, R]], Flow[P, R]]:
+) -> Any:
     """Make a function the durable outer boundary of a run.
 
     Args:
@@ -348,7 +386,7 @@ def flow(
         KitaruUsageError: A parameter has a reserved name, or `retries` is negative.
     """
 
-    def decorate(function: Callable[P, R]) -> Flow[P, R]:
+    def decorate(function: Callable[..., Any]) -> Flow[..., Any]:
         if not inspect.isroutine(function):
             msg = f"@flow decorates a function, not a {type(function).__name__}."
             raise KitaruUsageError(msg)

@@ -65,7 +65,7 @@ def save(name: str, value: object, *, type: str = "output", tags: list[str] | No
 
     Raises:
         KitaruContextError: Called outside of a checkpoint.
-        KitaruUsageError: The name is blank or the type unknown.
+        KitaruUsageError: The name is blank, the type unknown, or the tags are no list of texts.
         KitaruEncodingError: The value cannot be stored.
     """
     return _call("save()").save(name, value, type=type, tags=tags)

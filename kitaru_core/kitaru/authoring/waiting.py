@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Coroutine
 from typing import Any, TypeVar, overload
 
 from kitaru.engine.scope import flow_scope
@@ -18,6 +19,14 @@ T = TypeVar("T")
 @overload
 def wait(
     *,
+    name: str | None = None,
+    question: str | None = None,
+    timeout: float | None = None,
+    metadata: dict[str, Any] | None = None,
+) -> bool: ...
+@overload
+def wait(
+    *,
     schema: type[T],
     name: str | None = None,
     question: str | None = None,
@@ -27,7 +36,16 @@ def wait(
 @overload
 def wait(
     *,
-    schema: object = bool,
+    schema: None,
+    name: str | None = None,
+    question: str | None = None,
+    timeout: float | None = None,
+    metadata: dict[str, Any] | None = None,
+) -> None: ...
+@overload
+def wait(
+    *,
+    schema: object,
     name: str | None = None,
     question: str | None = None,
     timeout: float | None = None,
@@ -72,6 +90,41 @@ def wait(
     return ask([question_])[0]
 
 
+@overload
+def wait_async(
+    *,
+    name: str | None = None,
+    question: str | None = None,
+    timeout: float | None = None,
+    metadata: dict[str, Any] | None = None,
+) -> Coroutine[Any, Any, bool]: ...
+@overload
+def wait_async(
+    *,
+    schema: type[T],
+    name: str | None = None,
+    question: str | None = None,
+    timeout: float | None = None,
+    metadata: dict[str, Any] | None = None,
+) -> Coroutine[Any, Any, T]: ...
+@overload
+def wait_async(
+    *,
+    schema: None,
+    name: str | None = None,
+    question: str | None = None,
+    timeout: float | None = None,
+    metadata: dict[str, Any] | None = None,
+) -> Coroutine[Any, Any, None]: ...
+@overload
+def wait_async(
+    *,
+    schema: object,
+    name: str | None = None,
+    question: str | None = None,
+    timeout: float | None = None,
+    metadata: dict[str, Any] | None = None,
+) -> Coroutine[Any, Any, Any]: ...
 async def wait_async(
     *,
     schema: object = bool,
@@ -79,7 +132,7 @@ async def wait_async(
     question: str | None = None,
     timeout: float | None = None,  # noqa: ASYNC109 - how long the runner stays, not a limit on this call
     metadata: dict[str, Any] | None = None,
-) -> Any:  # noqa: ANN401 - the type that was asked for
+) -> Any:
     """Pause an asynchronous flow until somebody answers; see `wait`.
 
     Args:

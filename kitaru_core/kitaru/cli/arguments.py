@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,12 +14,25 @@ from cyclopts import Parameter
 from kitaru.cli.output import OutputFormat
 from kitaru.errors import KitaruUsageError
 
-__all__ = ["OutputOption", "WaitOption", "clean_format", "json_object", "json_value", "overrides_from"]
+__all__ = [
+    "OutputOption",
+    "Repeated",
+    "WaitOption",
+    "age",
+    "clean_format",
+    "json_object",
+    "json_value",
+    "moment",
+    "overrides_from",
+]
 
 OutputOption = Annotated[OutputFormat, Parameter(name=["--output", "-o"], help="text for people, json for programs")]
 WaitOption = Annotated[bool, Parameter(negative="--no-wait")]
 
+Repeated = Annotated[list[str] | None, Parameter(negative="")]
+
 _FLAGS = ("-o", "--output")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def clean_format(arguments: Sequence[str]) -> tuple[list[str], OutputFormat]:
@@ -45,6 +60,44 @@ def clean_format(arguments: Sequence[str]) -> tuple[list[str], OutputFormat]:
             raise KitaruUsageError(msg)
         cleaned[n if equals else n + 1] = f"{name}={wanted}" if equals else wanted
     return cleaned, "json" if wanted == "json" else "text"
+
+
+def age(text: str, option: str) -> timedelta:
+    """Return the length of time that a text such as `90m`, `12h`, `30d` or `8w` stands for.
+
+    Args:
+        text: A number with m, h, d or w.
+        option: Where it was given, for the error.
+
+    Raises:
+        KitaruUsageError: It is none.
+    """
+    found = re.fullmatch(r"([0-9]{1,6})([mhdw])", text.strip().casefold())
+    if found is None:
+        msg = f"{option} must be a number with m, h, d or w, such as 30d, not {text!r}."
+        raise KitaruUsageError(msg)
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def moment(text: str, option: str) -> datetime:
+    """Return the time that a text stands for: so long ago, or a date or time in ISO form, in UTC unless it says where.
+
+    Args:
+        text: Such as `2h`, `2026-11-21` or `2026-11-21T09:30+01:00`.
+        option: Where it was given, for the error.
+
+    Raises:
+        KitaruUsageError: It is none.
+    """
+    try:
+        found = datetime.fromisoformat(text.strip())
+    except ValueError:
+        try:
+            return datetime.now(UTC) - age(text, option)
+        except (KitaruUsageError, OverflowError):
+            msg = f"{option} must be so long ago, such as 2h or 30d, or a time such as 2026-11-21T09:30, not {text!r}."
+            raise KitaruUsageError(msg) from None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 def json_value(text: str, option: str) -> Any:  # noqa: ANN401 - JSON-ready data

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import sqlite3
 import sys
 from collections.abc import Sequence
-from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from kitaru.cli.arguments import OutputOption
+from kitaru.cli.backups import BackupKind, back_up, backup_path, restore_commands
 from kitaru.cli.output import Output
+from kitaru.cli.project import mark
 from kitaru.cli.snapshot import project_root
+from kitaru.cli.views import Command, size_text
 from kitaru.errors import KitaruError, KitaruStateError, KitaruUsageError
 from kitaru.models import aliases
 from kitaru.settings.environment import list_active_kitaru_environment_variables
@@ -31,7 +30,17 @@ YesOption = Annotated[bool, Parameter(name=["--yes", "-y"], negative="")]
 FlagOption = Annotated[bool, Parameter(negative="")]
 
 # What kitaru itself writes there; a file of anybody else's is never touched.
-_WRITTEN = ("kitaru.yaml", "kitaru.lock", "kitaru.yaml.broken", "kitaru.db", "secrets.db", "secret.key")
+_WRITTEN = (
+    "kitaru.yaml",
+    "kitaru.lock",
+    "kitaru.yaml.broken",
+    "kitaru.db",
+    "kitaru.db.artifacts",
+    "kitaru.db.observers",
+    "secrets.db",
+    "secret.key",
+    "results",
+)
 _BESIDES = ("", "-wal", "-shm")
 
 
@@ -43,11 +52,16 @@ def project(*, yes: YesOption = False, dry_run: FlagOption = False, output: Outp
         dry_run: Only show what would be deleted.
         output: text for people, json for programs.
     """
-    _clean("project", yes=yes, dry_run=dry_run, force=False, output=output)
+    _clean("project", yes=yes, dry_run=dry_run, output=output)
 
 
 def global_(
-    *, yes: YesOption = False, dry_run: FlagOption = False, force: FlagOption = False, output: OutputOption = "text"
+    *,
+    yes: YesOption = False,
+    dry_run: FlagOption = False,
+    force: FlagOption = False,
+    backup: BackupKind = "store",
+    output: OutputOption = "text",
 ) -> None:
     """Delete settings, secrets and the store of this machine; the store is backed up first.
 
@@ -55,13 +69,19 @@ def global_(
         yes: Do not ask.
         dry_run: Only show what would be deleted.
         force: Delete model aliases too.
+        backup: Keep a copy of the store (executions and their values), or of all that is deleted.
         output: text for people, json for programs.
     """
-    _clean("global", yes=yes, dry_run=dry_run, force=force, output=output)
+    _clean("global", yes=yes, dry_run=dry_run, force=force, backup=backup, output=output)
 
 
 def all_(
-    *, yes: YesOption = False, dry_run: FlagOption = False, force: FlagOption = False, output: OutputOption = "text"
+    *,
+    yes: YesOption = False,
+    dry_run: FlagOption = False,
+    force: FlagOption = False,
+    backup: BackupKind = "store",
+    output: OutputOption = "text",
 ) -> None:
     """Delete the project's folder, and settings, secrets and the store of this machine.
 
@@ -69,26 +89,49 @@ def all_(
         yes: Do not ask.
         dry_run: Only show what would be deleted.
         force: Delete model aliases too.
+        backup: Keep a copy of the store (executions and their values), or of all that is deleted.
         output: text for people, json for programs.
     """
-    _clean("all", yes=yes, dry_run=dry_run, force=force, output=output)
+    _clean("all", yes=yes, dry_run=dry_run, force=force, backup=backup, output=output)
 
 
-def _clean(scope: Scope, *, yes: bool, dry_run: bool, force: bool, output: OutputOption) -> None:
+def _clean(
+    scope: Scope,
+    *,
+    yes: bool,
+    dry_run: bool,
+    output: OutputOption,
+    force: bool = False,
+    backup: BackupKind = "store",
+) -> None:
     paths = _paths(scope)
     if scope != "project" and not (force or dry_run):
         _spare_aliases()
-    database = config_directory() / "kitaru.db"
-    backup = _backup_path() if database in paths else None
+    wanted = scope != "project" and (backup == "all" or config_directory() / "kitaru.db" in paths)
+    copy = backup_path(backup) if wanted and paths else None
     aborted = not dry_run and bool(paths) and not (yes or _confirmed(paths, output))
-    item = _report(scope, paths, backup, dry_run=dry_run, aborted=aborted)
+    item = _report(scope, paths, copy, dry_run=dry_run, aborted=aborted)
+    restore: list[str] = []
     if not (dry_run or aborted):
-        if backup is not None:
-            _back_up(database, backup)
+        if copy is not None:
+            back_up(backup, paths, copy)
+            restore = restore_commands(backup, paths, copy)
         for path in paths:
             _delete(path)
         item["deleted_paths"] = [str(path) for path in paths]
-    Output(f"clean.{scope}", output).item(item, _view(item))
+    out = Output(f"clean.{scope}", output)
+    out.show(_view(item, restore))
+    project_folder = next((path for path in paths if path.name == ".kitaru"), None)
+    if project_folder is not None and not (dry_run or aborted or yes):
+        item["reinitialized_project"] = _again(project_folder.parent)
+    out.item(item)
+
+
+def _again(folder: Path) -> bool:
+    if not _says_yes(f"Initialise {folder} as a project again? [y/N] "):
+        return False
+    mark(folder)
+    return True
 
 
 def _paths(scope: Scope) -> list[Path]:
@@ -133,23 +176,14 @@ def _confirmed(paths: Sequence[Path], output: OutputOption) -> bool:
         msg = "There is no terminal to ask on; say --yes, or look first with --dry-run."
         raise KitaruUsageError(msg)
     sys.stdout.write("\n".join(f"  {path}" for path in paths) + "\n")
+    return _says_yes("Delete all of this? [y/N] ")
+
+
+def _says_yes(question: str) -> bool:
     try:
-        return input("Delete all of this? [y/N] ").strip().casefold() in {"y", "yes"}
+        return input(question).strip().casefold() in {"y", "yes"}
     except EOFError:
         return False
-
-
-def _backup_path() -> Path:
-    folder = config_directory()
-    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-    return folder.with_name(f"{folder.name}-backups") / f"backup-{moment}.db"
-
-
-def _back_up(database: Path, backup: Path) -> None:
-    backup.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(backup, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(backup)) as target:
-        source.backup(target)
 
 
 def _delete(path: Path) -> None:
@@ -192,18 +226,18 @@ def _size(path: Path) -> int:
     return sum(file.stat().st_size for file in files if file.is_file() and not file.is_symlink())
 
 
-def _view(item: dict[str, Any]) -> Group:
+def _view(item: dict[str, Any], restore: Sequence[str]) -> Group:
     word = "Kept" if item["aborted"] else "Would delete" if item["dry_run"] else "Deleted"
-    lines = [Text(f"{word} ({item['scope']}, {item['total_bytes']} bytes)", style="bold")]
+    lines: list[RenderableType] = [Text(f"{word} ({item['scope']}, {size_text(item['total_bytes'])})", style="bold")]
     for entry in item["preview"]:
-        about = "backup" if entry["type"] == "backup" else f"{entry['type']}, {entry['size_bytes']} bytes"
+        about = "backup" if entry["type"] == "backup" else f"{entry['type']}, {size_text(entry['size_bytes'])}"
         lines.append(Text.assemble("  ", entry["path"], (f"  {about}", "dim"), overflow="fold"))
     if not item["preview"]:
         lines.append(Text("  nothing found"))
-    if item["deleted_paths"] and item["backup_path"]:
-        lines.append(Text(f"  To restore the store: cp {item['backup_path']} {config_directory() / 'kitaru.db'}"))
+    if restore:
+        lines += [Text("  To bring it back:"), *map(Command, restore)]
     lines += [
-        Text(f"  Still set: {one['name']}={one['value']}", style="yellow")
+        Text(f"  Still set: {one['name']}={one['value']}", style="yellow", overflow="fold")
         for one in item["active_environment_overrides"]
     ]
     return Group(*lines)

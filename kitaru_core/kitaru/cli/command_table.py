@@ -28,6 +28,16 @@ class LazyCommand(NamedTuple):
         app.command(f"kitaru.cli.{self.target}", name=word, help=self.purpose)
 
 
+_CHECK = (
+    "Hold every waiting, failed or running execution of a flow against the present code.\n\n"
+    "The flow's own code runs from its top, with the recorded values and answers handed back to it, up to the first "
+    "call or question that is not recorded. No checkpoint body runs, no model is called, nothing is recorded; but what "
+    "the flow's code itself does between its calls is done, so keep effects inside checkpoints.\n\n"
+    "An execution resumes (it goes on where it stands), reruns (it comes to a call or question the journal does not "
+    "know while recorded ones are left), diverges (it leaves out something recorded) or fails (it cannot go on, and "
+    "why). The exit code is 0 when all of them resume, fail as they had failed before, or are allowed; else 1."
+)
+
 COMMANDS: Final = {
     "init": ("project:init", "Mark a folder as a kitaru project."),
     "status": ("diagnostics:status", "Show in short what kitaru works with here."),
@@ -58,6 +68,7 @@ GROUPS: Final = {
             "replay": ("continuing:replay", "Derive a new execution: reuse what came before a call, run from there."),
             "cancel": ("executions:cancel", "Cancel an execution."),
             "why": ("exploring:why", "Name the one thing an execution waits for."),
+            "check": ("checking:check", _CHECK),
             "diff": ("exploring:diff", "Compare two executions call by call."),
             "logs": ("logs:logs", "Show what the code of an execution printed and logged."),
             "events": ("exploring:events", "Tell what the checkpoints of an execution tell, as it happens."),

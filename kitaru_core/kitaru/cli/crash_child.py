@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
+from collections import Counter
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from kitaru.cli.output import plain_json
+from kitaru.cli.targets import load_flow
 from kitaru.errors import KitaruExecutionError, KitaruStateError, KitaruUsageError
 from kitaru.hooks.cards import PluginCard
 from kitaru.hooks.manager import get_manager
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from kitaru.operating.models import PendingWait
     from kitaru.records.boundary import Boundary
 
-__all__ = ["Order", "Report", "load_flow", "main"]
+__all__ = ["Order", "Report", "main"]
 
 _SAMPLES = {"boolean": True, "integer": 1, "number": 1.0, "string": "text", "array": [], "object": {}}
 
@@ -54,51 +55,22 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         result: What the flow returned, JSON-ready; or the text of its failure.
         bodies: How many bodies ran in all.
         waits: How many waits were opened.
-        doubled: Calls that were complete before this child and whose body ran again.
-        lost: Waits whose answer had been given before this child and that were asked again.
+        calls: Number of calls of each checkpoint in the end.
+        complete: Of each checkpoint, number of the calls that were complete before this child.
+        ran: Of each checkpoint, number of the calls whose body ran in this child.
+        given: Questions that had been answered before this child.
+        asked: Questions that were answered in this child.
     """
 
     status: str
     result: Any = None
     bodies: int = 0
     waits: int = 0
-    doubled: list[str] = []
-    lost: list[str] = []
-
-
-def load_flow(target: str) -> Any:  # noqa: ANN401 - a flow of whatever inputs
-    """Return the flow that a text names.
-
-    Args:
-        target: `module:flow` or `file.py:flow`.
-
-    Raises:
-        KitaruUsageError: There is no such module or flow.
-    """
-    place, colon, name = target.rpartition(":")
-    if not colon or not place or not name:
-        msg = f"{target!r} must be MODULE:FLOW, such as shop.orders:order, or FILE.py:FLOW."
-        raise KitaruUsageError(msg)
-    try:
-        module = _script(Path(place)) if place.endswith(".py") else _module(place)
-    except (ModuleNotFoundError, FileNotFoundError) as error:
-        msg = f"{place!r} cannot be loaded: {error}. Run this from the project's folder."
-        raise KitaruUsageError(msg) from error
-    flow = getattr(module, name, None)
-    if not hasattr(flow, "function") or not hasattr(flow, "run"):
-        msg = f"{place!r} was loaded, but {name!r} in it is no flow."
-        raise KitaruUsageError(msg)
-    return flow
-
-
-def _module(name: str) -> object:
-    sys.path.insert(0, str(Path.cwd()))
-    return importlib.import_module(name)
-
-
-def _script(path: Path) -> object:
-    sys.path.insert(0, str(path.absolute().parent))
-    return importlib.import_module(path.stem)
+    calls: dict[str, int] = {}
+    complete: dict[str, int] = {}
+    ran: dict[str, int] = {}
+    given: list[str] = []
+    asked: list[str] = []
 
 
 class _Log:
@@ -127,7 +99,7 @@ class _Log:
     @hookimpl
     def kitaru_checkpoint_scope(self, boundary: Boundary) -> AbstractContextManager[None]:
         """Note that a body runs."""
-        self.add("body", boundary.invocation_id)
+        self.add("body", f"{boundary.invocation_id}\t{boundary.name}")
         return nullcontext()
 
 
@@ -143,18 +115,22 @@ def main(document: str) -> None:
     get_manager().register(log, name="crashtest")
     executions = KitaruClient(surface="crashtest").executions
     found = executions.list(limit=1)
-    complete = {call.invocation_id for call in found[0].checkpoints if call.status.is_successful} if found else set()
-    given = log.names("answer")
+    complete = [call.name for call in found[0].checkpoints if call.status.is_successful] if found else []
+    given = [wait.pending.name for wait in found[0].waits if wait.state == "resolved"] if found else []
     execution_id = found[0].exec_id if found else flow.run(**order.inputs).exec_id
     _to_the_end(executions, execution_id, order, log, may_retry=bool(found))
     execution = executions.get(execution_id)
+    ran = {line.partition("\t")[::2] for line in log.names("body", since_start=True)}
     report = Report(
         status=str(execution.status),
         result=_result(executions, execution_id),
         bodies=len(log.names("body")),
         waits=len(execution.waits),
-        doubled=sorted(complete.intersection(log.names("body", since_start=True))),
-        lost=sorted(set(given).intersection(log.names("answer", since_start=True))),
+        calls=Counter(call.name for call in execution.checkpoints),
+        complete=Counter(complete),
+        ran=Counter(name for _, name in ran),
+        given=given,
+        asked=log.names("answer", since_start=True),
     )
     Path(order.report).write_bytes(msgspec.json.encode(report))
 
@@ -172,7 +148,7 @@ def _to_the_end(
         elif execution.pending_wait is not None:
             wait = execution.pending_wait
             executions.input(execution_id, wait=wait.wait_id, value=_answer(wait, order))
-            log.add("answer", wait.wait_id)
+            log.add("answer", wait.name)
         else:
             may_retry &= not _resumed(executions, execution_id)
 
@@ -206,6 +182,6 @@ def _result(executions: ExecutionsNamespace, execution_id: str) -> Any:  # noqa:
 if __name__ == "__main__":
     try:
         main(sys.argv[1])
-    except KitaruUsageError as error:
-        sys.stderr.write(f"{error}\n")
+    except KitaruUsageError as _error:
+        sys.stderr.write(f"{_error}\n")
         os._exit(2)

@@ -14,7 +14,10 @@ from rich.text import Text
 from kitaru.cli.arguments import OutputOption
 from kitaru.cli.output import Output
 from kitaru.cli.snapshot import Snapshot, take_snapshot
+from kitaru.cli.views import size_text
 from kitaru.errors import KitaruUsageError
+from kitaru.hooks.loading import survey
+from kitaru.journal.health import StoreFacts, look_at
 
 __all__ = ["info", "status"]
 
@@ -49,8 +52,9 @@ def info(
     all_packages: Annotated[bool, Parameter(negative="")] = False,
     packages: Annotated[list[str] | None, Parameter(name=["--packages", "-p"], negative="")] = None,
     file: Annotated[Path | None, Parameter(name=["--file", "-f"])] = None,
+    check: Annotated[bool, Parameter(negative="")] = False,
     output: OutputOption = "text",
-) -> None:
+) -> int:
     """Show everything about this installation, for people who look for a fault.
 
     Args:
@@ -58,15 +62,46 @@ def info(
         all_packages: With the versions of all packages.
         packages: With the versions of these packages.
         file: Write it to a file: YAML where its name ends so, else JSON.
+        check: Also read through the store for damage, and end with 1 when anything is wrong.
         output: text for people, json for programs.
     """
     found = take_snapshot(everything=all_, packages=None if all_ or all_packages else packages or ())
+    store = look_at(found.local_stores_path, thoroughly=check)
+    plugins = survey()
+    problems = [*filter(None, (found.warning, found.log_store_warning)), *store.problems, *map(str, plugins.faults)]
+    item = {
+        **msgspec.to_builtins(found),
+        "store": msgspec.to_builtins(store),
+        "plugins": {one.name: one.version for one in plugins.plugins},
+        "problems": problems,
+    }
     out = Output("info", output)
     if file is None:
-        out.item(msgspec.to_builtins(found), _view("Kitaru info", found, _FULL))
-        return
-    kind = _write(file.expanduser(), msgspec.to_builtins(found))
-    out.item({"file": str(file), "format": kind}, Text(f"Wrote {file} ({kind})"))
+        out.item(item, _view("Kitaru info", found, _FULL), _store_view(store), _problems_view(problems, checked=check))
+    else:
+        kind = _write(file.expanduser(), item)
+        out.item({"file": str(file), "format": kind}, Text(f"Wrote {file} ({kind})", overflow="fold"))
+    return int(check and bool(problems))
+
+
+def _store_view(store: StoreFacts) -> RenderableType:
+    used = "-" if store.size_bytes is None else size_text(store.size_bytes)
+    free = "" if store.free_bytes is None else f" ({size_text(store.free_bytes)} free on its disk)"
+    rows = {"Kind": store.kind, "Disk use": used + free}
+    if store.exists is False:
+        rows["State"] = "not there yet; the first execution makes it"
+    if store.schema_version is not None:
+        rows["Schema version"] = f"{store.schema_version} (this program makes {store.known_schema_version})"
+    if store.executions is not None:
+        rows["Executions"] = str(store.executions)
+    return Group(Text(""), Text("Store", style="bold"), _grid(rows))
+
+
+def _problems_view(problems: list[str], *, checked: bool) -> RenderableType:
+    if not problems:
+        return Group(Text(""), Text("No problems found", style="green")) if checked else Group()
+    lines = [Text(f"  {problem}", style="yellow") for problem in problems]
+    return Group(Text(""), Text("Problems", style="bold"), *lines)
 
 
 def _write(file: Path, content: dict[str, Any]) -> str:
@@ -86,7 +121,7 @@ def _view(title: str, found: Snapshot, labels: dict[str, str]) -> RenderableType
     if labels is _FULL:
         facts["System"] = " ".join(found.system_info.values())
     parts: list[RenderableType] = [Text(title, style="bold"), _grid(facts)]
-    warnings = (found.warning, found.log_store_warning)
+    warnings = () if labels is _FULL else (found.warning, found.log_store_warning)
     parts += [Text(f"  Warning: {warning}", style="yellow") for warning in warnings if warning]
     sections = {
         "Environment": {item["name"]: item["value"] for item in found.environment},

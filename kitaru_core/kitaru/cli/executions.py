@@ -10,7 +10,7 @@ from rich.text import Text
 
 from kitaru.cli import views
 from kitaru.cli.access import open_client
-from kitaru.cli.arguments import OutputOption
+from kitaru.cli.arguments import OutputOption, Repeated, moment
 from kitaru.cli.listing import PAGE_SIZE, check_page, note
 from kitaru.cli.output import Output
 from kitaru.cli.shapes import execution_shape, summary_shape
@@ -19,11 +19,13 @@ from kitaru.errors import KitaruUsageError
 __all__ = ["cancel", "get", "list_executions", "verify"]
 
 
-def list_executions(
+def list_executions(  # noqa: PLR0913 - one option for each filter
     *,
     status: str | None = None,
     flow: str | None = None,
     stack: str | None = None,
+    since: str | None = None,
+    tag: Repeated = None,
     limit: int | None = None,
     page: int | None = None,
     size: int | None = None,
@@ -35,14 +37,17 @@ def list_executions(
         status: Only those that are running, waiting, completed, failed or cancelled.
         flow: Only those of this flow.
         stack: Only those of this stack.
+        since: Only those created since then: so long ago, such as 90m, 2h or 30d, or a date or time.
+        tag: Executions have no tags here; says what to use instead.
         limit: Only the first N; not together with --page and --size.
         page: Which page, from 1.
         size: How many on a page (20).
         output: text for people, json for programs.
     """
     chosen = _window(limit, page, size)
-    found = open_client().executions.list(flow=flow, status=status, stack=stack, **chosen)
-    view: list[RenderableType] = [views.ExecutionsTable(found)]
+    after = None if since is None else moment(since, "--since")
+    found = open_client().executions.list(flow=flow, status=status, stack=stack, since=after, tags=tag, **chosen)
+    view: list[RenderableType] = [views.ExecutionsTable(found, page=chosen.get("page", 1))]
     hint = "" if limit is not None else note(len(found), **chosen)
     if hint:
         view.append(Text(hint, style="dim"))

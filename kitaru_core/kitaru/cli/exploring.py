@@ -5,18 +5,17 @@ from __future__ import annotations
 import dataclasses
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import msgspec
-from cyclopts import Parameter
 from rich.console import Group
 from rich.text import Text
 
 from kitaru.cli.access import open_client
-from kitaru.cli.arguments import OutputOption
+from kitaru.cli.arguments import OutputOption, Repeated
 from kitaru.cli.listing import PAGE_SIZE, page_of
 from kitaru.cli.output import Output, plain_json
-from kitaru.cli.views import titled_table
+from kitaru.cli.views import nothing_found, titled_table
 
 if TYPE_CHECKING:
     from kitaru.operating.comparing import ExecutionDifference
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["diff", "events", "statistics", "why"]
 
 _CHANGES = {"same": "dim", "reused": "green", "changed": "yellow", "added": "cyan", "removed": "red"}
-Repeated = Annotated[list[str] | None, Parameter(negative="")]
 
 
 def why(exec_id: str, *, output: OutputOption = "text") -> None:
@@ -104,6 +102,7 @@ def statistics(  # noqa: PLR0913 - one option for each filter
     flow: str | None = None,
     status: str | None = None,
     stack: str | None = None,
+    tag: Repeated = None,
     max_groups: int = 1000,
     page: int | None = None,
     size: int | None = None,
@@ -118,13 +117,20 @@ def statistics(  # noqa: PLR0913 - one option for each filter
         flow: Only of this flow.
         status: Only in this state.
         stack: Only on this stack.
+        tag: Executions have no tags here; says what to use instead.
         max_groups: At most this many groups.
         page: Which page, from 1.
         size: How many groups on a page.
         output: text for people, json for programs.
     """
     found = open_client().executions.statistics(
-        group_by=group_by or (), metrics=metric or (), flow=flow, status=status, stack=stack, max_groups=max_groups
+        group_by=group_by or (),
+        metrics=metric or (),
+        flow=flow,
+        status=status,
+        stack=stack,
+        tags=tag,
+        max_groups=max_groups,
     )
     groups = list(found.groups)
     if page is not None or size is not None:
@@ -134,15 +140,15 @@ def statistics(  # noqa: PLR0913 - one option for each filter
         "truncated": found.truncated,
         "group_count": len(groups),
     }
-    view = [_counted(groups)]
+    view = [_counted(groups, page or 1)]
     if found.truncated:
         view.append(Group(Text(f"Results truncated at --max-groups {max_groups}", style="yellow")))
     Output("executions.statistics", output).item(item, *view)
 
 
-def _counted(groups: list[ExecutionStatisticsGroup]) -> Group:
+def _counted(groups: list[ExecutionStatisticsGroup], page: int) -> Group:
     if not groups:
-        return Group(Text("Statistics", style="bold"), Text("  groups: none found"))
+        return Group(Text("Statistics", style="bold"), nothing_found("groups", page))
     table = titled_table("Statistics")
     for key in groups[0].keys:
         table.add_column(key, overflow="fold")

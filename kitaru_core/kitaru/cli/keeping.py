@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +11,7 @@ from rich.text import Text
 
 from kitaru.cli import views
 from kitaru.cli.access import open_client
-from kitaru.cli.arguments import OutputOption
+from kitaru.cli.arguments import OutputOption, age
 from kitaru.cli.output import Output
 from kitaru.cli.shapes import execution_shape
 from kitaru.errors import KitaruUsageError
@@ -21,7 +19,6 @@ from kitaru.errors import KitaruUsageError
 __all__ = ["delete", "export", "import_", "prune"]
 
 YesOption = Annotated[bool, Parameter(name=["--yes", "-y"], negative="")]
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def export(exec_id: str, file: Path, *, output: OutputOption = "text") -> None:
@@ -91,23 +88,19 @@ def prune(
         output: text for people, json for programs.
     """
     executions = open_client().executions
-    age = None if older_than is None else _age(older_than)
-    chosen = executions.prune(older_than=age, keep=keep, flow=flow, dry_run=True)
+    limit = None if older_than is None else age(older_than, "--older-than")
+    chosen = executions.prune(older_than=limit, keep=keep, flow=flow, dry_run=True)
     if not dry_run and chosen:
-        aborted = not (yes or _confirmed(f"Delete {len(chosen)} executions for good?", output))
-        chosen = [] if aborted else executions.prune(older_than=age, keep=keep, flow=flow)
+        aborted = not (yes or _confirmed(f"Delete {_counted(chosen)} for good?", output))
+        chosen = [] if aborted else executions.prune(older_than=limit, keep=keep, flow=flow)
     word = "Would delete" if dry_run else "Deleted"
-    lines = [Text(f"{word} {len(chosen)} executions", style="bold"), *(Text(f"  {one}") for one in chosen)]
+    lines = [Text(f"{word} {_counted(chosen)}", style="bold"), *(Text(f"  {one}") for one in chosen)]
     items = [{"exec_id": one, "deleted": not dry_run} for one in chosen]
     Output("executions.prune", output).items(items, *lines)
 
 
-def _age(text: str) -> timedelta:
-    found = re.fullmatch(r"([0-9]{1,6})([mhdw])", text.strip().casefold())
-    if found is None:
-        msg = f"--older-than must be a number with m, h, d or w, such as 30d, not {text!r}."
-        raise KitaruUsageError(msg)
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+def _counted(chosen: list[str]) -> str:
+    return f"{len(chosen)} execution{'' if len(chosen) == 1 else 's'}"
 
 
 def _confirmed(question: str, output: OutputOption) -> bool:

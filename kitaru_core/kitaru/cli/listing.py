@@ -71,6 +71,6 @@ def show_lines(title: str, lines: Sequence[str], *, total: int, page: int, size:
         page: Which page this is.
         size: How many are on a page.
     """
-    shown = [f"  {line}" for line in lines] or [f"  none on page {page}" if total else "  none found"]
+    shown = [f"  {line}" for line in lines] or [f"  no items on page {page}" if total else "  none found"]
     note = [] if page == 1 and total <= size else [f"Page {page} (size {size}, showing {len(lines)} of {total})"]
     return Text("\n").join([Text(title, style="bold"), *map(Text, [*shown, *note])])

@@ -119,9 +119,10 @@ def _follow(
 
 def _kept(client: KitaruClient, exec_id: str, chosen: dict[str, Any]) -> list[LogEntry]:
     try:
-        return client.executions.logs(exec_id, **chosen)
+        found: list[LogEntry] = client.executions.logs(exec_id, **chosen)
     except KitaruLogRetrievalError:
         return []  # nothing is kept yet, which its end does not change
+    return found
 
 
 class _Printer:

@@ -9,7 +9,7 @@ from kitaru.cli.output import Output
 from kitaru.cli.views import success
 from kitaru.errors import KitaruStateError, KitaruUsageError
 
-__all__ = ["init"]
+__all__ = ["init", "mark"]
 
 _MARKER = ".kitaru"
 
@@ -29,7 +29,17 @@ def init(path: Path = Path(), *, output: OutputOption = "text") -> None:
     if marker.exists():
         msg = f"{folder} is a kitaru project already ({marker} exists)."
         raise KitaruStateError(msg)
-    marker.mkdir(mode=0o700)
-    (marker / ".gitignore").write_text("*\n", encoding="utf-8")
+    mark(folder)
     item = {"path": str(folder), "repository_directory": _MARKER}
     Output("init", output).item(item, success(f"Initialised a kitaru project in {folder}", f"created {_MARKER}/"))
+
+
+def mark(folder: Path) -> None:
+    """Make the folder that marks a project.
+
+    Args:
+        folder: The project.
+    """
+    marker = folder / _MARKER
+    marker.mkdir(mode=0o700)
+    (marker / ".gitignore").write_text("*\n", encoding="utf-8")

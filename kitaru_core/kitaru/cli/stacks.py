@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from cyclopts import Parameter
 from rich.text import Text
 
 from kitaru.cli.arguments import OutputOption
 from kitaru.cli.listing import PAGE_SIZE, page_of, show_lines
 from kitaru.cli.output import Output, plain_json
+from kitaru.errors import KitaruUsageError
 from kitaru.settings.stack_names import DEFAULT_STACK, find_stack
 from kitaru.stacks import registry
+from kitaru.stacks.kinds import LOCAL
 
 __all__ = ["create", "current", "delete", "list_stacks", "show", "use"]
+
+KindOption = Annotated[str, Parameter(name="--type")]
+SettingsOption = Annotated[tuple[str, ...], Parameter(name="--set", negative="", consume_multiple=False)]
 
 
 def list_stacks(*, page: int = 1, size: int = PAGE_SIZE, output: OutputOption = "text") -> None:
@@ -53,13 +61,13 @@ def show(stack: str, *, output: OutputOption = "text") -> None:
         "name": entry.name,
         "is_active": active,
         "is_managed": entry.name == DEFAULT_STACK.name,
-        "stack_type": "local",
+        "stack_type": entry.kind,
         "components": [component],
     }
     lines = [
         f"Stack: {entry.name}{' (active)' if active else ''}",
         f"  Stack ID: {entry.id}",
-        "  Type: local",
+        f"  Type: {entry.kind}",
         f"  {component['role']}: {component['purpose']}",
     ]
     Output("stack.show", output).item(item, Text("\n".join(lines)))
@@ -76,18 +84,27 @@ def use(stack: str, *, output: OutputOption = "text") -> None:
     Output("stack.use", output).item(plain_json(found), Text(f"Activated stack: {found.name}"))
 
 
-def create(name: str, *, activate: bool = True, output: OutputOption = "text") -> None:
-    """Create a local stack.
+def create(
+    name: str,
+    *,
+    kind: KindOption = LOCAL,
+    settings: SettingsOption = (),
+    activate: bool = True,
+    output: OutputOption = "text",
+) -> None:
+    """Create a stack.
 
     Args:
         name: Its name.
+        kind: Its kind: local, or one that a plugin offers.
+        settings: A setting of that kind, as FIELD=VALUE; may be given several times.
         activate: Whether to make it the active one.
         output: text for people, json for programs.
     """
     before = registry.current_stack().name
-    created = registry.create_stack(name, activate=activate)
-    item = {**plain_json(created), "previous_active_stack": before, "stack_type": "local"}
-    lines = [f"Created stack: {created.name} (local)"]
+    created = registry.create_stack(name, activate=activate, kind=kind, settings=_pairs(settings))
+    item = {**plain_json(created), "previous_active_stack": before, "stack_type": kind}
+    lines = [f"Created stack: {created.name} ({kind})"]
     if created.is_active:
         lines.append(f"  Active stack: {before} → {created.name}")
     Output("stack.create", output).item(item, Text("\n".join(lines)))
@@ -112,3 +129,15 @@ def delete(stack: str, *, recursive: bool = False, force: bool = False, output: 
         "recursive": recursive,
     }
     Output("stack.delete", output).item(item, Text(f"Deleted stack: {stack}\n  Active stack: {active}"))
+
+
+def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in texts:
+        field, equals, value = text.partition("=")
+        if not equals or field in found:
+            trouble = "is given twice" if equals else "must be FIELD=VALUE"
+            msg = f"--set {text!r}: {field!r} {trouble}. Give each setting once, as FIELD=VALUE."
+            raise KitaruUsageError(msg)
+        found[field] = value
+    return found

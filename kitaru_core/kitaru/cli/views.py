@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
+import msgspec
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
@@ -21,11 +23,14 @@ if TYPE_CHECKING:
     from kitaru.operating.models import CheckpointCall, Execution, PendingWait
 
 __all__ = [
+    "Command",
     "ExecutionsTable",
     "ago",
     "execution_record",
+    "nothing_found",
     "plan_view",
     "since",
+    "size_text",
     "status_text",
     "success",
     "titled_table",
@@ -66,13 +71,51 @@ def ago(moment: datetime | None, now: datetime | None = None) -> str:
     return f"{max(0, int(seconds))}s ago"
 
 
+def nothing_found(noun: str, page: int = 1) -> Text:
+    """Return what stands in the place of a list that is empty, or of a page past its end."""
+    return Text(f"  {noun}: none found" if page == 1 else f"  no items on page {page}")
+
+
+def size_text(size: int) -> str:
+    """Return a number of bytes in the unit that people would choose."""
+    if size < 1000:  # noqa: PLR2004 - a kilobyte
+        return f"{size} bytes"
+    amount, units = size / 1000, ["kB", "MB", "GB", "TB"]
+    while amount >= 1000 and len(units) > 1:  # noqa: PLR2004 - as above
+        amount, units = amount / 1000, units[1:]
+    return f"{amount:.1f} {units[0]}"
+
+
 def _took(started: datetime | None, ended: datetime | None) -> str:
     if started is None or ended is None:
         return ""
     seconds = max(0.0, (ended - started) / timedelta(seconds=1))
     if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
+        return f"{seconds * 1000:.0f} ms" if seconds >= 0.001 else "<1 ms"  # noqa: PLR2004 - a millisecond
     return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)}m {int(seconds % 60):02}s"  # noqa: PLR2004 - a minute
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command to copy: where it does not fit a line it goes on after a backslash, as a shell takes it.
+
+    Attributes:
+        text: The command.
+    """
+
+    text: str
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Give the command in as few lines as there is room for."""
+        lines = [""]
+        for n, part in enumerate(self.text.split(" --")):
+            word = part if n == 0 else f"--{part}"
+            if lines[-1] and len(lines[-1]) + len(word) + 5 > options.max_width:
+                lines[-1] += " \\"
+                lines.append(f"  {word}")
+            else:
+                lines[-1] += f" {word}" if lines[-1] else word
+        yield Text("\n".join(f"  {line}" for line in lines), style="dim", no_wrap=True, overflow="ignore")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +124,16 @@ class ExecutionsTable:
 
     Attributes:
         executions: What it shows.
+        page: Which page of the list this is.
     """
 
     executions: Sequence[Execution]
+    page: int = 1
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Give the table in as many columns as there is room for."""
         if not self.executions:
-            yield Group(Text("Executions", style="bold"), Text("  executions: none found"))
+            yield Group(Text("Executions", style="bold"), nothing_found("executions", self.page))
             return
         wide = options.max_width >= _WIDE
         names = {"ID": max(len(item.exec_id) for item in self.executions), "Status": 9, "Steps": 5, "Started": 8}
@@ -155,10 +200,7 @@ def execution_record(execution: Execution) -> RenderableType:
     if execution.pending_wait is not None:
         parts += [Text(""), wait_view(execution.exec_id, execution.pending_wait)]
     parts += [Text(""), _tree(execution)]
-    hint = _next_step(execution)
-    if hint:
-        parts += [Text(""), Text(hint, style="dim")]
-    return Group(*parts)
+    return Group(*parts, *_next_step(execution))
 
 
 def since(moment: datetime | None) -> str:
@@ -178,12 +220,15 @@ def _usage(summary: Mapping[str, Any]) -> str:
 def wait_view(execution_id: str, wait: PendingWait) -> RenderableType:
     """Return an open wait and the command that answers it."""
     example = {"boolean": "true", "integer": "1", "number": "1.5", "string": "'\"text\"'"}
-    kind = (wait.schema or {}).get("type", "") if wait.schema is not None else "gate"
+    schema = wait.schema or {}
+    kind = schema.get("type", "") if wait.schema is not None else "gate"
     value = "null" if kind == "gate" else example.get(str(kind), "'{...}'")
+    if schema.get("enum"):
+        value = shlex.quote(msgspec.json.encode(schema["enum"][0]).decode())
     return Group(
         Text.assemble(("Waits for: ", "bold yellow"), wait.name, (f"  ({ago(wait.entered_waiting_at)})", "dim")),
         Text(f"  {wait.question or 'no question given'}"),
-        Text(f"  kitaru executions input {execution_id} --wait {wait.name} --value {value}", style="dim"),
+        Command(f"kitaru executions input {execution_id} --wait {shlex.quote(wait.name)} --value {value}"),
     )
 
 
@@ -220,12 +265,14 @@ def _call_line(call: CheckpointCall) -> Text:
     return line
 
 
-def _next_step(execution: Execution) -> str:
+def _next_step(execution: Execution) -> list[RenderableType]:
     if execution.status == "failed":
-        return f"To continue it from its last completed boundary: kitaru executions retry {execution.exec_id}"
-    if execution.status == "waiting" and execution.pending_wait is None:
-        return f"All its waits are answered. To go on: kitaru executions resume {execution.exec_id}"
-    return ""
+        about, verb = "To go on from its last completed boundary:", "retry"
+    elif execution.status == "waiting" and execution.pending_wait is None:
+        about, verb = "All its waits are answered. To go on:", "resume"
+    else:
+        return []
+    return [Text(""), Text(about, style="dim"), Command(f"kitaru executions {verb} {execution.exec_id}")]
 
 
 def plan_view(plan: ReplayPlan) -> RenderableType:

@@ -24,6 +24,7 @@ from kitaru.engine.hooking import identified
 from kitaru.engine.scope import flow_scope
 from kitaru.engine.signals import BodyRerun
 from kitaru.engine.unit import Outcome, Unit
+from kitaru.errors import KitaruDecodingError, KitaruDivergenceError
 from kitaru.journal.api import Draft
 from kitaru.records.facts import (
     NOTHING,
@@ -36,10 +37,12 @@ from kitaru.records.facts import (
 )
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from kitaru.engine.ledger import RecordedCall
     from kitaru.engine.run import Run
 
-__all__ = ["Entry", "commit_unit", "enter", "peek_unit", "run_unit", "run_unit_async"]
+__all__ = ["Entry", "commit_unit", "enter", "finish_entered", "peek_unit", "run_unit", "run_unit_async"]
 
 T = TypeVar("T")
 
@@ -73,13 +76,63 @@ def run_entered(entry: Entry, body: Callable[[Call], T]) -> Outcome[T]:
     run = entry.run
     if _is_settled_early(attempts):
         return cast("Outcome[T]", attempts.outcome())
+    run.write(*_attempted(attempts, body))
+    hit("boundary.after_commit")
+    if run.reruns:
+        entry.run_body_again()
+    return cast("Outcome[T]", attempts.outcome())
+
+
+def finish_entered(entry: Entry, body: Callable[[Call], T], result: Future[Outcome[T]]) -> None:
+    """Finish a call that runs beside the flow's body, without waiting for its record to become durable.
+
+    Args:
+        entry: The call, which has its place already.
+        body: The body.
+        result: Is given the outcome, or why there is none, once the record is durable.
+
+    Raises:
+        Exception: Whatever the body raised in its last attempt, unchanged; `result` is left as it is.
+    """
+    known = entry.recorded_outcome()
+    if known is not None:
+        result.set_result(cast("Outcome[T]", known))
+        return
+    attempts = Attempts(entry)
+    if _is_settled_early(attempts):
+        result.set_result(cast("Outcome[T]", attempts.outcome()))
+        return
+    drafts = _attempted(attempts, body)
+
+    def recorded(error: BaseException | None) -> None:
+        if error is not None:
+            result.set_exception(error)
+            return
+        try:
+            hit("boundary.after_commit")
+            outcome = attempts.outcome()
+        except BaseException as fault:  # noqa: BLE001 - handed to whoever looks at the future
+            result.set_exception(fault)
+        else:
+            result.set_result(cast("Outcome[T]", outcome))
+
+    if attempts.is_shared:
+        # Other executions are given the value as well, which may take a while and must keep nobody else waiting.
+        entry.run.write(*drafts)
+        recorded(None)
+    else:
+        entry.run.write_then(drafts, recorded)
+
+
+def _attempted(attempts: Attempts, body: Callable[[Call], T]) -> tuple[Draft, ...]:
+    """Run a body until an attempt succeeds, and return the records that make its call complete."""
+    run = attempts.entry.run
     while True:
         call, intent = attempts.begin()
         if intent:
             run.write(*intent)
         try:
-            value = run_body(call, body)
-            drafts = attempts.completed(value)
+            return attempts.completed(run_body(call, body))
         except BaseException as error:
             record, pause = attempts.failed(error)
             if record:
@@ -87,12 +140,6 @@ def run_entered(entry: Entry, body: Callable[[Call], T]) -> Outcome[T]:
             if pause is None:
                 raise
             call.sleep(pause)
-            continue
-        run.write(*drafts)
-        hit("boundary.after_commit")
-        if run.reruns:
-            entry.run_body_again()
-        return cast("Outcome[T]", attempts.outcome())
 
 
 def _is_settled_early(attempts: Attempts) -> bool:
@@ -103,7 +150,7 @@ def _is_settled_early(attempts: Attempts) -> bool:
         entry.run.write(*attempts.reconciled(found))
         if attempts.is_settled:
             return True
-    shared = attempts.cached()
+    shared = attempts.cached() if attempts.takes_part() else ()
     if shared:
         entry.run.write(*shared)
     return bool(shared)
@@ -156,6 +203,8 @@ async def run_entered_async(entry: Entry, body: Callable[[Call], Awaitable[T]]) 
         hit("boundary.after_commit")
         if run.reruns:
             entry.run_body_again()
+        if attempts.is_shared:
+            await asyncio.to_thread(attempts.share)
         return cast("Outcome[T]", attempts.outcome())
 
 
@@ -168,7 +217,7 @@ async def _is_settled_early_async(attempts: Attempts) -> bool:
         await entry.run.write_async(*records)
         if attempts.is_settled:
             return True
-    shared = attempts.cached()
+    shared = await asyncio.to_thread(attempts.cached) if attempts.takes_part() else ()
     if shared:
         await entry.run.write_async(*shared)
     return bool(shared)
@@ -274,16 +323,16 @@ class Entry:
     )
 
     def __init__(self, run: Run, unit: Unit, invocation_id: str, index: int, digest: str | None) -> None:
-        self.run = run
-        self.unit = unit
-        self.invocation_id = invocation_id
-        self.index = index
-        self.digest = digest
-        self.shown = NOTHING
-        self.concurrent = False
-        self.uncertain = False
+        self.run: Run = run
+        self.unit: Unit = unit
+        self.invocation_id: str = invocation_id
+        self.index: int = index
+        self.digest: str | None = digest
+        self.shown: msgspec.Raw = NOTHING
+        self.concurrent: bool = False
+        self.uncertain: bool = False
         self.recorded: RecordedCall | None = None
-        self.call_id = ""
+        self.call_id: str = ""
         self.parents: list[str] = list(unit.parents)
 
     def recorded_outcome(self) -> Outcome[Any] | None:
@@ -316,7 +365,7 @@ class Entry:
             return outcome
         if isinstance(fact, CheckpointFailed) and recorded.handled and own:
             error = failures.rebuild(fact.failure)
-            run.blame(error, self.invocation_id)
+            run.blame(error, self.invocation_id, fact.call_id)
             raise error
         return None
 
@@ -409,7 +458,11 @@ def _read(run: Run, unit: Unit, recorded: RecordedCall, *, drifted: bool) -> Out
         msg = f"{fact.invocation_id} has no value"
         raise TypeError(msg)
     overridden = fact.cache_status == "overridden"
-    value = payloads.load(run.journal, recorded.execution_id, recorded.seq, fact.output, unit.codec)
+    try:
+        value = payloads.load(run.journal, recorded.execution_id, recorded.seq, fact.output, unit.codec)
+    except KitaruDecodingError as error:
+        msg = f"The stored value of {fact.invocation_id!r} does not fit the present code: {error}"
+        raise KitaruDivergenceError(msg, exec_id=run.execution_id) from error
     if overridden and unit.validate is not None:
         value = unit.validate(value)
     return Outcome(

@@ -73,13 +73,13 @@ class Call:
     )
 
     def __init__(self, run: Run, unit: Unit, *, invocation_id: str, call_id: str, digest: str | None) -> None:
-        self.run = run
-        self.unit = unit
-        self.name = unit.name
-        self.invocation_id = invocation_id
-        self.call_id = call_id
-        self.attempt = 1
-        self.digest = digest
+        self.run: Run = run
+        self.unit: Unit = unit
+        self.name: str = unit.name
+        self.invocation_id: str = invocation_id
+        self.call_id: str = call_id
+        self.attempt: int = 1
+        self.digest: str | None = digest
         self._carried: msgspec.Raw | None = None
         self._earlier: list[Note] = []
         self._source: list[Note] | None = None
@@ -210,10 +210,11 @@ class Call:
             The artifact's id.
 
         Raises:
-            KitaruUsageError: The name is blank or the type unknown.
+            KitaruUsageError: The name is blank, the type unknown, or the tags are no list of texts.
             KitaruEncodingError: The value cannot be stored.
         """
         kind = _artifact_type(name, type)
+        _check_tags(tags)
         # A model's answer is the boundary's value as well, and its bytes are to stand once.
         stored = payloads.store(value, path=f"artifact {name!r}", shared=kind == "response")
         return self._keep(name, kind, tags, stored)
@@ -380,6 +381,13 @@ class Call:
             self.run.check()
             await asyncio.sleep(min(left, 0.1))
         self.run.check()
+
+
+def _check_tags(tags: object) -> None:
+    if tags is None or (isinstance(tags, list | tuple | set | frozenset) and all(isinstance(one, str) for one in tags)):
+        return
+    msg = f"save(tags=) takes a list of texts, not {tags!r}."
+    raise KitaruUsageError(msg)
 
 
 def _artifact_type(name: str, given: str) -> str:

@@ -38,6 +38,7 @@ __all__ = [
     "create_run",
     "flow_inputs",
     "plan_replay",
+    "rebuilt_run",
     "start_execution",
     "start_replay",
     "started_fact",
@@ -151,7 +152,7 @@ def _drive(run: Run, code: FlowCode, arguments: Any, options: StartOptions) -> L
     body = bind_body(code.function, arguments)
 
     def rebuild() -> Run:
-        again = _rebuilt(run.journal, run.lease)
+        again = rebuilt_run(run.journal, run.lease)
         again.keeps_logs = run.keeps_logs
         return again
 
@@ -225,11 +226,18 @@ def continue_execution(
     lease = journal.acquire(execution_id, decide)
     retries = int(started.spec.get("retries") or 0)
     options = StartOptions(spec=started.spec, retries=retries, inline=inline)
-    return _drive(_rebuilt(journal, lease, known), found, arguments, options)
+    return _drive(rebuilt_run(journal, lease, known), found, arguments, options)
 
 
-def _rebuilt(journal: Journal, lease: Lease, known: Sequence[Record] = ()) -> Run:
-    """Make the state of an execution from its journal; records that were read before are not read again."""
+def rebuilt_run(journal: Journal, lease: Lease, known: Sequence[Record] = (), *, kind: type[Run] = Run) -> Run:
+    """Make the state of an execution from its journal.
+
+    Args:
+        journal: Where it is recorded.
+        lease: The right to record.
+        known: Records that were read before; they are not read again.
+        kind: What to make; a rehearsal is a kind of its own.
+    """
     records = [*known, *journal.records(lease.execution_id, after=known[-1].seq if known else -1)]
     started = started_fact(records)
     calls, _ = fold(records)
@@ -245,7 +253,7 @@ def _rebuilt(journal: Journal, lease: Lease, known: Sequence[Record] = ()) -> Ru
     for call in calls.values():
         ledger.add(call)
     waits |= _waits(records)
-    return Run(journal, lease, _facts(started), ledger=ledger, waits=waits, source=source)
+    return kind(journal, lease, _facts(started), ledger=ledger, waits=waits, source=source)
 
 
 def _facts(started: ExecutionStarted) -> RunFacts:
@@ -351,7 +359,7 @@ def start_replay(
     draft = Draft(fact, stored.inline, [*stored.blobs, *blobs])
     lease = journal.create(draft, flow=code.name, stack=options.stack)
     hit("flow.created")
-    return _drive(_rebuilt(journal, lease), code, payloads.copy_of(given, stored, None), options)
+    return _drive(rebuilt_run(journal, lease), code, payloads.copy_of(given, stored, None), options)
 
 
 def source_digest(function: Callable[..., Any]) -> str | None:

@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from concurrent.futures import Future, wait
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 
-from kitaru.settings.resolve import max_concurrency
+from kitaru.engine.pool import CallPool
 
 if TYPE_CHECKING:
     from kitaru.engine.boundary import Entry
     from kitaru.engine.run import Run
     from kitaru.engine.unit import Outcome
 
-__all__ = ["CheckpointFuture", "MapFuture", "close_executor", "settle_futures", "submit_entry"]
+__all__ = ["CheckpointFuture", "MapFuture", "close_pool", "keep_future", "settle_futures", "submit_entry"]
 
 T = TypeVar("T")
+_TIDY_AT: Final = 4096
 
 
 class CheckpointFuture(Generic[T]):
@@ -35,9 +35,9 @@ class CheckpointFuture(Generic[T]):
     def __init__(self, entry: Entry, future: Future[Outcome[T]]) -> None:
         self._entry = entry
         self._future = future
-        self.invocation_id = entry.invocation_id
-        self.name = entry.unit.name
-        self.observed = False
+        self.invocation_id: str = entry.invocation_id
+        self.name: str = entry.unit.name
+        self.observed: bool = False
 
     @property
     def call_id(self) -> str:
@@ -49,6 +49,9 @@ class CheckpointFuture(Generic[T]):
 
         Args:
             timeout: Seconds to wait; `None` waits as long as it takes.
+
+        Returns:
+            The value, decoded from what was stored.
 
         Raises:
             TimeoutError: The call is still running; it goes on.
@@ -62,12 +65,26 @@ class CheckpointFuture(Generic[T]):
         return self.result()
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        """Wait for the call and return what it raised, or `None`."""
+        """Wait for the call and return what it raised, which is the flow's to handle from then on.
+
+        Args:
+            timeout: Seconds to wait; `None` waits as long as it takes.
+
+        Returns:
+            The exception, or `None`.
+
+        Raises:
+            TimeoutError: The call is still running; it goes on.
+        """
         self.observed = True
         return self._future.exception(timeout)
 
     def wait(self, timeout: float | None = None) -> None:
-        """Wait until the call has ended, however it ended."""
+        """Wait until the call has ended, however it ended.
+
+        Args:
+            timeout: Seconds to wait; `None` waits as long as it takes.
+        """
         wait([self._future], timeout)
 
     def running(self) -> bool:
@@ -103,13 +120,20 @@ class MapFuture(Generic[T]):
     __slots__ = ("futures", "invocation_id")
 
     def __init__(self, invocation_id: str, futures: Sequence[CheckpointFuture[T]]) -> None:
-        self.invocation_id = invocation_id
-        self.futures = list(futures)
+        self.invocation_id: str = invocation_id
+        self.futures: list[CheckpointFuture[T]] = list(futures)
 
     def result(self, timeout: float | None = None) -> list[T]:
-        """Wait for all calls and return their values in input order.
+        """Wait for all calls.
+
+        Args:
+            timeout: Seconds to wait for each; `None` waits as long as it takes.
+
+        Returns:
+            Their values, in input order.
 
         Raises:
+            TimeoutError: A call is still running; it goes on.
             Exception: What the first failed call, in input order, raised.
         """
         for future in self.futures:
@@ -121,11 +145,25 @@ class MapFuture(Generic[T]):
         return self.result()
 
     def exceptions(self, timeout: float | None = None) -> list[BaseException | None]:
-        """Wait for all calls and return what each raised, or `None`."""
+        """Wait for all calls and return what each raised, or `None`.
+
+        Args:
+            timeout: Seconds to wait for each; `None` waits as long as it takes.
+
+        Returns:
+            The exceptions, in input order.
+
+        Raises:
+            TimeoutError: A call is still running; it goes on.
+        """
         return [future.exception(timeout) for future in self.futures]
 
     def wait(self, timeout: float | None = None) -> None:
-        """Wait until all calls have ended."""
+        """Wait until all calls have ended.
+
+        Args:
+            timeout: Seconds to wait for each; `None` waits as long as it takes.
+        """
         for future in self.futures:
             future.wait(timeout)
 
@@ -171,29 +209,37 @@ def max_workers(setting: int | None = None) -> int:
     Raises:
         KitaruUsageError: A setting of the process is no number of at least 1.
     """
-    return setting or max_concurrency() or min(32, (os.cpu_count() or 1) + 4)
+    if setting:
+        return setting
+    from kitaru.settings.resolve import max_concurrency
+
+    return max_concurrency() or min(32, (os.cpu_count() or 1) + 4)
 
 
-def submit_entry(run: Run, entry: Entry, work: Callable[[], Outcome[T]]) -> CheckpointFuture[T]:
+def submit_entry(run: Run, entry: Entry, work: Callable[[Future[Outcome[T]]], None]) -> CheckpointFuture[T]:
     """Run the rest of a call in the execution's pool.
 
     Args:
         run: The execution.
         entry: The call, which has its place in the body already.
-        work: Finishes the call.
+        work: Finishes the call and gives the future its outcome, then or once the call is recorded.
     """
-    if run.executor is None:
-        run.executor = ThreadPoolExecutor(
-            max_workers(run.facts.settings.get("max_concurrency")), thread_name_prefix=f"kitaru-{run.flow}"
-        )
-    future: CheckpointFuture[T] = CheckpointFuture(entry, run.executor.submit(copy_context().run, work))
-    run.futures.append(future)
-    if len(run.futures) >= _TIDY_AT:
-        run.futures = [known for known in run.futures if not _is_over(known)]
+    if run.pool is None:
+        run.pool = CallPool(max_workers(run.facts.settings.get("max_concurrency")), f"kitaru-{run.flow}")
+    result: Future[Outcome[T]] = Future()
+    run.pool.submit(result, work)
+    future: CheckpointFuture[T] = CheckpointFuture(entry, result)
+    keep_future(run, future)
     return future
 
 
-_TIDY_AT = 4096
+def keep_future(run: Run, future: CheckpointFuture[Any]) -> None:
+    """Remember a future until the end of the execution, where those that nobody looked at are looked at."""
+    run.futures.append(future)
+    if len(run.futures) >= run.tidy_futures_at:
+        run.futures = [known for known in run.futures if not _is_over(known)]
+        # Twice what is left: looking through calls that have not ended must not cost more with each new one.
+        run.tidy_futures_at = max(_TIDY_AT, 2 * len(run.futures))
 
 
 def _is_over(future: CheckpointFuture[Any]) -> bool:
@@ -220,8 +266,8 @@ def settle_futures(run: Run, *, observe: bool = False) -> None:
                 raise error
 
 
-def close_executor(run: Run) -> None:
+def close_pool(run: Run) -> None:
     """End the pool of an execution, leaving out what has not begun."""
-    if run.executor is not None:
-        run.executor.shutdown(wait=True, cancel_futures=True)
-        run.executor = None
+    if run.pool is not None:
+        run.pool.close()
+        run.pool = None

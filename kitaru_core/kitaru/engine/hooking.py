@@ -10,8 +10,6 @@ import msgspec
 
 from kitaru.errors import KitaruPluginError
 from kitaru.records.boundary import Boundary
-from kitaru.records.record import Record
-from kitaru.settings.resolve import durability
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,9 +18,8 @@ if TYPE_CHECKING:
     from kitaru.engine.run import Run
     from kitaru.engine.unit import Unit
     from kitaru.hooks.manager import HookManager
-    from kitaru.journal.commit import Committed
 
-__all__ = ["boundary_hooks", "identified", "prepare_plugins", "show_observers", "summarised"]
+__all__ = ["boundary_hooks", "identified", "plugins_if_sound", "prepare_plugins", "summarised"]
 
 _log = logging.getLogger("kitaru")
 _get_manager: Callable[[], HookManager] | None = None
@@ -55,9 +52,11 @@ def prepare_plugins(store: str, *, stack: str | None, strict: bool) -> dict[str,
     manager = _manager()
     if not manager.is_configured:
         from kitaru.hooks.facts import RuntimeConfig
+        from kitaru.settings.resolve import durability
 
         config = RuntimeConfig(store=store, durability=durability(), stack=stack, strict_replay=strict)
         manager.configured(config)
+    manager.attend()
     return {name: version for name, version in manager.versions().items() if name != "kitaru-core"}
 
 
@@ -97,21 +96,16 @@ def summarised(call: Call, value: object) -> dict[str, Any]:
     return {name: part for name, part in told.items() if part}
 
 
-def show_observers(committed: list[Committed]) -> None:
-    """Show durable records to the plugins that watch; whatever is wrong with those, the records stand.
+def plugins_if_sound() -> HookManager | None:
+    """Return the hook manager for those that only tell plugins something; `None`, with a warning, if one is broken.
 
-    Args:
-        committed: The records, in the order of the journal.
+    What was committed, such as a person's answer, must not look as if it had failed because nobody can be told.
     """
     try:
-        manager = _manager()
+        return _manager()
     except KitaruPluginError as error:
-        # Nobody can be told; but what was committed, such as a person's answer, must not look as if it had failed.
         _log.warning("Plugins were not told of a record: %s", error)
-        return
-    if manager.record_hooks_active:
-        for lease, seq, fact, digest in committed:
-            manager.record_committed(Record(lease.execution_id, seq, fact, digest.hex()))  # type: ignore[arg-type]  # every fact written here is a known one
+        return None
 
 
 def _manager() -> HookManager:

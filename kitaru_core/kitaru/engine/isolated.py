@@ -1,44 +1,41 @@
-"""A checkpoint body in a fresh child process, so that its crash does not take the runner along."""
+"""A checkpoint body at another place: what it needs is written down as an order, what it gives comes as a reply."""
 
 from __future__ import annotations
 
 import logging
-import os
-import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from kitaru.artifacts.codecs import decode, encode
 from kitaru.engine import failures
-from kitaru.errors import FailureOrigin, KitaruRuntimeError
+from kitaru.errors import FailureOrigin
 from kitaru.records.failure import Failure
 from kitaru.secrets.registry import secret_environment
 from kitaru.settings.masking import MASK
+from kitaru.targets.api import INLINE, Task
+from kitaru.targets.registry import find_target
 
 if TYPE_CHECKING:
     from kitaru.engine.call import Call
+    from kitaru.targets.api import ExecutionTarget
 
-__all__ = ["Order", "Reply", "run_isolated"]
-
-_GRACE = 2.0
+__all__ = ["Order", "Reply", "describe_failure", "run_elsewhere"]
 
 _log = logging.getLogger("kitaru")
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """What the child is to do.
+    """What the worker is to do.
 
     Attributes:
         module: Module of the checkpoint.
         qualname: Its qualified name there.
         file: Its source file.
-        path: The import path of the parent.
+        path: The import path of the flow's process.
         codec: Codec of the arguments.
         arguments: The encoded arguments, `[args, kwargs]`.
     """
@@ -52,7 +49,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """What the child has to say.
+    """What the worker has to say.
 
     Attributes:
         codec: Codec of the value.
@@ -65,8 +62,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     failure: Failure | None = None
 
 
-def run_isolated(call: Call, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:  # noqa: ANN401 - the function's value
-    """Run a checkpoint function in a child process and return its value.
+def run_elsewhere(call: Call, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:  # noqa: ANN401 - the function's value
+    """Run a checkpoint function at the target its call names and return its value.
 
     Args:
         call: The call.
@@ -75,32 +72,51 @@ def run_isolated(call: Call, function: Callable[..., Any], args: tuple[Any, ...]
         kwargs: Its keyword arguments.
 
     Raises:
-        KitaruRuntimeError: The child died, or could not find the function.
-        ExecutionCancelled: The execution was cancelled; the child was ended.
+        KitaruWorkerDiedError: The worker died before it could reply.
+        KitaruRuntimeError: The worker could not find the function.
+        ExecutionCancelled: The execution was cancelled; the worker was ended.
         Exception: What the function raised.
     """
     encoded = encode([list(args), dict(kwargs)], path="arguments")
     module = sys.modules.get(function.__module__)
-    order = Order(
-        module=function.__module__,
-        qualname=function.__qualname__,
-        file=getattr(module, "__file__", None),
-        path=sys.path,
-        codec=encoded.codec,
-        arguments=encoded.data,
+    order = msgspec.json.encode(
+        Order(
+            module=function.__module__,
+            qualname=function.__qualname__,
+            file=getattr(module, "__file__", None),
+            path=sys.path,
+            codec=encoded.codec,
+            arguments=encoded.data,
+        )
     )
-    with tempfile.TemporaryDirectory(prefix="kitaru-") as folder:
-        given, answer = Path(folder, "order"), Path(folder, "reply")
-        given.write_bytes(msgspec.json.encode(order))
-        command = [sys.executable, "-m", "kitaru.engine.isolated_child", str(given), str(answer)]
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=_environment(call))  # noqa: S603 - our own interpreter and module
-        _attend(call, child)
-        if not answer.exists():
-            _died(call, child.returncode)
-        reply = msgspec.json.decode(answer.read_bytes(), type=Reply)
+    task = Task(
+        execution_id=call.execution_id,
+        invocation_id=call.invocation_id,
+        call_id=call.call_id,
+        attempt=call.attempt,
+        order=order,
+        environment=_environment(call),
+        timeout=call.unit.timeout,
+        check=call.raise_if_cancelled,
+        carry_out=partial(_carry_out, order),
+    )
+    reply = msgspec.json.decode(_target(call).run(task), type=Reply)
     if reply.failure is not None:
-        raise failures.rebuild(reply.failure)
+        raise failures.rebuild(reply.failure, note=f"In the worker:\n{reply.failure.traceback}")
     return decode(reply.codec, reply.value)
+
+
+def _target(call: Call) -> ExecutionTarget:
+    from kitaru.stacks.registry import isolated_target
+
+    word = call.unit.runtime or INLINE
+    return find_target(isolated_target(call.run.facts.settings.get("stack")) if word == "isolated" else word)
+
+
+def _carry_out(order: bytes) -> bytes:
+    from kitaru.engine.isolated_child import carry_out
+
+    return carry_out(order)
 
 
 def _environment(call: Call) -> dict[str, str]:
@@ -115,46 +131,9 @@ def _environment(call: Call) -> dict[str, str]:
             call.invocation_id,
             ", ".join(missing),
         )
-    environment = {**os.environ, **extra, **secrets}
-    environment.pop("KITARU_CRASH_AT", None)
-    return environment
-
-
-def _attend(call: Call, child: subprocess.Popen[bytes]) -> None:
-    end = None if call.unit.timeout is None else time.monotonic() + call.unit.timeout
-    try:
-        while True:
-            try:
-                child.wait(0.05)
-            except subprocess.TimeoutExpired:
-                call.raise_if_cancelled()
-                if end is not None and time.monotonic() > end:
-                    msg = (
-                        f"Checkpoint {call.invocation_id!r} took longer than its timeout of {call.unit.timeout:g} s "
-                        "and was ended."
-                    )
-                    raise TimeoutError(msg) from None
-            else:
-                return
-    finally:
-        if child.poll() is None:
-            child.terminate()
-            try:
-                child.wait(_GRACE)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
-
-
-def _died(call: Call, code: int | None) -> NoReturn:
-    how = f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with code {code}"
-    msg = (
-        f"The child process of checkpoint {call.invocation_id!r} {how} before it could reply. The runner is unharmed; "
-        "retry the execution, or give the checkpoint retries."
-    )
-    raise KitaruRuntimeError(msg)
+    return {**extra, **secrets}
 
 
 def describe_failure(error: BaseException) -> Failure:
-    """Write down what a body raised, in the child."""
+    """Write down what a body raised, in the worker."""
     return failures.describe(error, FailureOrigin.USER_CODE)

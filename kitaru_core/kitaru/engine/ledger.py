@@ -76,7 +76,12 @@ class RecordedCall:
 
 
 class Ledger:
-    """The calls of one execution: recorded ones that wait to be met, and the ids handed out so far."""
+    """The calls of one execution: recorded ones that wait to be met, and the ids handed out so far.
+
+    Attributes:
+        next_index: Place of the next call.
+        peeked: Ids of the recorded calls that were peeked at.
+    """
 
     def __init__(self) -> None:
         self.next_index = 0
@@ -86,12 +91,18 @@ class Ledger:
         self._counts: dict[str, int] = {}
         self._explicit: set[str] = set()
         self._claimed: set[str] = set()
+        self.peeked: set[str] = set()
         self._by_digest: dict[tuple[str, str], list[str]] | None = None
 
     @property
     def pending(self) -> int:
         """Number of recorded calls that the body has not met again yet."""
         return len(self._by_id)
+
+    def remaining(self) -> dict[str, RecordedCall]:
+        """Return the recorded calls that the body has neither met again nor peeked at yet, by invocation id."""
+        with self._lock:
+            return {name: call for name, call in self._by_id.items() if name not in self.peeked}
 
     def add(self, call: RecordedCall) -> None:
         """Take in a recorded call."""
@@ -111,7 +122,10 @@ class Ledger:
             raise KitaruUsageError(msg)
         with self._lock:
             found = self._by_key.get(key)
-            return None if found is None else self._by_id.get(found)
+            if found is None:
+                return None
+            self.peeked.add(found)
+            return self._by_id.get(found)
 
     def find(
         self,

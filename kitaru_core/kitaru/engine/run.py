@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -26,12 +26,14 @@ from kitaru.records.facts import DriftNoted, MetadataLogged
 
 if TYPE_CHECKING:
     import asyncio
-    from concurrent.futures import Executor
 
+    from kitaru.engine.boundary import Entry
     from kitaru.engine.call import Call
     from kitaru.engine.fanout import CheckpointFuture
     from kitaru.engine.ledger import RecordedCall
+    from kitaru.engine.pool import CallPool
     from kitaru.engine.waits import WaitState
+    from kitaru.hooks.manager import HookManager
     from kitaru.journal.api import Journal, Lease
     from kitaru.records.payload import HistoryRef
 
@@ -83,31 +85,32 @@ class Run:
         self.journal = journal
         self.lease = lease
         self.facts = facts
-        self.execution_id = lease.execution_id
-        self.flow = facts.flow
-        self.lineage_id = facts.lineage_id
-        self.original_execution_id = facts.original_execution_id
-        self.is_replay = facts.original_execution_id is not None
-        self.ledger = ledger or Ledger()
-        self.waits = waits or {}
+        self.execution_id: str = lease.execution_id
+        self.flow: str = facts.flow
+        self.lineage_id: str = facts.lineage_id
+        self.original_execution_id: str | None = facts.original_execution_id
+        self.is_replay: bool = facts.original_execution_id is not None
+        self.ledger: Ledger = ledger or Ledger()
+        self.waits: dict[str, WaitState] = waits or {}
         self.wait_counts: dict[str, int] = {}
         self.asked: dict[str, WaitState] = {}
         self.histories: dict[str, int] = {}
         self.prompts: dict[str, int] = {}
         self._source_nodes: dict[str, dict[str, HistoryRef]] = {}
         self.futures: list[CheckpointFuture[Any]] = []
+        self.tidy_futures_at = 4096
         self.tasks: set[asyncio.Task[None]] = set()
-        self.executor: Executor | None = None
-        self.home_thread = threading.get_ident()
+        self.pool: CallPool | None = None
+        self.home_thread: int = threading.get_ident()
         self.home_task: object | None = None
-        self.changed = threading.Event()
+        self.changed: threading.Event = threading.Event()
         self.last_call_id: str | None = None
-        self.failures: dict[int, str] = {}
-        self.is_continued = ledger is not None
+        self.failures: dict[int, tuple[str, str]] = {}
+        self.is_continued: bool = ledger is not None
         self.keeps_logs = False
-        self.totals = Totals()
-        self.events = EventPublisher(self)
-        self.hooks = boundary_hooks()
+        self.totals: Totals = Totals()
+        self.events: EventPublisher = EventPublisher(self)
+        self.hooks: HookManager | None = boundary_hooks()
         self.reruns = False
         self._source = source or []
         self._lock = threading.Lock()
@@ -123,12 +126,41 @@ class Run:
         if lease.cancelled:
             raise ExecutionCancelled(execution_id=self.execution_id)
 
+    def admit(self, entry: Entry) -> None:
+        """Let a call that has no recorded outcome begin; a rehearsal ends here instead."""
+
+    def window(self, seconds: float) -> float:
+        """Return how long to stay for an answer, of the seconds that were asked for."""
+        return seconds
+
     def write(self, *drafts: Draft) -> None:
         """Record durably."""
         try:
             self.journal.append(self.lease, *drafts)
         except KitaruLeaseLostError as error:
             raise RunnerFenced(execution_id=self.execution_id) from error
+
+    def write_then(self, drafts: Sequence[Draft], done: Callable[[BaseException | None], None]) -> None:
+        """Record durably without waiting for it.
+
+        Args:
+            drafts: The records.
+            done: Called once they are durable, with `None`, or with why they never will be. It may be called by another
+                thread, which commits for others as well: it must be quick and must not raise.
+        """
+        append_then = getattr(self.journal, "append_then", None)
+        if append_then is not None and not any(draft.blobs for draft in drafts):
+            append_then(self.lease, drafts, lambda error: done(self._fenced(error)))
+            return
+        self.write(*drafts)
+        done(None)
+
+    def _fenced(self, error: Exception | None) -> BaseException | None:
+        if not isinstance(error, KitaruLeaseLostError):
+            return error
+        fenced = RunnerFenced(execution_id=self.execution_id)
+        fenced.__cause__ = error
+        return fenced
 
     async def write_async(self, *drafts: Draft) -> None:
         """Record durably without blocking the event loop."""
@@ -217,13 +249,13 @@ class Run:
             for seq, fact in call.notes
         ]
 
-    def blame(self, error: BaseException, invocation_id: str) -> None:
+    def blame(self, error: BaseException, invocation_id: str, call_id: str) -> None:
         """Remember which call an exception came from."""
-        self.failures[id(error)] = invocation_id
+        self.failures[id(error)] = (invocation_id, call_id)
 
-    def culprits(self, error: BaseException) -> list[str]:
-        """Return the calls whose failure led to an exception, through its causes and contexts."""
-        found: list[str] = []
+    def culprits(self, error: BaseException) -> list[tuple[str, str]]:
+        """Return invocation and call id of the calls whose failure led to an exception, the nearest one first."""
+        found: list[tuple[str, str]] = []
         seen: set[int] = set()
         pending: list[BaseException | None] = [error]
         while pending:
@@ -231,9 +263,9 @@ class Run:
             if here is None or id(here) in seen:
                 continue
             seen.add(id(here))
-            invocation_id = self.failures.get(id(here))
-            if invocation_id is not None:
-                found.append(invocation_id)
+            call = self.failures.get(id(here))
+            if call is not None:
+                found.append(call)
             pending += [here.__cause__, here.__context__]
             if isinstance(here, BaseExceptionGroup):
                 pending += here.exceptions

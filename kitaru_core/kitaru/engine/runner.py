@@ -13,10 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from kitaru.crash_points import hit
 from kitaru.engine import failures, payloads
-from kitaru.engine.fanout import close_executor, settle_futures
+from kitaru.engine.fanout import close_pool, settle_futures
 from kitaru.engine.scope import current_boundary, current_run
 from kitaru.engine.signals import BodyRerun, ExecutionAborted, ExecutionCancelled, RunnerFenced, Suspension
-from kitaru.errors import FailureOrigin, KitaruBackendError, KitaruDivergenceError, KitaruEncodingError
+from kitaru.errors import (
+    FailureOrigin,
+    KitaruBackendError,
+    KitaruDivergenceError,
+    KitaruEncodingError,
+    KitaruWorkerDiedError,
+)
 from kitaru.journal.api import Draft
 from kitaru.records.facts import ExecutionFinished, ExecutionPaused, RunnerStarted
 from kitaru.settings.environment import replays_every_step
@@ -24,7 +30,17 @@ from kitaru.settings.environment import replays_every_step
 if TYPE_CHECKING:
     from kitaru.engine.run import Run
 
-__all__ = ["LiveRun", "bind_body", "conclude", "drive", "drive_here", "live_run", "settle_body", "start_thread"]
+__all__ = [
+    "LiveRun",
+    "bind_body",
+    "call_body",
+    "conclude",
+    "drive",
+    "drive_here",
+    "live_run",
+    "settle_body",
+    "start_thread",
+]
 
 _log = logging.getLogger("kitaru")
 _live: dict[str, LiveRun] = {}
@@ -45,7 +61,7 @@ class LiveRun:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.done = threading.Event()
+        self.done: threading.Event = threading.Event()
         self.error: BaseException | None = None
         self.suspended = False
 
@@ -125,7 +141,7 @@ def drive(live: LiveRun, body: Body, *, retries: int = 0, rebuild: Callable[[], 
         _log.exception("Execution %s: its end could not be recorded.", live.run.execution_id)
     finally:
         current_run.set(None)
-        close_executor(live.run)
+        close_pool(live.run)
         live.run.journal.release(live.run.lease)
         live.done.set()
 
@@ -134,7 +150,7 @@ def _attempt(live: LiveRun, body: Body) -> BaseException | None:
     """Run the body once; return what it raised if that is a failure."""
     run = live.run
     try:
-        value = _call(run, body)
+        value = call_body(run, body)
         settle_futures(run)
         hit("flow.body_done")
         run.check()
@@ -154,7 +170,13 @@ def _attempt(live: LiveRun, body: Body) -> BaseException | None:
     return None
 
 
-def _call(run: Run, body: Body) -> object:
+def call_body(run: Run, body: Body) -> object:
+    """Call a flow's body on this thread, and await it if it is asynchronous.
+
+    Args:
+        run: The execution.
+        body: Calls the flow function.
+    """
     value = body()
     if inspect.iscoroutine(value):
         return asyncio.run(_awaited(run, value))
@@ -219,7 +241,7 @@ def conclude(run: Run, error: BaseException | None) -> None:
             settle_futures(run, observe=True)
             _finish_failed(run, error)
     finally:
-        close_executor(run)
+        close_pool(run)
         run.journal.release(run.lease)
         live.done.set()
 
@@ -232,11 +254,14 @@ def _again(run: Run, error: BaseException, rebuild: Callable[[], Run]) -> Run:
     run.write(
         Draft(
             RunnerStarted(
-                at=time.time(), generation=run.lease.generation, reason="flow-retry", culprits=run.culprits(error)
+                at=time.time(),
+                generation=run.lease.generation,
+                reason="flow-retry",
+                culprits=[name for name, _ in run.culprits(error)],
             )
         )
     )
-    close_executor(run)
+    close_pool(run)
     return rebuild()
 
 
@@ -248,15 +273,17 @@ def _finish_completed(run: Run, value: object) -> None:
 
 def _finish_failed(run: Run, error: BaseException) -> None:
     origin = origin_of(error)
-    failure = failures.describe(error, origin)
-    _finish(run, "failed", reason=failure.message or failure.type, failure=failure, culprits=run.culprits(error))
+    culprits = run.culprits(error)
+    failure = failures.describe(error, origin, call_id=culprits[0][1] if culprits else None)
+    names = [name for name, _ in culprits]
+    _finish(run, "failed", reason=failure.message or failure.type, failure=failure, culprits=names)
 
 
 def origin_of(error: BaseException) -> FailureOrigin:
     """Say where an exception that left a flow came from, by what it is."""
     if isinstance(error, KitaruDivergenceError):
         return FailureOrigin.DIVERGENCE
-    if isinstance(error, KitaruEncodingError):
+    if isinstance(error, KitaruEncodingError | KitaruWorkerDiedError):
         return FailureOrigin.RUNTIME
     if isinstance(error, KitaruBackendError):
         return FailureOrigin.BACKEND

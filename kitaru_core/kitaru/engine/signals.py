@@ -13,6 +13,7 @@ __all__ = [
     "ControlSignal",
     "ExecutionAborted",
     "ExecutionCancelled",
+    "RehearsalEnded",
     "RunnerFenced",
     "Suspension",
     "is_control_signal",
@@ -47,7 +48,7 @@ class Suspension(ControlSignal):
             "catch BaseException around a wait, or raise it again.",
             execution_id=execution_id,
         )
-        self.waits = tuple(waits)
+        self.waits: tuple[str, ...] = tuple(waits)
 
 
 class ExecutionAborted(ControlSignal):
@@ -89,6 +90,21 @@ class BodyRerun(ControlSignal):
             f"The body of execution {execution_id} runs again from its top, because KITARU_REPLAY_EVERY_STEP is set.",
             execution_id=execution_id,
         )
+
+
+class RehearsalEnded(ControlSignal):
+    """A rehearsal came to a boundary that is not recorded, where a real run would begin to do something.
+
+    Attributes:
+        boundary: The call or the wait.
+    """
+
+    def __init__(self, *, execution_id: str, boundary: str) -> None:
+        super().__init__(
+            f"The rehearsal of execution {execution_id} ends at {boundary!r}, which is not recorded; nothing was done.",
+            execution_id=execution_id,
+        )
+        self.boundary = boundary
 
 
 def is_control_signal(error: BaseException) -> bool:

@@ -38,7 +38,7 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
         cache: Whether the value may come from, and goes to, the result cache.
         cache_key: Replaces the computed cache key.
         code: Names the body and the state of its code, for the computed cache key; without it there is none.
-        runtime: `inline`, `isolated`, or `None` for inline.
+        runtime: `inline`, `isolated`, the word for a target of a plugin, or `None` for inline.
         effect: What running the body twice would mean.
         business_key: Goes into the idempotency key.
         reconcile: For an irreversible unit: called with the call's facts when its outcome is unknown; returns a

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from kitaru.artifacts.codecs import digest
+from kitaru.artifacts.redaction import redact
 from kitaru.crash_points import hit
 from kitaru.engine import payloads, schemas
 from kitaru.engine.scope import flow_scope
@@ -116,7 +117,7 @@ def ask_in(run: Run, questions: Sequence[Question]) -> list[Any]:
     if drafts:
         run.write(*drafts)
         hit("wait.opened")
-    end = _end_of_window(questions)
+    end = _end_of_window(run, questions)
     while not _settled(run, states):
         run.changed.clear()
         if _refresh(run, states):
@@ -154,7 +155,7 @@ async def ask_async(questions: Sequence[Question]) -> list[Any]:
         loop.call_soon_threadsafe(wake.set)
 
     run.lease.on_change.append(tell)
-    end = _end_of_window(questions)
+    end = _end_of_window(run, questions)
     try:
         while not _settled(run, states):
             wake.clear()
@@ -258,7 +259,7 @@ def _void(state: WaitState) -> Draft:
 
 def _opened(run: Run, question: Question, name: str, schema: dict[str, Any] | None, bound: str | None) -> WaitOpened:
     try:
-        metadata = msgspec.json.decode(payloads.to_json(question.metadata or {}))
+        metadata = msgspec.json.decode(payloads.to_json(redact(question.metadata or {})))
     except KitaruEncodingError as error:
         msg = f"wait(metadata=) takes JSON-ready values: {error}"
         raise KitaruUsageError(msg) from error
@@ -267,18 +268,18 @@ def _opened(run: Run, question: Question, name: str, schema: dict[str, Any] | No
         wait_id=run.new_id(1),
         name=name,
         base_name=question.name,
-        question=question.question,
+        question=None if question.question is None else str(redact(question.question)),
         schema=schema,
         metadata=metadata,
         bound_to=bound,
     )
 
 
-def _end_of_window(questions: Sequence[Question]) -> float:
+def _end_of_window(run: Run, questions: Sequence[Question]) -> float:
     windows = [question.timeout for question in questions]
     given = [window for window in windows if window is not None]
     default = wait_timeout(DEFAULT_WINDOW)
-    return time.monotonic() + (max(given) if len(given) == len(windows) else max([default, *given]))
+    return time.monotonic() + run.window(max(given) if len(given) == len(windows) else max([default, *given]))
 
 
 def _settled(run: Run, states: Sequence[WaitState]) -> bool:

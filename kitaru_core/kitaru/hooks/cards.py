@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar, Literal, Protocol
 
 import msgspec
 
@@ -42,6 +42,12 @@ class PluginCard(msgspec.Struct, frozen=True, kw_only=True):
         homepage: Where to read more.
         enabled: Whether the plugin has anything to do in this process. One that works only with a certain setting says
             `False` without it, and costs nothing.
+        delivery: How records are shown to it, if it watches them. `at_least_once` holds across the death of a process:
+            what may not have been shown is shown again by the next one. `best_effort` spares the few bytes that are
+            written for that at the beginning and end of a run.
+        listens: Whether what the plugin reports reaches anybody; asked when plugins are loaded and before each run.
+            While it says `False`, the plugin's `kitaru_checkpoint_scope` and `kitaru_record_committed` are not called
+            and cost nothing. Left out, they always are.
     """
 
     name: str
@@ -49,6 +55,8 @@ class PluginCard(msgspec.Struct, frozen=True, kw_only=True):
     frameworks: Mapping[str, str] = {}
     homepage: str = ""
     enabled: bool = True
+    delivery: Literal["at_least_once", "best_effort"] = "at_least_once"
+    listens: Callable[[], bool] | None = None
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):

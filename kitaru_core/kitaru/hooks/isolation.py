@@ -19,7 +19,7 @@ from kitaru.records.boundary import Boundary
 
 __all__ = ["Listener", "answers", "describe", "report", "tell", "traced", "tracing"]
 
-logger = logging.getLogger("kitaru.hooks")
+logger: logging.Logger = logging.getLogger("kitaru.hooks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +81,26 @@ def answers(listeners: Sequence[Listener], **facts: object) -> Iterator[tuple[Li
             yield listener, answer
 
 
-def tell(listeners: Sequence[Listener], **facts: object) -> None:
+def tell(listeners: Sequence[Listener], **facts: object) -> list[object]:
     """Call all listeners; one that fails is logged, and the others are called all the same.
 
     Args:
         listeners: Whom to tell.
         **facts: The hook's arguments.
+
+    Returns:
+        What they answered that is not `None`.
     """
+    found = []
     for listener in listeners:
         try:
-            listener(**facts)
+            answer = listener(**facts)
         except KitaruPluginError as error:
             report(error)
+        else:
+            if answer is not None:
+                found.append(answer)
+    return found
 
 
 def report(error: Exception) -> None:

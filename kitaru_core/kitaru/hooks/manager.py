@@ -12,6 +12,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, TypeVar
 
@@ -195,13 +196,27 @@ class HookManager(Registrar):
             report(error)
         return None
 
-    def record_committed(self, record: Record) -> None:
+    def record_committed(self, record: Record) -> list[Future[object]]:
         """Show a durable record to every observer; one that fails is logged, and the others still see it.
 
         Args:
             record: The record.
+
+        Returns:
+            What observers are still busy with.
         """
-        tell(self._listeners["kitaru_record_committed"], record=record)
+        return _deliveries(tell(self._listeners["kitaru_record_committed"], record=record))
+
+    def record_owed(self, record: Record) -> list[Future[object]]:
+        """Show a record again that observers may have missed, to those that asked for it.
+
+        Args:
+            record: The record.
+
+        Returns:
+            What observers are still busy with.
+        """
+        return _deliveries(tell(self._owed, record=record))
 
     def cli_commands(self, cli: CommandGroup) -> None:
         """Let every plugin add its commands; those of a plugin that fails are left out with a warning.
@@ -256,6 +271,10 @@ def _expect(kind: type[_T], listener: Listener, answer: object) -> _T:
         trouble = f"It answered with a {type(answer).__name__} where a {kind.__name__} is needed."
         raise listener.origin.fault(trouble, hook=listener.hook)
     return answer
+
+
+def _deliveries(answers: Sequence[object]) -> list[Future[object]]:
+    return [answer for answer in answers if isinstance(answer, Future)]
 
 
 def _gather(kind: type[_T], listeners: Sequence[Listener], server: ServerContext) -> list[_T]:

@@ -11,7 +11,7 @@ import pluggy
 from kitaru.errors import KitaruPluginError
 from kitaru.hooks import specs
 from kitaru.hooks.checks import known_specs
-from kitaru.hooks.isolation import Listener, describe, traced
+from kitaru.hooks.isolation import Listener, describe, report, traced
 from kitaru.hooks.markers import PROJECT
 from kitaru.hooks.origin import Origin
 from kitaru.hooks.parts import Part, PluginInfo, check_claims, examine
@@ -31,6 +31,7 @@ _BOUNDARY_HOOKS = (
     "kitaru_checkpoint_summary",
     "kitaru_checkpoint_usage",
 )
+_OBSERVING = frozenset({"kitaru_checkpoint_scope", "kitaru_record_committed"})
 
 
 class Registrar:
@@ -38,12 +39,15 @@ class Registrar:
 
     Attributes:
         boundary_hooks_active: Whether any plugin implements a hook about boundaries; if not, none need be called.
-        record_hooks_active: Whether any plugin watches records.
+        record_hooks_active: Whether any plugin watches records. A plugin whose card says that it does not listen counts
+            in neither.
+        record_hooks_owed: Whether any of them is to be shown again what it may have missed.
     """
 
     def __init__(self, *, trace: bool = False) -> None:
-        self.boundary_hooks_active = False
-        self.record_hooks_active = False
+        self.boundary_hooks_active: bool = False
+        self.record_hooks_active: bool = False
+        self.record_hooks_owed: bool = False
         self._relay = pluggy.PluginManager(PROJECT)
         self._relay.add_hookspecs(specs)
         self._trace = trace
@@ -51,7 +55,10 @@ class Registrar:
         self._parts: dict[str, Part] = {}
         self._config: RuntimeConfig | None = None
         self._listeners: dict[str, tuple[Listener, ...]] = {}
+        self._owed: tuple[Listener, ...] = ()
         self._cards: dict[str, dict[str, Card]] = {}
+        self._choosy: tuple[Part, ...] = ()
+        self._silent: frozenset[str] = frozenset()
         self._refresh()
 
     @property
@@ -128,6 +135,15 @@ class Registrar:
                     self.unregister(part.origin.name)
                 raise
 
+    def attend(self) -> None:
+        """Ask those plugins that do not always listen whether they do now, and call only those that do."""
+        if self._choosy and self._silent_ones() != self._silent:
+            with self._lock:
+                self._refresh()
+
+    def _silent_ones(self) -> frozenset[str]:
+        return frozenset(part.origin.name for part in self._choosy if not _listens(part))
+
     def _enter(self, part: Part) -> None:
         try:
             self._relay.register(part.plugin, name=part.origin.name)
@@ -146,10 +162,15 @@ class Registrar:
 
     def _refresh(self) -> None:
         """Build what calls need anew and put it in place at once, so that other threads see old or new, never half."""
+        self._choosy = tuple(part for part in self._parts.values() if part.card.listens is not None)
+        self._silent = self._silent_ones()
         self._listeners = {name: self._listening(name) for name in known_specs()}
         self._cards = self._offered()
         self.boundary_hooks_active = any(self._listeners[name] for name in _BOUNDARY_HOOKS)
-        self.record_hooks_active = bool(self._listeners["kitaru_record_committed"])
+        watching = self._listeners["kitaru_record_committed"]
+        self._owed = tuple(one for one in watching if self._parts[one.origin.name].card.delivery == "at_least_once")
+        self.record_hooks_active = bool(watching)
+        self.record_hooks_owed = bool(self._owed)
 
     def _listening(self, hook: str) -> tuple[Listener, ...]:
         listeners = [
@@ -160,6 +181,7 @@ class Registrar:
                 known.argnames + _offered_names(hook, known.kwargnames),
             )
             for known in reversed(getattr(self._relay.hook, hook).get_hookimpls())
+            if hook not in _OBSERVING or known.plugin_name not in self._silent
         ]
         return tuple(traced(listener) if self._trace else listener for listener in listeners)
 
@@ -186,6 +208,15 @@ class Registrar:
         names = " or ".join(str(one.origin) for one in guilty[1:])
         trouble = f"It failed with {describe(error)}." + (f" (Or it was: {names}.)" if names else "")
         return guilty[0].origin.fault(trouble, hook=hook)
+
+
+def _listens(part: Part) -> bool:
+    """Ask a plugin whether it listens; one that cannot say is called, and says there what is wrong with it."""
+    try:
+        return part.card.listens is None or bool(part.card.listens())
+    except Exception as error:  # noqa: BLE001 - a plugin that only watches must not keep a run from starting
+        report(part.origin.fault(f"It failed with {describe(error)}.", hook="kitaru_plugin_card"))
+        return True
 
 
 def _offered_names(hook: str, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from kitaru.hooks.markers import hookspec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from concurrent.futures import Future
     from contextlib import AbstractContextManager
 
     from kitaru.hooks.cards import (
@@ -296,15 +297,21 @@ def kitaru_checkpoint_usage(boundary: Boundary, value: object) -> Usage | None:
 
 
 @hookspec
-def kitaru_record_committed(record: Record) -> None:
+def kitaru_record_committed(record: Record) -> Future[object] | None:
     """See a record after it is durable.
 
-    Called for each record in the order of its execution's journal, at least once: after a crash the last ones may be
-    shown again. It is called on the thread that committed, so slow work belongs on a thread of the plugin. Waits,
-    artifacts, usage and changes of status are all records; look at `record.kind`.
+    Called for each record in the order of its execution's journal, at least once: when a process was killed, the next
+    one that opens the journal on this machine shows again what may not have been shown, so a record may come twice. It
+    is called on the thread that committed, so slow work belongs on a thread of the plugin. Waits, artifacts, usage and
+    changes of status are all records; look at `record.kind`.
 
     Args:
         record: The record.
+
+    Returns:
+        `None` when the plugin is done with it; or a future, when the work goes on elsewhere. Until that future has a
+        result the record counts as not delivered, and will be shown again should the process die; one that ends with
+        an exception leaves it to the next process.
 
     An exception is logged with the plugin's name; the other plugins are still called, and the record stays.
     """

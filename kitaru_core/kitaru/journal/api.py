@@ -22,12 +22,15 @@ if TYPE_CHECKING:
     from kitaru.records.record import Record
 
 __all__ = [
+    "Committed",
+    "DefersAppends",
     "Draft",
     "ExecutionRow",
     "Journal",
     "Lease",
     "ListQuery",
     "LiveEvent",
+    "Opener",
     "StoredRecord",
     "Transaction",
     "WaitRow",
@@ -317,6 +320,28 @@ class Journal(Protocol):
 
     def close(self) -> None:
         """Write what is queued and close the journal."""
+
+
+class DefersAppends(Protocol):
+    """What a journal may offer beside a `Journal`: it commits for callers that do not wait."""
+
+    def append_then(self, lease: Lease, drafts: Sequence[Draft], done: Callable[[Exception | None], None]) -> None:
+        """Append as `Journal.append` does, and return before the records are durable.
+
+        Args:
+            lease: The right to append.
+            drafts: The records; none of them has blobs.
+            done: Called exactly once, from any thread: with `None` when the records are durable, or with the error that
+                `append` would have raised. It is quick and does not raise.
+        """
+
+
+Committed = tuple[Lease, int, "Fact", bytes]
+"""A record that became durable: lease, place, fact, hash."""
+
+Opener = Callable[[str, Durability, Callable[[list[Committed]], None] | None], Journal]
+"""What the card of a journal driver loads: opens an address at a level of durability. The last argument, if given, is
+called after each commit, in order, with the records that became durable."""
 
 
 def effective_status(row: ExecutionRow) -> str:

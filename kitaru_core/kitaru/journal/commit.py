@@ -33,10 +33,9 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Sequence
 
-    from kitaru.journal.api import Draft, Lease
-    from kitaru.records.facts import Fact
+    from kitaru.journal.api import Committed, Draft, Lease
 
-__all__ = ["INSERT_RECORD", "Committed", "GroupCommit"]
+__all__ = ["INSERT_RECORD", "GroupCommit"]
 
 INSERT_RECORD = (
     "INSERT INTO records (key, body, hash, payload) SELECT ?, ?, ?, ?"
@@ -44,16 +43,13 @@ INSERT_RECORD = (
 )
 LAST_RECORD = "SELECT key, hash FROM records WHERE key BETWEEN ? AND ? ORDER BY key DESC LIMIT 1"
 
-Committed = tuple["Lease", int, "Fact", bytes]
-"""A record that became durable: lease, place, fact, hash."""
-
 _ATTEMPTS = 20
 
 
 class _Ticket:
     """Drafts of one caller, and what became of them."""
 
-    __slots__ = ("drafts", "error", "future", "gate", "lease", "overdue", "settled")
+    __slots__ = ("done", "drafts", "error", "future", "gate", "lease", "overdue", "settled")
 
     def __init__(
         self,
@@ -62,8 +58,10 @@ class _Ticket:
         future: asyncio.Future[None] | None = None,
         *,
         overdue: Sequence[str] = (),
+        done: Callable[[Exception | None], None] | None = None,
     ) -> None:
         self.lease = lease
+        self.done = done
         self.drafts = drafts
         self.future = future
         self.overdue = overdue
@@ -95,8 +93,8 @@ class GroupCommit:
         on_committed: Callable[[list[Committed]], None] | None = None,
     ) -> None:
         self.connection = connection
-        self.mutex = CommitLock(self._pass_on)
-        self.commits = 0
+        self.mutex: CommitLock = CommitLock(self._pass_on)
+        self.commits: int = 0
         self._url = url
         self._on_committed = on_committed
         self._queue: deque[_Ticket] = deque()
@@ -157,7 +155,7 @@ class GroupCommit:
         fact, starting, seq = draft.fact, lease.starting, lease.next_seq
         if draft.blobs or lease.lost or seq + 1 >= 1 << SEQUENCE_BITS:
             return False
-        if not isinstance(fact, CheckpointCompleted | CheckpointFailed):
+        if not isinstance(fact, _UNPROJECTED):
             return False
         if starting:
             starting.pop(fact.call_id, None)
@@ -185,7 +183,14 @@ class GroupCommit:
 
     def append_async(self, lease: Lease, drafts: Sequence[Draft], future: asyncio.Future[None]) -> None:
         """Queue drafts and have a thread commit them; the future is done when they are durable."""
-        self._queue.append(_Ticket(lease, drafts, future))
+        self._have_committed(_Ticket(lease, drafts, future))
+
+    def append_then(self, lease: Lease, drafts: Sequence[Draft], done: Callable[[Exception | None], None]) -> None:
+        """Queue drafts and have a thread commit them; that thread calls `done`, with the error if there was one."""
+        self._have_committed(_Ticket(lease, drafts, done=done))
+
+    def _have_committed(self, ticket: _Ticket) -> None:
+        self._queue.append(ticket)
         if self._flusher is None:
             self._start_flusher()
         self._wake.put("commit")
@@ -330,10 +335,10 @@ class GroupCommit:
 
 
 def _is_plain(draft: Draft) -> bool:
-    return not draft.blobs and type(draft.fact) in _UNPROJECTED
+    return not draft.blobs and isinstance(draft.fact, _UNPROJECTED)
 
 
-_UNPROJECTED = frozenset({CheckpointCompleted, CheckpointFailed})
+_UNPROJECTED = (CheckpointCompleted, CheckpointFailed)
 
 
 def _rows(ticket: _Ticket, heads: dict[Lease, tuple[int, bytes]]) -> list[tuple[Draft, tuple[object, ...]]]:
@@ -394,6 +399,8 @@ def _settle(tickets: Sequence[_Ticket]) -> None:
     for ticket in tickets:
         ticket.settled = True
         ticket.wake()
+        if ticket.done is not None:
+            ticket.done(ticket.error)
         if ticket.future is not None:
             waiting.setdefault(ticket.future.get_loop(), []).append(ticket)
     for loop, served in waiting.items():

@@ -8,7 +8,7 @@ from kitaru.hooks.cards import JournalDriver, PluginCard
 from kitaru.hooks.markers import HOOKSPEC_LEVEL, hookimpl
 
 if TYPE_CHECKING:
-    from kitaru.journal.registry import Opener
+    from kitaru.journal.api import Opener
 
 __all__ = ["kitaru_journals", "kitaru_plugin_card"]
 

@@ -20,7 +20,7 @@ from kitaru.records.facts import decode_fact
 from kitaru.records.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Collection
 
     from kitaru.records.payload import PayloadRef
 
@@ -46,10 +46,12 @@ class Reading:
         own: Numbers of the executions that this very process runs.
     """
 
-    def __init__(self, connection: sqlite3.Connection, url: str, own: Container[int] = ()) -> None:
+    def __init__(self, connection: sqlite3.Connection, url: str, own: Collection[int] = ()) -> None:
         self._connection = connection
         self._url = url
         self._own = own
+        # A runner that leaves between the look into the database and the look at its lease is not a lost one.
+        self._own_before = frozenset(own)
 
     def execution(self, execution_id: str) -> ExecutionRow:
         """Return one execution, or raise `KitaruNotFoundError`."""
@@ -117,7 +119,7 @@ class Reading:
 
     def _alive(self, no: int, owner: Owner, until_clock: float, until_wall: float) -> bool:
         if owner.token == current_owner().token:
-            return no in self._own
+            return no in self._own or no in self._own_before
         return owner_is_alive(owner, until_clock=until_clock, until_wall=until_wall, ttl=lease_seconds())
 
     def number(self, execution_id: str) -> int:

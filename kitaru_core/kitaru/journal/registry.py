@@ -7,21 +7,28 @@ import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from kitaru.errors import KitaruUsageError
-from kitaru.journal.sqlite import SqliteJournal
 
 if TYPE_CHECKING:
-    from kitaru.journal.api import Durability, Journal
-    from kitaru.journal.commit import Committed
+    from kitaru.journal.api import Committed, Durability, Journal, Opener
 
-__all__ = ["EMBEDDED", "Opener", "close_all", "embedded_opener", "open_journal"]
+__all__ = ["EMBEDDED", "Attendant", "close_all", "embedded_opener", "open_journal"]
 
 EMBEDDED: Final = ("memory", "sqlite")
 """Address schemes of the journals built in."""
 
-Opener = Callable[[str, "Durability", "Callable[[list[Committed]], None] | None"], "Journal"]
+
+class Attendant(Protocol):
+    """Stands between a journal and those who use it."""
+
+    def show(self, committed: list[Committed]) -> None:
+        """See records that became durable, in the order of the journal."""
+
+    def around(self, journal: Journal) -> Journal:
+        """Return the journal that is to be used in the place of one that was opened."""
+
 
 _lock = threading.Lock()
 _open: dict[str, Journal] = {}
@@ -33,6 +40,7 @@ def open_journal(
     *,
     durability: Durability | Callable[[], Durability] = "power",
     on_committed: Callable[[list[Committed]], None] | None = None,
+    attend: Callable[[str], Attendant] | None = None,
 ) -> Journal:
     """Return the open journal of an address, opening it if need be.
 
@@ -40,6 +48,7 @@ def open_journal(
         address: `sqlite:///path`, a plain path, `memory:` (one per process, gone with it) or `memory:name`.
         durability: What an append survives, or a function that says so; asked for at the first opening only.
         on_committed: Observer of durable records; taken from the first opening.
+        attend: Makes what observes the records instead, and stands around the journal; also of the first opening.
 
     Returns:
         The journal.
@@ -53,7 +62,9 @@ def open_journal(
         journal = _open.get(key)
         if journal is None:
             level = durability() if callable(durability) else durability
-            journal = _open[key] = _opener(key)(key, level, on_committed)
+            attendant = None if attend is None else attend(key)
+            journal = _opener(key)(key, level, on_committed if attendant is None else attendant.show)
+            journal = _open[key] = journal if attendant is None else attendant.around(journal)
     return journal
 
 
@@ -101,6 +112,8 @@ def _opener(address: str) -> Opener:
 def _open_embedded(
     address: str, durability: Durability, on_committed: Callable[[list[Committed]], None] | None
 ) -> Journal:
+    from kitaru.journal.sqlite import SqliteJournal
+
     path = None if address.startswith("memory:") else Path(address.removeprefix("sqlite:///"))
     return SqliteJournal(path, durability=durability, on_committed=on_committed)
 

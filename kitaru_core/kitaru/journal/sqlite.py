@@ -22,8 +22,18 @@ import msgspec
 
 from kitaru.crash_points import hit
 from kitaru.errors import KitaruJournalError
-from kitaru.journal.api import Draft, Durability, ExecutionRow, Lease, ListQuery, LiveEvent, StoredRecord, WaitRow
-from kitaru.journal.commit import Committed, GroupCommit
+from kitaru.journal.api import (
+    Committed,
+    Draft,
+    Durability,
+    ExecutionRow,
+    Lease,
+    ListQuery,
+    LiveEvent,
+    StoredRecord,
+    WaitRow,
+)
+from kitaru.journal.commit import GroupCommit
 from kitaru.journal.faults import journal_error
 from kitaru.journal.files import connect, open_database, prepare
 from kitaru.journal.housekeeper import Housekeeper, lease_seconds
@@ -62,7 +72,7 @@ class SqliteJournal:
         durability: Durability = "power",
         on_committed: Callable[[list[Committed]], None] | None = None,
     ) -> None:
-        self.url = "memory:" if path is None else f"sqlite:///{path}"
+        self.url: str = "memory:" if path is None else f"sqlite:///{path}"
         self._path = path
         self._leases: dict[int, Lease] = {}
         self._readers: list[sqlite3.Connection] = []
@@ -143,6 +153,10 @@ class SqliteJournal:
         future = asyncio.get_running_loop().create_future()
         self._commit.append_async(lease, drafts, future)
         return future
+
+    def append_then(self, lease: Lease, drafts: Sequence[Draft], done: Callable[[Exception | None], None]) -> None:
+        """Append records durably without waiting for it; see `DefersAppends.append_then`."""
+        self._commit.append_then(lease, drafts, done)
 
     def append_later(self, lease: Lease, *drafts: Draft) -> None:
         """Append with the next durable record; see `Journal.append_later`."""

@@ -27,9 +27,9 @@ class Target:
     __slots__ = ("client", "model", "name")
 
     def __init__(self, name: str, client: ModelProviderClient, model: str) -> None:
-        self.name = name
-        self.client = client
-        self.model = model
+        self.name: str = name
+        self.client: ModelProviderClient = client
+        self.model: str = model
 
     def call(self, request: ModelRequest) -> ModelReply:
         """Call the model.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from kitaru.engine.answering import abort_wait, answer_wait, cancel_execution
 from kitaru.engine.executions import continue_execution, plan_replay, started_fact
@@ -17,7 +18,8 @@ from kitaru.journal.verification import Verification, verify_execution
 from kitaru.operating.inspection import Inspection
 from kitaru.operating.keeping import Keeping
 from kitaru.operating.pages import as_status, window
-from kitaru.operating.reading import pending_wait, snapshot
+from kitaru.operating.reading import is_resting, pending_wait, snapshot
+from kitaru.operating.statistics import no_tags
 from kitaru.records.status import ExecutionStatus
 
 if TYPE_CHECKING:
@@ -59,6 +61,8 @@ class ExecutionsNamespace(Inspection, Keeping):
         flow: str | None = None,
         status: ExecutionStatus | str | None = None,
         stack: str | None = None,
+        since: datetime | None = None,
+        tags: Sequence[str] | None = None,
         limit: int | None = None,
         page: int | None = None,
         size: int | None = None,
@@ -69,18 +73,24 @@ class ExecutionsNamespace(Inspection, Keeping):
             flow: Only of this flow.
             status: Only in this state.
             stack: Only on this stack.
+            since: Only created at or after this time.
+            tags: Executions have no tags here.
             limit: At most this many; not together with `page` and `size`.
             page: Page to show, from 1; needs `size`.
             size: Executions on a page.
 
         Raises:
             KitaruUsageError: A filter or a window cannot be.
+            KitaruFeatureNotAvailableError: Tags were asked for.
         """
         chosen, offset = window(limit=limit, page=page, size=size)
+        if tags:
+            raise no_tags()
         if flow is not None and not flow.strip():
             return []
         statuses = () if status is None else (as_status(status).value,)
-        query = ListQuery(flow=flow, statuses=statuses, stack=stack, limit=chosen, offset=offset)
+        after = None if since is None else since.timestamp()
+        query = ListQuery(flow=flow, statuses=statuses, stack=stack, since=after, limit=chosen, offset=offset)
         return [snapshot(self._journal, row, self) for row in self._journal.executions(query)]
 
     def latest(self, *, flow: str | None = None, status: ExecutionStatus | str | None = None) -> Execution:
@@ -125,6 +135,9 @@ class ExecutionsNamespace(Inspection, Keeping):
 
         Args:
             exec_id: The execution.
+
+        Raises:
+            KitaruNotFoundError: There is no such execution.
         """
         return [pending_wait(row) for row in self._journal.waits(execution_id=exec_id)]
 
@@ -243,6 +256,39 @@ class ExecutionsNamespace(Inspection, Keeping):
             live.done.wait()
         return self.get(exec_id)
 
+    @overload
+    def replay(
+        self,
+        exec_id: str,
+        *,
+        from_: str,
+        overrides: Mapping[str, object] | None = None,
+        dry_run: Literal[False] = False,
+        reuse_waits: bool = False,
+        **flow_inputs: object,
+    ) -> Execution: ...
+    @overload
+    def replay(
+        self,
+        exec_id: str,
+        *,
+        from_: str,
+        overrides: Mapping[str, object] | None = None,
+        dry_run: Literal[True],
+        reuse_waits: bool = False,
+        **flow_inputs: object,
+    ) -> ReplayPlan: ...
+    @overload
+    def replay(
+        self,
+        exec_id: str,
+        *,
+        from_: str,
+        overrides: Mapping[str, object] | None = None,
+        dry_run: bool,
+        reuse_waits: bool = False,
+        **flow_inputs: object,
+    ) -> Execution | ReplayPlan: ...
     def replay(
         self,
         exec_id: str,
@@ -251,8 +297,8 @@ class ExecutionsNamespace(Inspection, Keeping):
         overrides: Mapping[str, object] | None = None,
         dry_run: bool = False,
         reuse_waits: bool = False,
-        **flow_inputs: Any,  # noqa: ANN401 - inputs of the flow
-    ) -> Any:  # noqa: ANN401 - an Execution, or a ReplayPlan for a dry run
+        **flow_inputs: Any,
+    ) -> Execution | ReplayPlan:
         """Derive a new execution: reuse what came before a call, run from there.
 
         Args:
@@ -272,9 +318,7 @@ class ExecutionsNamespace(Inspection, Keeping):
             KitaruUsageError: A selector, key or input cannot be.
             KitaruRuntimeError: Its code cannot be found.
         """
-        plan: ReplayPlan = plan_replay(
-            self._journal, exec_id, from_=from_, overrides=overrides, reuse_waits=reuse_waits
-        )
+        plan = plan_replay(self._journal, exec_id, from_=from_, overrides=overrides, reuse_waits=reuse_waits)
         if dry_run:
             return plan
         flow = find_flow(started_fact(self._journal.records(exec_id)))
@@ -320,11 +364,13 @@ class ExecutionsNamespace(Inspection, Keeping):
 
         Returns:
             A snapshot, whatever its state when the time was over.
+
+        Raises:
+            KitaruNotFoundError: There is no such execution.
         """
         end = None if timeout is None else time.monotonic() + timeout
         while True:
-            row = self._journal.execution(exec_id)
-            resting = effective_status(row) != "running" and not (row.attached and not row.runner_lost)
+            resting = is_resting(self._journal.execution(exec_id))
             if resting or (end is not None and time.monotonic() >= end):
                 return self.get(exec_id)
             live: LiveRun | None = live_run(exec_id)

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from kitaru.records.payload import PayloadRef
     from kitaru.records.record import Record
 
-__all__ = ["failure_info", "moment", "pending_wait", "read_details", "snapshot"]
+__all__ = ["failure_info", "is_resting", "moment", "pending_wait", "read_details", "snapshot"]
 
 _KINDS = {"llm_call": "response", "tool_call": "output", "mcp_call": "output"}
 
@@ -60,6 +60,11 @@ _KINDS = {"llm_call": "response", "tool_call": "output", "mcp_call": "output"}
 def moment(seconds: float | None) -> datetime | None:
     """Turn seconds since 1970 into a time in UTC."""
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def is_resting(row: ExecutionRow) -> bool:
+    """Tell whether nobody is at work on an execution: it has ended, or waits and no runner looks for the answer."""
+    return effective_status(row) != "running" and not (row.attached and not row.runner_lost)
 
 
 def failure_info(failure: Failure | None) -> FailureInfo | None:

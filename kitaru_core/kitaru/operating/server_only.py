@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from kitaru.errors import KitaruFeatureNotAvailableError
 
-__all__ = ["AuthNamespace", "DeploymentsNamespace", "ServerOnly"]
+__all__ = ["AuthNamespace", "ChangeableNamespace", "DeploymentsNamespace", "ServerOnly"]
 
 
 class ServerOnly:
@@ -90,7 +90,9 @@ class DeploymentsNamespace(ServerOnly):
         self._refuse("untag")
 
 
-class _Changeable(ServerOnly):
+class ChangeableNamespace(ServerOnly):
+    """Accounts or keys, which can also be changed."""
+
     def update(self, *_args: object, **_kwargs: object) -> NoReturn:
         """Refuse; see the class.
 
@@ -117,5 +119,5 @@ class AuthNamespace:
     """
 
     def __init__(self) -> None:
-        self.service_accounts = _Changeable("client.auth.service_accounts")
-        self.api_keys = _Changeable("client.auth.api_keys")
+        self.service_accounts: ChangeableNamespace = ChangeableNamespace("client.auth.service_accounts")
+        self.api_keys: ChangeableNamespace = ChangeableNamespace("client.auth.api_keys")

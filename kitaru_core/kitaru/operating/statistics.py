@@ -210,7 +210,10 @@ def groupings(asked: object) -> list[ExecutionStatisticsGrouping]:
 
 def no_tags() -> KitaruFeatureNotAvailableError:
     """Build the error for tags, which executions in a local store do not have."""
-    msg = "Executions have no tags here. Log metadata in the flow, `log(team=...)`, and use `metadata:team` instead."
+    msg = (
+        "Executions have no tags here. Log metadata in the flow, `log(team=...)`, and group statistics by "
+        "`metadata:team` instead."
+    )
     return KitaruFeatureNotAvailableError(msg)
 
 

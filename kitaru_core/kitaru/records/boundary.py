@@ -31,7 +31,7 @@ class Boundary(msgspec.Struct, frozen=True, kw_only=True):
         adapter: Name of the adapter that opened it, or `None` for a checkpoint of the flow.
         attempt: Number of this attempt, from 1.
         input_digest: SHA-256 of the encoded inputs in hexadecimal, or `None` when they cannot be encoded.
-        target: Where the body runs: `inline` or `isolated`.
+        target: Where the body runs: `inline`, `isolated`, or the word for a target of a plugin.
         is_replay: Whether the execution is a replay of another one.
         effect: What running the body twice would mean, if it was declared.
         idempotency_key: Stable over every attempt, resume and rerun of the same logical call.

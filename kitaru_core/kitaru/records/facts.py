@@ -9,6 +9,7 @@ Times (`at`, `started_at`) are seconds since 1970 in UTC, as the wall clock show
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -426,7 +427,7 @@ Known = (
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Known] = msgspec.json.Decoder(Known)
 
-encode_fact = _encoder.encode
+encode_fact: Callable[[object], bytes] = _encoder.encode
 
 
 def decode_fact(body: bytes) -> Known | UnknownFact:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
-__all__ = ["HistoryRef", "PayloadRef"]
+__all__ = ["HistoryRef", "PayloadRef", "payload_refs"]
 
 
 class PayloadRef(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,3 +40,18 @@ class HistoryRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     added: str
     length: int
     parent: str | None = None
+
+
+def payload_refs(fact: object) -> Iterator[PayloadRef]:
+    """Yield every reference to stored bytes that a fact holds, those of a replay's overrides as well.
+
+    Args:
+        fact: The fact of a record.
+    """
+    for name in getattr(fact, "__struct_fields__", ()):
+        value = getattr(fact, name)
+        if isinstance(value, PayloadRef):
+            yield value
+    replay = getattr(fact, "replay", None) or {}
+    for ref in replay.get("overrides", {}).values():
+        yield msgspec.convert(ref, PayloadRef)

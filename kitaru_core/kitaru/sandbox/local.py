@@ -38,7 +38,7 @@ class Kept:
         self._limit = limit
         self._parts: list[str] = []
         self._length = 0
-        self.is_cut = False
+        self.is_cut: bool = False
         self._thread = threading.Thread(target=self._read, name="kitaru-sandbox", daemon=True)
         self._thread.start()
 
@@ -94,8 +94,8 @@ class Session:
     """
 
     def __init__(self, *, keep: bool) -> None:
-        self.id = str(uuid.uuid4())
-        self.folder = Path(tempfile.mkdtemp(prefix="kitaru-sandbox-"))
+        self.id: str = str(uuid.uuid4())
+        self.folder: Path = Path(tempfile.mkdtemp(prefix="kitaru-sandbox-"))
         self._keep = keep
 
     def folder_for(self, cwd: object) -> Path:

@@ -25,6 +25,7 @@ __all__ = [
     "delete_secret",
     "get_secret",
     "list_secrets",
+    "open_local_store",
     "rekey_secrets",
     "secret_environment",
     "secret_store",
@@ -154,7 +155,7 @@ def secret_store() -> SecretStore:
     """
     wanted = os.environ.get(_VARIABLE, "").strip()
     if not wanted or wanted == "local":
-        return LocalSecretStore(config_directory())
+        return open_local_store()
     offered = get_manager().secret_stores()
     card = offered.get(wanted)
     if card is None:
@@ -163,6 +164,11 @@ def secret_store() -> SecretStore:
         raise KitaruUsageError(msg)
     opener = cast("Callable[[], SecretStore]", card.load())
     return opener()
+
+
+def open_local_store() -> SecretStore:
+    """Return the encrypted store in the configuration directory."""
+    return LocalSecretStore(config_directory())
 
 
 def _name(name_or_id: object) -> str:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
-
 from kitaru.errors import KitaruFeatureNotAvailableError
 from kitaru.settings import values
 
 __all__ = ["connect", "login_to_server"]
 
 
-def connect(server_url: str, **options: object) -> NoReturn:
+def connect(server_url: str, **options: object) -> None:
     """Refuse: this installation has no client for a server; everything works on the store of this machine.
 
     Args:
@@ -30,7 +28,7 @@ def connect(server_url: str, **options: object) -> NoReturn:
     raise KitaruFeatureNotAvailableError(msg)
 
 
-def login_to_server(server: str, **options: object) -> NoReturn:
+def login_to_server(server: str, **options: object) -> None:
     """Refuse, as `connect` does.
 
     Args:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 
@@ -15,8 +16,19 @@ from kitaru.errors import KitaruStateError
 from kitaru.settings import values
 from kitaru.settings.stack_names import DEFAULT_STACK, StackEntry, active_stack_name, find_stack, remembered_stacks
 from kitaru.settings.user_file import Section, read_user_file, update_user_file
+from kitaru.stacks.kinds import LOCAL, stack_components
 
-__all__ = ["StackInfo", "create_stack", "current_stack", "delete_stack", "list_stacks", "use_stack"]
+__all__ = [
+    "StackInfo",
+    "create_stack",
+    "current_stack",
+    "delete_stack",
+    "isolated_target",
+    "list_stacks",
+    "use_stack",
+]
+
+_ISOLATED: Final = "isolated"
 
 
 class StackInfo(msgspec.Struct, frozen=True):
@@ -75,24 +87,37 @@ def use_stack(name_or_id: str) -> StackInfo:
     return StackInfo(entry.id, entry.name, is_active=True)
 
 
-def create_stack(name: str, *, activate: bool = True, labels: Mapping[str, str] | None = None) -> StackInfo:
-    """Create a local stack, with a runner, a place for artifacts and a sandbox on this machine.
+def create_stack(
+    name: str,
+    *,
+    activate: bool = True,
+    labels: Mapping[str, str] | None = None,
+    kind: str = LOCAL,
+    settings: Mapping[str, str] | None = None,
+) -> StackInfo:
+    """Create a stack; a local one has a runner, a place for artifacts and a sandbox on this machine.
 
     Args:
         name: Its name.
         activate: Whether to make it the active one.
         labels: Labels of your own.
+        kind: Its kind: `local`, or one that a plugin offers.
+        settings: What a stack of that kind is given.
 
     Returns:
         The stack.
 
     Raises:
-        KitaruUsageError: The name is blank, or a label is no text.
+        KitaruUsageError: The name is blank, a label is no text, nobody offers the kind, or a setting cannot be.
         KitaruStateError: There is a stack of this name.
     """
     cleaned = values.text(name, "The name of the new stack")
     entry = StackEntry(
-        id=str(uuid.uuid4()), name=cleaned, labels=_labels(labels or {}), components=dict(DEFAULT_STACK.components)
+        id=str(uuid.uuid4()),
+        name=cleaned,
+        kind=kind,
+        labels=_labels(labels or {}),
+        components=stack_components(kind, settings),
     )
     with update_user_file() as content:
         known = remembered_stacks(content)
@@ -134,6 +159,20 @@ def delete_stack(name_or_id: str, *, recursive: bool = False, force: bool = Fals
                 raise KitaruStateError(msg)
             content["active_stack"] = DEFAULT_STACK.name
         _keep(content, {name: other for name, other in remembered_stacks(content).items() if name != entry.name})
+
+
+def isolated_target(stack: str | None) -> str:
+    """Return the word for the execution target that takes isolated bodies on a stack.
+
+    Args:
+        stack: Name of the stack; `None` for this machine.
+
+    Raises:
+        KitaruStateError: There is no such stack any more.
+    """
+    if stack is None or stack == DEFAULT_STACK.name:
+        return _ISOLATED
+    return str(find_stack(stack).components.get("runner", {}).get(_ISOLATED, _ISOLATED))
 
 
 def _keep(content: Section, entries: Mapping[str, StackEntry]) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 
 def _campaign(tmp_path: Path, *words: str) -> dict[str, dict[str, int]]:
     account = tmp_path / "account.json"
-    command = [sys.executable, str(BENCHMARKS / "crash_campaign.py"), "--json", str(account), *words]
+    command = [sys.executable, str(BENCHMARKS / "crash_campaign.py"), "--report", str(account), *words]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return json.loads(account.read_text())
@@ -31,6 +32,21 @@ def test_a_disk_that_loses_power_keeps_what_was_acknowledged(tmp_path):
     if "power cuts" not in counts:
         pytest.skip("needs root, mkfs.ext4 and loop devices")
     assert counts["lost"] == counts["doubled"] == counts["stuck"] == 0
+
+
+def test_a_campaign_that_is_stopped_reports_what_it_had_judged(tmp_path):
+    report = tmp_path / "report.json"
+    command = [sys.executable, str(BENCHMARKS / "crash_campaign.py"), "--schedules", "400", "--report", str(report)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        first = running.stderr.readline()
+        running.send_signal(signal.SIGTERM)
+        table, _ = running.communicate(timeout=60)
+    told = json.loads(report.read_text())
+    assert first.startswith("  5 %: 20 of 400 schedules with kills, 0 faults")
+    assert running.returncode == 130
+    assert told["stopped"]
+    assert 20 <= told["counts"]["schedules"] < 400
+    assert f"| schedules | {told['counts']['schedules']} |" in table
 
 
 @pytest.fixture

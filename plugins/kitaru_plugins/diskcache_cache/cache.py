@@ -7,6 +7,7 @@ import logging
 import os
 import sqlite3
 import stat
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
@@ -14,6 +15,7 @@ from typing import Final, TypeVar
 from diskcache import Cache, Timeout
 
 from kitaru.errors import KitaruUsageError
+from kitaru_plugins.diskcache_cache.desk import Desk
 from kitaru_plugins.diskcache_cache.disk import BytesDisk, ForeignEntryError
 
 __all__ = ["DiskResultCache"]
@@ -45,49 +47,68 @@ class DiskResultCache:
             KitaruUsageError: The folder is a link, belongs to somebody else, or has a name that cannot be used.
         """
         _make_private(folder)
-        self._cache = Cache(
-            str(folder),
-            timeout=1,
-            disk=BytesDisk,
-            eviction_policy="least-recently-used",
-            size_limit=size_limit,
-            cull_limit=2,
-        )
+        self._folder = folder
+        self._size_limit = size_limit
+        self._opening = threading.Lock()
+        self._opened_by = 0
+        self._open()
 
     def get(self, key: str) -> bytes | None:
         """Return the bytes kept under `key`, or `None`; an entry that is damaged or foreign is removed."""
         try:
-            sealed = _tolerate("read", lambda: self._cache.get(key), None)
+            sealed = self._tolerate("read", lambda: self._cache.get(key), None)
             return None if sealed is None else _unseal(key, sealed)
         except ForeignEntryError as error:
-            logger.warning("Result cache %s: %s", self._cache.directory, error)
+            logger.warning("Result cache %s: %s", self._folder, error)
             self.discard(key)
             return None
 
     def put(self, key: str, data: bytes) -> None:
         """Keep `data` under `key`, in place of what was there."""
-        _tolerate("written", lambda: self._cache.set(key, _seal(key, data)), None)
+        self._tolerate("written", lambda: self._cache.set(key, _seal(key, data)), None)
 
     def discard(self, key: str) -> bool:
         """Forget `key`; return whether there was anything."""
-        return _tolerate("changed", lambda: bool(self._cache.delete(key)), False)  # noqa: FBT003 - the answer then
+        return self._tolerate("changed", lambda: bool(self._cache.delete(key)), False)  # noqa: FBT003 - the answer then
 
     def clear(self) -> int:
         """Forget everything; return how many entries there were."""
-        return _tolerate("changed", lambda: int(self._cache.clear()), 0)
+        return self._tolerate("changed", lambda: int(self._cache.clear()), 0)
 
     def close(self) -> None:
-        """Close the database."""
-        self._cache.close()
+        """Close the database; the cache opens again when it is used again."""
+        with self._opening:
+            if self._opened_by == os.getpid():
+                self._opened_by = 0
+                self._desk.close()
 
+    def _open(self) -> None:
+        self._desk = Desk("kitaru-results")
+        self._opened_by = os.getpid()
+        self._cache: Cache = self._desk.ask(
+            lambda: Cache(
+                str(self._folder),
+                timeout=1,
+                disk=BytesDisk,
+                eviction_policy="least-recently-used",
+                size_limit=self._size_limit,
+                cull_limit=2,
+            )
+        ).result()
+        self._desk.at_close(self._cache.close)
 
-def _tolerate(what: str, work: Callable[[], T], otherwise: T) -> T:
-    """Return what some work gives, or something else when the store fails."""
-    try:
-        return work()
-    except (OSError, sqlite3.Error, Timeout) as error:
-        logger.warning("The result cache could not be %s: %s: %s", what, type(error).__name__, error)
-        return otherwise
+    def _tolerate(self, what: str, work: Callable[[], T], otherwise: T) -> T:
+        """Do some work on the database and return what it gives, or something else when the store fails."""
+        try:
+            with self._opening:
+                if self._opened_by != os.getpid():
+                    # A forked process has the object but not the thread.
+                    self._open()
+                waiting = self._desk.ask(work)
+            return waiting.result()
+        except (OSError, sqlite3.Error, Timeout) as error:
+            logger.warning("The result cache could not be %s: %s: %s", what, type(error).__name__, error)
+            return otherwise
 
 
 def _seal(key: str, data: bytes) -> bytes:

@@ -4,8 +4,9 @@ Set `KITARU_WEBHOOK_URL` and `KITARU_WEBHOOK_SECRET`. Each opened wait is sent a
 headers: the delivery's id, a timestamp, and a signature over both timestamp and body. `verify_signature` is what a
 receiver written in Python needs.
 
-A notice is best effort: it is tried again for a while, and lost if the process is killed meanwhile. The question itself
-is in the journal; `kitaru waits` lists it.
+A notice is sent at least once: it is tried again for a while, and when the process is killed or the server cannot be
+reached, the next process that opens the journal on this machine sends it. A receiver tells repeated ones by the
+delivery's id. The question itself is in the journal; `kitaru waits` lists it.
 """
 
 from __future__ import annotations

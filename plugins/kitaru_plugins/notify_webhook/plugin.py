@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from kitaru.hooks import PluginCard, hookimpl
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from kitaru.records.record import Record
     from kitaru_plugins.notify_webhook.sender import Sender
 
@@ -34,12 +36,20 @@ def kitaru_plugin_card() -> PluginCard:
 
 
 @hookimpl
-def kitaru_record_committed(record: Record) -> None:
-    """Send a notice of an opened wait, on a thread of the plugin."""
-    if record.kind == "wait.opened":
-        from kitaru_plugins.notify_webhook.notice import make_notice
+def kitaru_record_committed(record: Record) -> Future[object] | None:
+    """Send a notice of an opened wait, on a thread of the plugin.
 
-        _sender().send(make_notice(record))
+    Args:
+        record: The record.
+
+    Returns:
+        Is done when the notice was sent; `None` for other records.
+    """
+    if record.kind != "wait.opened":
+        return None
+    from kitaru_plugins.notify_webhook.notice import make_notice
+
+    return _sender().send(make_notice(record))
 
 
 @hookimpl

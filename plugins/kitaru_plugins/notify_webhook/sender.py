@@ -9,6 +9,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Final
 
 from kitaru_plugins.notify_webhook.signing import DELIVERY_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
@@ -49,17 +50,26 @@ class Sender:
         self._pauses = pauses
         self._timeout = timeout
         self._opener = urllib.request.build_opener(_NoRedirect)
-        self._waiting: queue.Queue[Notice | None] = queue.Queue(_MOST_WAITING)
+        self._waiting: queue.Queue[tuple[Notice, Future[object]] | None] = queue.Queue(_MOST_WAITING)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="kitaru-notify-webhook", daemon=True)
         self._thread.start()
 
-    def send(self, notice: Notice) -> None:
-        """Queue a notice and return at once; one too many is dropped with a warning."""
+    def send(self, notice: Notice) -> Future[object]:
+        """Queue a notice and return at once.
+
+        Returns:
+            Is done when the notice was sent, or when it is certain that it never can be; fails with a
+            `ConnectionError` when it may be tried again by a later process.
+        """
+        sent: Future[object] = Future()
         try:
-            self._waiting.put_nowait(notice)
+            self._waiting.put_nowait((notice, sent))
         except queue.Full:
-            logger.warning("Too many notices wait to be sent; the one about wait %s is dropped.", notice.delivery)
+            trouble = "too many others wait to be sent"
+            logger.warning("The notice about wait %s is left for later: %s.", notice.delivery, trouble)
+            sent.set_exception(ConnectionError(trouble))
+        return sent
 
     def close(self, *, patience: float = 5) -> None:
         """Deliver what is queued, each notice with one attempt more, and stop the thread.
@@ -75,10 +85,15 @@ class Sender:
         self._thread.join(patience)
 
     def _run(self) -> None:
-        while (notice := self._waiting.get()) is not None:
-            self._deliver(notice)
+        while (waiting := self._waiting.get()) is not None:
+            notice, sent = waiting
+            trouble = self._deliver(notice)
+            if trouble is not None and trouble.transient:
+                sent.set_exception(ConnectionError(str(trouble)))
+            else:
+                sent.set_result(None)
 
-    def _deliver(self, notice: Notice) -> None:
+    def _deliver(self, notice: Notice) -> _Trouble | None:
         trouble = self._attempt(notice)
         for pause in self._pauses:
             if trouble is None or not trouble.transient:
@@ -89,6 +104,7 @@ class Sender:
                 break
         if trouble is not None:
             logger.warning("No notice could be sent about wait %s: %s.", notice.delivery, trouble)
+        return trouble
 
     def _attempt(self, notice: Notice) -> _Trouble | None:
         """Send a notice once; return what went wrong, in words that do not hold the address."""

@@ -6,8 +6,11 @@ import json
 import logging
 import os
 import queue
+import subprocess
+import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from signal import SIGKILL
 from threading import Thread
 
 import pytest
@@ -169,7 +172,7 @@ def test_sending_never_waits_for_the_server(caplog):
     for number in range(1100):
         sender.send(Notice(f"w-{number}", b"{}"))
     assert time.monotonic() - begin < 5
-    assert "is dropped" in caplog.text
+    assert "is left for later: too many" in caplog.text
     sender.close(patience=0.1)
 
 
@@ -232,3 +235,62 @@ def test_a_question_of_a_real_flow_is_sent_before_the_process_ends(receiver, mon
     close_manager()
     assert json.loads(body)["execution_id"] == handle.exec_id
     assert verify_signature(SECRET, headers["Kitaru-Timestamp"], body, headers["Kitaru-Signature"])
+
+
+ASK = """
+import os, signal
+import kitaru
+from kitaru.engine.runner import live_run
+
+@kitaru.flow
+def ask():
+    return kitaru.wait(name="approve", schema=bool, question="Ship it?", timeout=0)
+
+handle = ask.run()
+live_run(handle.exec_id).done.wait(10)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def run_program(source, tmp_path, receiver, **environ):
+    settings = {
+        "KITARU_STORE": str(tmp_path / "kitaru.db"),
+        "KITARU_CONFIG_PATH": str(tmp_path / "config"),
+        "KITARU_WEBHOOK_URL": receiver.url,
+        "KITARU_WEBHOOK_SECRET": SECRET,
+    }
+    return subprocess.run([sys.executable, "-c", source], env={**os.environ, **settings, **environ}, check=False)
+
+
+def test_a_question_committed_just_before_a_kill_is_sent_by_the_next_process(receiver, tmp_path):
+    died = run_program(ASK, tmp_path, receiver, KITARU_CRASH_AT="journal.after_commit:2")
+    assert died.returncode == -SIGKILL
+    assert receiver.seen.empty()
+    run_program("import kitaru; kitaru.KitaruClient().executions.list()", tmp_path, receiver)
+    assert json.loads(receiver.next()[1])["question"] == "Ship it?"
+
+
+def test_a_question_that_was_on_its_way_when_the_process_was_killed_is_sent_by_the_next_one(receiver, tmp_path):
+    receiver.answers = [(503, {})] * 2
+    assert run_program(ASK, tmp_path, receiver).returncode == -SIGKILL
+    failed = [receiver.next() for _ in range(receiver.seen.qsize())]
+    receiver.answers = []
+    run_program("import kitaru; kitaru.KitaruClient().executions.list()", tmp_path, receiver)
+    headers, body = receiver.next()
+    assert json.loads(body)["wait_id"] == headers["Kitaru-Delivery"]
+    assert all(one["Kitaru-Delivery"] == headers["Kitaru-Delivery"] for one, _ in failed)
+
+
+def test_a_notice_that_was_sent_is_not_sent_again_by_the_next_process(receiver, tmp_path):
+    ends_well = ASK.replace("os.kill(os.getpid(), signal.SIGKILL)", "")
+    assert run_program(ends_well, tmp_path, receiver).returncode == 0
+    receiver.next()
+    run_program("import kitaru; kitaru.KitaruClient().executions.list()", tmp_path, receiver)
+    assert receiver.seen.empty()
+
+
+@pytest.mark.parametrize(("code", "fails"), [(204, False), (403, False), (503, True)])
+def test_a_delivery_is_done_unless_a_later_attempt_may_succeed(sender, receiver, code, fails):
+    receiver.answers = [(code, {})] * 3
+    sent = sender.send(Notice("w-1", b"{}"))
+    assert (sent.exception(timeout=10) is not None) is fails

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from threading import Event
@@ -169,6 +170,35 @@ def test_without_a_provider_nothing_is_put_around_a_body():
     )
     done = subprocess.run([sys.executable, "-c", ask_plugin], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "None"
+
+
+def test_a_run_without_a_provider_neither_loads_opentelemetry_nor_calls_a_hook(tmp_path):
+    program = (
+        "import sys, kitaru\n"
+        "from kitaru.hooks import get_manager\n"
+        "@kitaru.flow\n"
+        "def flow(): return 1\n"
+        "flow.run().wait()\n"
+        "manager = get_manager()\n"
+        "print('opentelemetry.trace' in sys.modules, manager.record_hooks_active, manager.boundary_hooks_active)\n"
+        "from opentelemetry import trace\n"
+        "from opentelemetry.sdk.trace import TracerProvider\n"
+        "trace.set_tracer_provider(TracerProvider())\n"
+        "flow.run().wait()\n"
+        "print(manager.record_hooks_active, manager.boundary_hooks_active)\n"
+    )
+    (tmp_path / "program.py").write_text(program)
+    environment = {**os.environ, "KITARU_CONFIG_PATH": str(tmp_path), "KITARU_STORE": "memory:"}
+    done = subprocess.run(
+        [sys.executable, "program.py"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout.splitlines() == ["False False False", "True True"]
 
 
 def test_the_plugin_names_the_range_it_was_written_for():

@@ -110,3 +110,15 @@ def terminal():
     yield call
     for child in opened:
         child.close(force=True)
+
+
+@pytest.fixture
+def script(tmp_path):
+    """Run a program of the user's, a file or a text, in the test's folder; return the id of the newest execution."""
+
+    def call(program):
+        given = [program] if isinstance(program, Path) else ["-c", program]
+        subprocess.run([sys.executable, "-B", *given], cwd=tmp_path, check=True, capture_output=True, timeout=60)
+        return KitaruClient().executions.latest().exec_id
+
+    return call

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
+import subprocess
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from kitaru import KitaruClient
+from kitaru.journal.registry import close_all
 
 
 @pytest.fixture
@@ -88,3 +92,55 @@ def test_status_does_not_fail_because_of_a_broken_setting(kitaru, tmp_path):
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "kitaru.yaml").write_text("{broken")
     assert "kitaru.yaml" in kitaru("status", "-o", "json").item["warning"]
+
+
+def test_everything_comes_back_from_a_full_backup(kitaru, home):
+    kitaru("secrets", "set", "key", "--TOKEN=hunter2")
+    before = {path.name: path.read_bytes() for path in home.iterdir() if path.suffix in {".yaml", ".key"}}
+    item = kitaru("clean", "global", "--yes", "--backup", "all", "-o", "json").item
+    kept = Path(item["backup_path"])
+    assert sorted(path.name for path in home.iterdir()) == ["mine.txt"]
+    assert not [path for path in [kept, *kept.rglob("*")] if path.stat().st_mode & 0o077]
+    close_all()
+    shutil.copytree(kept / "settings", home, dirs_exist_ok=True)
+    assert {name: (home / name).read_bytes() for name in before} == before
+    assert "hunter2" in kitaru("secrets", "show", "key", "--show-values").out
+    assert KitaruClient().executions.latest().status == "completed"
+
+
+def test_the_command_that_is_printed_restores_the_store(piped, home):
+    shown = piped("clean", "global", "--yes", COLUMNS="400")
+    (command,) = [line.strip() for line in shown.out.splitlines() if line.strip().startswith("cp ")]
+    subprocess.run(shlex.split(command), check=True)
+    assert '"count":1' in piped("executions", "list", "-o", "json").out
+
+
+def test_cached_results_are_deleted_too(kitaru, home):
+    (home / "results" / "diskcache").mkdir(parents=True)
+    deleted = kitaru("clean", "global", "--yes", "-o", "json").item["deleted_paths"]
+    assert str(home / "results") in deleted
+
+
+@pytest.mark.parametrize(("answer", "again"), [("y", True), ("n", False)])
+def test_a_person_is_asked_whether_to_begin_anew(terminal, tmp_path, monkeypatch, answer, again):
+    (tmp_path / ".kitaru").mkdir()
+    (tmp_path / ".kitaru" / "old").touch()
+    monkeypatch.chdir(tmp_path)
+    child = terminal("clean", "project")
+    child.expect("Delete all of this")
+    child.sendline("y")
+    child.expect("as a project again")
+    child.sendline(answer)
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+    assert ((tmp_path / ".kitaru").is_dir(), (tmp_path / ".kitaru" / "old").exists()) == (again, False)
+
+
+def test_large_values_are_backed_up_beside_the_store_and_deleted_with_it(kitaru, home):
+    (home / "kitaru.db.artifacts" / "ab").mkdir(parents=True)
+    (home / "kitaru.db.artifacts" / "ab" / "cd").write_bytes(b"large")
+    item = kitaru("clean", "global", "--yes", "-o", "json").item
+    backup = Path(item["backup_path"])
+    assert (backup.with_name(f"{backup.name}.artifacts") / "ab" / "cd").read_bytes() == b"large"
+    assert not (home / "kitaru.db.artifacts").exists()

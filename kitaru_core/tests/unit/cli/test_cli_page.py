@@ -12,7 +12,7 @@ DOCS = Path(__file__).parents[4] / "docs"
 
 def test_the_page_is_current():
     fresh = runpy.run_path(str(DOCS / "generate_cli.py"))["render"]()
-    assert (DOCS / "cli.md").read_text(encoding="utf-8") == fresh, "run `make docs`"
+    assert (DOCS / "cli.md").read_text(encoding="utf-8") == fresh, "run `make pages`"
 
 
 def test_every_command_has_its_heading_once():

@@ -74,7 +74,7 @@ def test_lists_have_pages(kitaru, item):
         item("stack", "create", f"s{n}", "--no-activate")
     assert [one["name"] for one in item("stack", "list", "--page", "2", "--size", "2")] == ["s1", "s2"]
     assert "Page 2 (size 2, showing 2 of 4)" in kitaru("stack", "list", "--page", "2", "--size", "2")[1]
-    assert "none on page 9" in kitaru("stack", "list", "--page", "9")[1]
+    assert "no items on page 9" in kitaru("stack", "list", "--page", "9")[1]
     code, out, err = kitaru("stack", "list", "--page", "0")
     assert (code, out) == (1, "")
     assert "--page" in err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 
 import pytest
 
@@ -63,12 +64,24 @@ async def test_filters_are_checked():
         await anext(KitaruAsyncClient().executions.events("nope", kinds=[""]))
 
 
-async def test_only_methods_are_reached():
-    with pytest.raises(AttributeError):
-        KitaruAsyncClient().executions.no_such_method  # noqa: B018 - reaching for it is the point
-    with pytest.raises(AttributeError):
-        KitaruAsyncClient().executions._journal  # noqa: B018 - as above
-    assert "retry" in dir(KitaruAsyncClient().executions)
+def test_every_method_of_the_client_has_a_twin_with_its_parameters():
+    client, twin = KitaruClient(), KitaruAsyncClient()
+    for space in ("executions", "artifacts", "waits"):
+        here, there = getattr(client, space), getattr(twin, space)
+        names = [name for name in dir(here) if not name.startswith("_")]
+        assert [name for name in names if not callable(getattr(there, name, None))] == []
+        for name in set(names) - {"events", "logs", "replay"}:
+            assert inspect.signature(getattr(there, name)) == inspect.signature(getattr(type(here), name))
+
+
+async def test_a_replay_is_started_or_only_planned():
+    client = KitaruAsyncClient()
+    handle = await runs.run_async()
+    await handle
+    plan = await client.executions.replay(handle.exec_id, from_="slow", dry_run=True)
+    assert plan.source == handle.exec_id
+    replayed = await client.executions.replay(handle.exec_id, from_="slow")
+    assert (await client.executions.wait(replayed.exec_id)).original_exec_id == handle.exec_id
 
 
 SERVER = {

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
+from datetime import datetime, timedelta
 
 import pytest
 
-from kitaru import KitaruLogRetrievalError, KitaruNotFoundError, KitaruUsageError, checkpoint, flow
+from kitaru import (
+    KitaruAsyncClient,
+    KitaruLogRetrievalError,
+    KitaruNotFoundError,
+    KitaruUsageError,
+    checkpoint,
+    flow,
+    wait,
+)
 
 logger = logging.getLogger("shop")
 
@@ -71,7 +81,17 @@ def test_what_is_printed_outside_of_executions_is_not_kept(client, exec_id):
     assert "outside" not in [one.message for one in kept]
 
 
-@pytest.mark.parametrize("wrong", [{"source": "all"}, {"source": "runner", "checkpoint": "x"}, {"limit": 0}])
+WRONG = [
+    {"source": "all"},
+    {"source": "runner", "checkpoint": "x"},
+    {"limit": 0},
+    {"limit": True},
+    {"since": "yesterday"},
+    {"since": datetime(2026, 1, 1)},  # noqa: DTZ001 - a time of no zone is what is refused
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG)
 def test_filters_that_cannot_be_are_refused(client, exec_id, wrong):
     with pytest.raises(KitaruUsageError):
         client.executions.logs(exec_id, **wrong)
@@ -87,3 +107,76 @@ def test_without_asking_nothing_is_kept_and_reading_says_how_to_ask(client):
 def test_an_unknown_execution_is_not_found(client):
     with pytest.raises(KitaruNotFoundError):
         client.executions.logs("nope")
+
+
+def test_lines_after_a_time_are_shown(client, exec_id):
+    every = client.executions.logs(exec_id)
+    after = client.executions.logs(exec_id, since=every[0].timestamp)
+    assert [one.message for one in after] == [one.message for one in every[1:] if one.timestamp > every[0].timestamp]
+    assert client.executions.logs(exec_id, since=every[-1].timestamp + timedelta(seconds=1)) == []
+
+
+LINES = 6
+
+
+@checkpoint
+def speaks_slowly(gates):
+    for number in range(LINES):
+        print("line", number)  # noqa: T201
+        opened(gates, number)
+
+
+@flow
+def talks_slowly(gates):
+    speaks_slowly(gates)
+
+
+def opened(gates, number):
+    for _ in range(1000):  # a gate that nobody opens holds up no other test for long
+        if (gates / str(number)).exists():
+            return
+        time.sleep(0.005)
+
+
+def test_lines_are_followed_until_the_execution_has_ended(client, capturing, tmp_path):
+    handle = talks_slowly.run(tmp_path)
+    seen = []
+    for line in client.executions.logs(handle.exec_id, follow=True):
+        seen.append((line.message, handle.status))
+        (tmp_path / str(len(seen) - 1)).touch()
+    assert seen == [(f"line {number}", "running") for number in range(LINES)]
+    assert handle.status == "completed"
+
+
+@flow
+def talks_and_waits():
+    speaks("a")
+    return wait(name="go", timeout=0)
+
+
+def test_following_ends_when_nobody_is_at_work_any_more(client, capturing):
+    handle = talks_and_waits.run()
+    found = [one.message for one in client.executions.logs(handle.exec_id, follow=True)]
+    assert (found[0], handle.status) == ("say a", "waiting")
+
+
+def test_following_takes_the_first_lines_only_if_so_many_are_asked_for(client, exec_id):
+    found = client.executions.logs(exec_id, follow=True, limit=2)
+    assert [one.message for one in found] == ["say a", "two"]
+
+
+def test_following_what_keeps_nothing_says_how_to_ask(client):
+    handle = talks.run()
+    with pytest.raises(KitaruLogRetrievalError, match="KITARU_CAPTURE_LOGS=1"):
+        list(client.executions.logs(handle.exec_id, follow=True))
+
+
+async def test_lines_are_followed_on_an_event_loop(capturing, tmp_path):
+    client = KitaruAsyncClient()
+    handle = await talks_slowly.run_async(tmp_path)
+    seen = []
+    async for line in client.executions.logs(handle.exec_id, follow=True):
+        seen.append(line.message)
+        (tmp_path / str(len(seen) - 1)).touch()
+    assert seen == [f"line {number}" for number in range(LINES)]
+    assert [one.message for one in await client.executions.logs(handle.exec_id, limit=1)] == ["line 0"]

@@ -15,11 +15,11 @@ from kitaru.hooks import HookManager, PluginCard, hookimpl
 from kitaru.records.boundary import Boundary
 
 
-def make_plugin(*functions, level=1, frameworks=None):
+def make_plugin(*functions, level=1, frameworks=None, listens=None):
     """Return a plugin object with a card and the given marked functions."""
 
     def kitaru_plugin_card():
-        return PluginCard(name="toy", hookspec=level, frameworks=frameworks or {})
+        return PluginCard(name="toy", hookspec=level, frameworks=frameworks or {}, listens=listens)
 
     return SimpleNamespace(**{one.__name__: one for one in (hookimpl(kitaru_plugin_card), *functions)})
 

@@ -60,6 +60,38 @@ def test_a_boundary_costs_two_attribute_reads_when_nobody_listens(manager, liste
     assert manager.checkpoint_summary(boundary, 1) is None
 
 
+def test_a_plugin_that_reports_to_nobody_is_not_called_until_somebody_listens(manager, listening):
+    heard, seen = [], []
+
+    def kitaru_record_committed(record):
+        seen.append(record)
+
+    listening(kitaru_record_committed, listens=lambda: bool(heard))
+    assert not manager.record_hooks_active
+    heard.append("somebody")
+    manager.attend()
+    manager.record_committed("a record")
+    assert manager.record_hooks_active
+    assert seen == ["a record"]
+
+
+def test_a_policy_is_asked_whether_its_plugin_listens_or_not(manager, listening):
+    def kitaru_checkpoint_admit():
+        """Admit."""
+
+    listening(kitaru_checkpoint_admit, listens=lambda: False)
+    assert manager.boundary_hooks_active
+
+
+def test_a_plugin_that_cannot_say_whether_it_listens_is_called_and_reported(manager, listening, caplog):
+    def kitaru_record_committed():
+        """Watch."""
+
+    listening(kitaru_record_committed, listens=lambda: 1 // 0)
+    assert manager.record_hooks_active
+    assert "ZeroDivisionError" in caplog.text
+
+
 def test_unregistering_takes_everything_out_again(listening, manager, boundary):
     def kitaru_checkpoint_identity():
         return "here"

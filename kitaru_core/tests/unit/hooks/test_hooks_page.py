@@ -25,7 +25,7 @@ def page():
 
 def test_the_page_is_current(page):
     fresh = runpy.run_path(str(DOCS / "generate_hooks.py"))["render"]()
-    assert page == fresh, "run `make docs`"
+    assert page == fresh, "run `make pages`"
 
 
 @pytest.mark.parametrize("hook", list(known_specs()))

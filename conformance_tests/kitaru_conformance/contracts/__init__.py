@@ -1,0 +1,1 @@
+"""The contracts of the suite, each in a module of its own."""

@@ -1,0 +1,286 @@
+"""Where the cases of the adapter contract run scripts: always in other processes, always looked at from outside."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from kitaru import Execution, KitaruClient
+from kitaru_conformance.child import Action, Result
+from kitaru_conformance.harness import AdapterHarness, Settings
+from kitaru_conformance.ledger import PATIENCE, PAUSE, Ledger
+from kitaru_conformance.loading import reference
+from kitaru_conformance.run import Run
+from kitaru_conformance.script import Script
+from kitaru_conformance.world import DIE_AT, SECRET
+
+__all__ = ["KILLED", "Lab", "Processes", "Run"]
+
+KILLED = -signal.SIGKILL
+
+T = TypeVar("T")
+
+
+class Processes:
+    """The program that forks a process for every action.
+
+    Args:
+        harness: The class of the harness.
+    """
+
+    def __init__(self, harness: type[AdapterHarness]) -> None:
+        self._folder = tempfile.mkdtemp(prefix="kitaru-")
+        self._path = str(Path(self._folder) / "s")
+        self._errors = (Path(self._folder) / "errors").open("w+b")
+        command = [sys.executable, "-m", "kitaru_conformance.child", reference(harness), self._path]
+        self._program = subprocess.Popen(  # noqa: S603 - this interpreter, with our own module
+            command, stdin=subprocess.DEVNULL, stdout=self._errors, stderr=self._errors
+        )
+
+    def carry_out(self, action: Action) -> Result:
+        """Have a new process carry an action out, and wait for it.
+
+        Args:
+            action: What to do.
+
+        Returns:
+            What came of it.
+        """
+        with self._connect() as connection:
+            connection.sendall(msgspec.json.encode(action) + b"\n")
+            received = b"".join(iter(lambda: connection.recv(65536), b""))
+        if not received:
+            msg = f"A process that the suite started left no answer:\n{self._said()}"
+            raise RuntimeError(msg)
+        return msgspec.json.decode(received, type=Result)
+
+    def close(self) -> None:
+        """End the program."""
+        self._program.terminate()
+        self._program.wait()
+        self._errors.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _connect(self) -> socket.socket:
+        while True:
+            connection = socket.socket(socket.AF_UNIX)
+            try:
+                connection.connect(self._path)
+            except (FileNotFoundError, ConnectionRefusedError):
+                connection.close()
+                if self._program.poll() is not None:
+                    msg = f"The harness cannot be loaded:\n{self._said()}"
+                    raise RuntimeError(msg) from None
+                time.sleep(0.01)
+            else:
+                return connection
+
+    def _said(self) -> str:
+        return (Path(self._folder) / "errors").read_text(errors="replace")[-4000:]
+
+
+class Lab:
+    """Runs scripts in a store of its own.
+
+    Args:
+        processes: Where they run.
+        harness: The harness.
+        folder: For the store and the ledgers.
+
+    Attributes:
+        harness: The harness.
+        store: The journal's file.
+    """
+
+    def __init__(self, processes: Processes, harness: AdapterHarness, folder: Path) -> None:
+        self.harness = harness
+        self.store = folder / "kitaru.db"
+        self._processes = processes
+        self._folder = folder
+        self._ledgers = 0
+
+    @property
+    def client(self) -> KitaruClient:
+        """The door to the store."""
+        return KitaruClient(store=str(self.store))
+
+    @property
+    def strategy(self) -> str:
+        """The strategy that cases use which do not care: the granular one if there is one."""
+        return self.harness.granular or self.harness.whole or ""
+
+    def ledger(self) -> Ledger:
+        """Return an empty ledger."""
+        self._ledgers += 1
+        return Ledger(self._folder / f"ledger-{self._ledgers}")
+
+    def run(
+        self,
+        script: Script,
+        *,
+        form: str = "sync",
+        settings: Settings | None = None,
+        environment: Mapping[str, str] | None = None,
+        ledger: Ledger | None = None,
+        **inputs: object,
+    ) -> Run:
+        """Run a script as a flow, in a new process, until it has ended or waits.
+
+        Args:
+            script: The script.
+            form: `sync`, `async`, `stream` or the name of an entry point.
+            settings: How the adapter is set up.
+            environment: Environment variables, such as a place to crash at.
+            ledger: Where to note what happens; an empty one if left out.
+            **inputs: Further inputs of the flow.
+
+        Returns:
+            The execution.
+        """
+        ledger = ledger or self.ledger()
+        known = {one.exec_id for one in self.client.executions.list()}
+        arguments = self._arguments(script, ledger, form, settings) | inputs
+        result = self.act(Action(verb="start", arguments=arguments), environment)
+        made = [one.exec_id for one in self.client.executions.list() if one.exec_id not in known]
+        if result.error is not None or not made:
+            msg = f"The flow could not be started: {result}"
+            raise RuntimeError(msg)
+        return Run(self, result.exec_id or made[0], ledger, result)
+
+    def here(
+        self,
+        script: Script,
+        ledger: Ledger,
+        *,
+        form: str = "sync",
+        settings: Settings | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Result:
+        """Run a script outside of any flow, in a new process.
+
+        Args:
+            script: The script.
+            ledger: Where to note what happens.
+            form: As for `run`, or `plain` for the framework alone.
+            settings: As for `run`.
+            environment: As for `run`.
+
+        Returns:
+            What came of it.
+        """
+        return self.act(Action(verb="here", arguments=self._arguments(script, ledger, form, settings)), environment)
+
+    def plain(self, script: Script) -> Result:
+        """Run a script with the framework alone.
+
+        Args:
+            script: The script.
+        """
+        return self.here(script, self.ledger(), form="plain")
+
+    def act(self, action: Action, environment: Mapping[str, str] | None = None) -> Result:
+        """Have a new process do something with this store.
+
+        Args:
+            action: What to do.
+            environment: Environment variables.
+
+        Returns:
+            What came of it.
+        """
+        own = {
+            "KITARU_STORE": str(self.store),
+            "KITARU_CONFIG_PATH": str(self._folder),
+            "KITARU_WAIT_TIMEOUT": "0",
+            "KITARU_DISABLE_INTERACTIVE_INPUT": "1",
+            "KITARU_CRASH_AT": "",
+            DIE_AT: "",
+            SECRET: "",
+        }
+        return self._processes.carry_out(msgspec.structs.replace(action, environment={**own, **(environment or {})}))
+
+    @contextlib.contextmanager
+    def beside(self, work: Callable[[], T]) -> Iterator[Future[T]]:
+        """Do something in another thread while the block goes on.
+
+        Args:
+            work: What to do.
+
+        Yields:
+            The future of its result.
+        """
+        with ThreadPoolExecutor(1) as pool:
+            yield pool.submit(work)
+
+    @property
+    def newest(self) -> Execution:
+        """The execution that was started last."""
+        return self.client.executions.latest()
+
+    def until(self, happened: Callable[[], object]) -> None:
+        """Return once something is so.
+
+        Args:
+            happened: Tells whether it is.
+
+        Raises:
+            TimeoutError: It never was.
+        """
+        end = time.monotonic() + PATIENCE
+        while not happened():
+            if time.monotonic() > end:
+                msg = f"What the case waits for did not happen in {PATIENCE:g} s."
+                raise TimeoutError(msg)
+            time.sleep(PAUSE)
+
+    def together(self, *scripts: Script, settings: Settings) -> list[Run]:
+        """Run scripts as executions of one process at the same time; they share a ledger.
+
+        Args:
+            *scripts: The scripts.
+            settings: How the adapter is set up.
+
+        Returns:
+            The executions, in the order of the scripts.
+        """
+        ledger = self.ledger()
+        beside = [self._arguments(script, ledger, "sync", settings) for script in scripts]
+        result = self.act(Action(verb="start", arguments=beside[0], beside=tuple(beside[1:])))
+        made = [result.exec_id, *result.beside]
+        return [Run(self, exec_id, ledger, result) for exec_id in made]
+
+    def size(self) -> int:
+        """Return how many bytes the store's contents take, without free pages and logs."""
+        copy = self._folder / "copy.db"
+        with contextlib.closing(sqlite3.connect(self.store)) as database:
+            database.execute("VACUUM INTO ?", (str(copy),))
+        size = copy.stat().st_size
+        copy.unlink()
+        return size
+
+    def contents(self) -> bytes:
+        """Return every byte that is kept, of the store and of whatever lies beside it."""
+        kept = (one for one in self._folder.rglob("*") if one.is_file() and not one.name.startswith("ledger"))
+        return b"".join(one.read_bytes() for one in kept)
+
+    def _arguments(self, script: Script, ledger: Ledger, form: str, settings: Settings | None) -> dict[str, object]:
+        chosen = settings or Settings(strategy=self.strategy)
+        return {
+            "script": script.encode(),
+            "ledger": str(ledger.path),
+            "form": form,
+            "settings": msgspec.to_builtins(chosen),
+        }

@@ -1,0 +1,1 @@
+"""Places where the body of a checkpoint can run."""
