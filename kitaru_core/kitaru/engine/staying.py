@@ -30,7 +30,9 @@ def start_and_stay(thread: threading.Thread) -> None:
 @cache
 def _register() -> None:
     """Have the runs waited for, once for each process."""
-    # Last registered is first called; importing this registers the end of the pools.
+    # Last registered is first called, and nothing can be registered any more while runs are waited for. Importing the
+    # pools registers their end; a run whose provider's SDK imports one of them then finds it there.
+    import concurrent.futures.process
     import concurrent.futures.thread  # noqa: F401 - for what its import does
 
     # There is no public way to be called before the pools are shut. Without this one, and in a program that is ending

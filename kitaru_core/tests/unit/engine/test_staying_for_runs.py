@@ -23,13 +23,19 @@ def pooled() -> str:
         return pool.submit(str, 7).result()
 
 @kitaru.checkpoint
+def imported() -> str:
+    over()
+    import concurrent.futures.process  # as SDKs do; it cannot be imported for the first time any more
+    return "7"
+
+@kitaru.checkpoint
 async def on_a_loop() -> str:
     over()
     return await asyncio.to_thread(str, 7)
 
 @kitaru.flow
 def late(which: str) -> str:
-    return pooled() if which == "pooled" else on_a_loop()
+    return {"pooled": pooled, "imported": imported, "on_a_loop": on_a_loop}[which]()
 
 if __name__ == "__main__":
     import sys
@@ -37,7 +43,7 @@ if __name__ == "__main__":
 '''
 
 
-@pytest.mark.parametrize("which", ["pooled", "on_a_loop"])
+@pytest.mark.parametrize("which", ["pooled", "imported", "on_a_loop"])
 def test_a_run_may_use_pools_after_the_program_has_come_to_its_end(which, tmp_path, client):
     program = tmp_path / "late.py"
     program.write_text(PROGRAM)
