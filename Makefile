@@ -11,7 +11,7 @@ USER_CODE := kitaru_core/tests/typing/api.py
 N ?= 500
 CUTS ?= 0
 
-.PHONY: help demo test test-genai2 lint types types-wheel pages docs picture offline-model test-offline-model bench crash-campaign constraints clean
+.PHONY: help demo test test-genai2 lint types types-wheel pages docs picture offline-model test-offline-model bench bench-adapters crash-campaign constraints clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1	\2/p' Makefile | expand -t 18
@@ -54,6 +54,9 @@ test-offline-model: $(VENV)/.offline-model ## kill that story and go on with it
 
 bench: $(VENV)/.dev ## measure kitaru beside a raw insert and other engines
 	$(BIN)/python benchmarks/run.py
+
+bench-adapters: $(VENV)/.dev ## measure what durability costs the runs of three frameworks
+	$(BIN)/python benchmarks/adapters.py
 
 crash-campaign: $(VENV)/.dev ## kill real runs in N random ways, cut the power CUTS times, check each
 	$(BIN)/python benchmarks/crash_campaign.py --schedules $(N) --cuts $(CUTS) $(ARGS)

@@ -18,9 +18,9 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 USER_CODE = ROOT / "kitaru_core" / "tests" / "typing" / "api.py"
 CHECKERS = ("mypy", "pyright[nodejs]")
-# The methods of the asynchronous client are made from those of the other one, so nothing is there to annotate. Both
-# checkers come to the same type for each, which the user code asserts.
-INFERRED = "kitaru.operating.async_client."
+# Here methods of one object become those of another one as they are, so nothing is there to annotate. Both checkers
+# come to the same type for each; for the asynchronous client the user code asserts it.
+INFERRED = ("kitaru.operating.async_client.", "kitaru.engine.journals.")
 
 
 def pip(*arguments: str | Path, python: Path | None = None) -> None:
@@ -52,7 +52,7 @@ def unclear(report: dict[str, Any]) -> Iterator[str]:
     """Yield what the package offers without a type that is known for certain; adapters need their frameworks for it."""
     for symbol in report["typeCompleteness"]["symbols"]:
         name = symbol["name"]
-        ours = name.startswith("kitaru.") and not name.startswith(("kitaru.adapters.", INFERRED))
+        ours = name.startswith("kitaru.") and not name.startswith(("kitaru.adapters.", *INFERRED))
         if ours and symbol["isExported"]:
             yield from (f"{name}: {one['message'].splitlines()[0]}" for one in symbol["diagnostics"] if at_fault(one))
 

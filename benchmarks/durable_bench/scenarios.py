@@ -227,14 +227,16 @@ def memory(session: Session) -> Iterator[Section]:
 
 
 def hooks(session: Session) -> Iterator[Section]:
-    """What a plugin that does nothing costs at each boundary."""
+    """What a plugin that does nothing costs at each boundary, and what the hooks cost without one."""
     section = Section("Hooks", "A plugin with an admission, a scope and a record hook that do nothing, against none.")
-    extra = []
+    extra, unheard = [], []
     with closing(session.start("kitaru", KITARU_DURABILITY="process")) as peer:
         for turn in range(session.rounds + 1):
             plain, watched = (peer.ask(work, count=1000, size=100) for work in ("steps", "watched_steps"))
             if turn:
                 extra.append(((watched["cpu"] or 0) - (plain["cpu"] or 0)) * 1e6)
+                unheard.append((peer.ask("unheard_hooks", count=20_000)["cpu"] or 0) * 1e6)
+    section.verdicts.append(Verdict("all hooks with no plugin, CPU per boundary", statistics.median(unheard), 8, "us"))
     section.verdicts.append(Verdict("three hooks, CPU per boundary", statistics.median(extra), 20, "us"))
     yield section
 

@@ -8,17 +8,29 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from kitaru_conformance.contracts import CONTRACTS
+from kitaru_conformance.catalogue import CONTRACTS
 
 if TYPE_CHECKING:
     from kitaru_conformance.contract import Contract
+    from kitaru_conformance.contracts.adapter.contract import AdapterContract
+    from kitaru_conformance.contracts.artifact_stores import ArtifactStoreContract
+    from kitaru_conformance.contracts.codecs import CodecContract
     from kitaru_conformance.contracts.journals import JournalContract
+    from kitaru_conformance.contracts.model_providers import ModelProviderContract
+    from kitaru_conformance.contracts.secret_stores import SecretStoreContract
+    from kitaru_conformance.contracts.targets import TargetContract
     from kitaru_conformance.gaps import declared_gap
     from kitaru_conformance.requirements import requirement
 
 __all__ = [
+    "AdapterContract",
+    "ArtifactStoreContract",
+    "CodecContract",
     "Contract",
     "JournalContract",
+    "ModelProviderContract",
+    "SecretStoreContract",
+    "TargetContract",
     "declared_gap",
     "requirement",
 ]

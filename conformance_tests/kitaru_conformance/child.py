@@ -1,15 +1,20 @@
 """Processes that run one action each and may be killed: `python -m kitaru_conformance.child HARNESS SOCKET`.
 
-The program imports the harness, and with it the framework, once. It forks for every connection to its socket; the
-forked process carries out the action that it is sent and answers with what came of it.
+The program imports the harness, and with it the framework, once, and then what a first run imports on its way. It forks
+for every connection to its socket; the forked process carries out the action that it is sent and answers with what came
+of it.
 """
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import importlib
 import os
 import signal
 import socket
 import sys
+import tempfile
 from typing import Any, Literal
 
 import msgspec
@@ -18,7 +23,7 @@ import kitaru
 from kitaru.crash_points import arm_from_environment, disarm
 from kitaru_conformance.flows import run_here, scripted
 from kitaru_conformance.loading import load_harness
-from kitaru_conformance.script import Turn
+from kitaru_conformance.script import Script, Tool, ToolCall, Turn
 
 __all__ = ["Action", "Result", "main"]
 
@@ -34,6 +39,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
         arguments: Inputs of the flow, or arguments of the replay.
         exec_id: The execution.
         models: For a replay: replacements of model calls, by selector.
+        beside: For a start: inputs of further executions to run at the same time.
     """
 
     verb: Literal["start", "continue", "replay", "here"]
@@ -41,6 +47,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     arguments: dict[str, Any] = {}
     exec_id: str = ""
     models: dict[str, Turn] = {}
+    beside: tuple[dict[str, Any], ...] = ()
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,12 +56,14 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         code: Exit code of the process; negative for the signal that killed it.
         exec_id: The execution.
+        beside: Those beside it.
         answer: What `here` returned.
         error: Type and message of what it raised.
     """
 
     code: int = 0
     exec_id: str = ""
+    beside: tuple[str, ...] = ()
     answer: dict[str, object] | None = None
     error: tuple[str, str] | None = None
 
@@ -67,6 +76,8 @@ def main(harness: str, path: str) -> None:
         path: Where to listen.
     """
     load_harness(harness)
+    _import_ahead(harness)
+    gc.freeze()  # what is there now is never looked at again, so the processes can share it
     parent = os.getppid()
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(path)
@@ -83,6 +94,27 @@ def main(harness: str, path: str) -> None:
                     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                     listening.close()
                     os._exit(_attend(harness, connection))
+
+
+def _import_ahead(harness: str) -> None:
+    """Import what a run imports, as a process that is thrown away shows; a run in this one would start threads."""
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        with tempfile.TemporaryDirectory(prefix="kitaru-") as folder:
+            os.environ |= {"KITARU_CONFIG_PATH": folder, "KITARU_STORE": f"{folder}/kitaru.db"}
+            known = set(sys.modules)
+            settings = {"strategy": load_harness(harness).granular or load_harness(harness).whole or ""}
+            script = Script(turns=(Turn(calls=(ToolCall("a", "1", "c1"),)), Turn(text="done")), tools=(Tool(name="a"),))
+            arguments = {"script": script.encode(), "ledger": f"{folder}/ledger", "settings": settings}
+            _carry_out(harness, Action(verb="start", arguments=arguments))
+            os.write(writing, "\n".join(sys.modules.keys() - known).encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, encoding="utf-8") as names:
+        for name in names.read().split():
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)
+    os.wait()
 
 
 def _attend(harness: str, connection: socket.socket) -> int:
@@ -122,27 +154,37 @@ def _carry_out(harness: str, action: Action) -> Result:
     try:
         if action.verb == "here":
             return Result(answer=run_here(harness, **action.arguments))
-        return Result(exec_id=_execute(harness, action))
+        exec_id, *beside = _execute(harness, action)
+        return Result(exec_id=exec_id, beside=tuple(beside))
     except Exception as error:  # noqa: BLE001 - whatever it is, the test wants to see it
         return Result(error=(f"{type(error).__module__}:{type(error).__qualname__}", str(error)))
 
 
-def _execute(harness: str, action: Action) -> str:
+def _execute(harness: str, action: Action) -> list[str]:
     executions = kitaru.KitaruClient().executions
     if action.verb == "start":
-        exec_id = scripted.run(harness, **action.arguments).exec_id
+        made = [scripted.run(harness, **one).exec_id for one in (action.arguments, *action.beside)]
     elif action.verb == "replay":
-        one = load_harness(harness)
-        models = {selector: one.model_value(turn) for selector, turn in action.models.items()}
-        arguments = dict(action.arguments)
-        overrides = arguments.pop("overrides", {}) | models
-        exec_id = executions.replay(action.exec_id, overrides=overrides or None, **arguments).exec_id
+        made = [_replay(harness, action).exec_id]
     else:
-        exec_id = action.exec_id
-        go_on = executions.resume if executions.get(exec_id).status == "waiting" else executions.retry
-        go_on(exec_id, block=True)
-    executions.wait(exec_id, timeout=_PATIENCE)
-    return exec_id
+        made = [action.exec_id]
+        go_on = executions.resume if executions.get(action.exec_id).status == "waiting" else executions.retry
+        go_on(action.exec_id, block=True)
+    for exec_id in made:
+        executions.wait(exec_id, timeout=_PATIENCE)
+    return made
+
+
+def _replay(harness: str, action: Action) -> kitaru.Execution:
+    one = load_harness(harness)
+    models = {selector: one.model_value(turn) for selector, turn in action.models.items()}
+    arguments = dict(action.arguments)
+    overrides = arguments.pop("overrides", {}) | models
+    found = kitaru.KitaruClient().executions.replay(action.exec_id, overrides=overrides or None, **arguments)
+    if not isinstance(found, kitaru.Execution):
+        msg = "A dry run derives no execution."
+        raise TypeError(msg)
+    return found
 
 
 if __name__ == "__main__":

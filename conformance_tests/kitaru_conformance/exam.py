@@ -13,8 +13,8 @@ from typing import Final
 
 import msgspec
 
+from kitaru_conformance.catalogue import CONTRACTS
 from kitaru_conformance.contract import Contract, contract_of
-from kitaru_conformance.contracts import CONTRACTS
 from kitaru_conformance.guard import Case, cases_of, faults_of
 from kitaru_conformance.levels import level_of
 from kitaru_conformance.results import CaseResult, Report, Result, SubjectReport, worst

@@ -12,12 +12,9 @@ import kitaru
 from kitaru_conformance.harness import AdapterHarness, Answer, Settings
 from kitaru_conformance.loading import load_harness
 from kitaru_conformance.script import Script
-from kitaru_conformance.world import DIE_AT, World
+from kitaru_conformance.world import DIE_AT, SECRET, World
 
-__all__ = ["SECRET", "run_here", "scripted"]
-
-SECRET = "KITARU_CONFORMANCE_API_KEY"  # noqa: S105 - the name of one
-"""Environment variable whose value stands for `{secret}` in scripts; kitaru knows it as a secret by its name."""
+__all__ = ["run_here", "scripted"]
 
 
 @kitaru.flow

@@ -17,7 +17,7 @@ __all__ = ["AdapterHarness", "Answer", "EntryPoint", "Form", "Place", "Settings"
 Form = Literal["sync", "async", "stream"]
 Place = Literal["recorded", "plain", "refused"]
 
-_RUNNING = re.compile(r"a?(run|stream|iter|invoke|batch|query|transform|realtime|node)", re.ASCII)
+_RUNNING = re.compile(r"a?(run|stream|iter|invoke|batch|query|transform|realtime)", re.ASCII)
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -197,5 +197,9 @@ class AdapterHarness:
         surface = self.surface()
         for name in dir(surface):
             words = name.split("_")
-            if words[0] and any(_RUNNING.fullmatch(word) for word in words) and callable(getattr(surface, name)):
+            if (
+                words[0] not in {"", "is", "has", "get"}
+                and any(_RUNNING.fullmatch(word) for word in words)
+                and callable(getattr(surface, name))
+            ):
                 yield name

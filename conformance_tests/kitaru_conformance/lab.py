@@ -18,15 +18,14 @@ from typing import TypeVar
 
 import msgspec
 
-from kitaru import KitaruClient
+from kitaru import Execution, KitaruClient
 from kitaru_conformance.child import Action, Result
-from kitaru_conformance.flows import SECRET
 from kitaru_conformance.harness import AdapterHarness, Settings
-from kitaru_conformance.ledger import Ledger
+from kitaru_conformance.ledger import PATIENCE, PAUSE, Ledger
 from kitaru_conformance.loading import reference
 from kitaru_conformance.run import Run
 from kitaru_conformance.script import Script
-from kitaru_conformance.world import DIE_AT
+from kitaru_conformance.world import DIE_AT, SECRET
 
 __all__ = ["KILLED", "Lab", "Processes", "Run"]
 
@@ -225,6 +224,43 @@ class Lab:
         """
         with ThreadPoolExecutor(1) as pool:
             yield pool.submit(work)
+
+    @property
+    def newest(self) -> Execution:
+        """The execution that was started last."""
+        return self.client.executions.latest()
+
+    def until(self, happened: Callable[[], object]) -> None:
+        """Return once something is so.
+
+        Args:
+            happened: Tells whether it is.
+
+        Raises:
+            TimeoutError: It never was.
+        """
+        end = time.monotonic() + PATIENCE
+        while not happened():
+            if time.monotonic() > end:
+                msg = f"What the case waits for did not happen in {PATIENCE:g} s."
+                raise TimeoutError(msg)
+            time.sleep(PAUSE)
+
+    def together(self, *scripts: Script, settings: Settings) -> list[Run]:
+        """Run scripts as executions of one process at the same time; they share a ledger.
+
+        Args:
+            *scripts: The scripts.
+            settings: How the adapter is set up.
+
+        Returns:
+            The executions, in the order of the scripts.
+        """
+        ledger = self.ledger()
+        beside = [self._arguments(script, ledger, "sync", settings) for script in scripts]
+        result = self.act(Action(verb="start", arguments=beside[0], beside=tuple(beside[1:])))
+        made = [result.exec_id, *result.beside]
+        return [Run(self, exec_id, ledger, result) for exec_id in made]
 
     def size(self) -> int:
         """Return how many bytes the store's contents take, without free pages and logs."""

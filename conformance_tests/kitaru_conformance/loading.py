@@ -13,7 +13,7 @@ from types import ModuleType
 
 from kitaru_conformance.harness import AdapterHarness
 
-__all__ = ["load_harness", "reference"]
+__all__ = ["harness_class", "load_harness", "reference"]
 
 _loading = threading.Lock()
 
@@ -40,12 +40,26 @@ def load_harness(name: str) -> AdapterHarness:
         TypeError: The name does not stand for a harness class.
     """
     place, _, qualname = name.rpartition(":")
-    module = _from_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
-    found = getattr(module, qualname, None)
+    return harness_class(place, qualname)()
+
+
+def harness_class(place: str | Path, name: str) -> type[AdapterHarness]:
+    """Return a harness class from a file beside a test module, which cannot import it by name.
+
+    Args:
+        place: The file, or the name of a module.
+        name: The class.
+
+    Raises:
+        TypeError: There is no harness class of that name.
+    """
+    is_file = str(place).endswith(".py")
+    module = _from_file(Path(place).resolve()) if is_file else importlib.import_module(str(place))
+    found = getattr(module, name, None)
     if not (isinstance(found, type) and issubclass(found, AdapterHarness)):
-        msg = f"{name!r} is no subclass of AdapterHarness. Name one as 'path/of/file.py:Class'."
+        msg = f"{place} has no subclass of AdapterHarness called {name!r}. Name one as 'path/of/file.py:Class'."
         raise TypeError(msg)
-    return found()
+    return found
 
 
 def _from_file(path: Path) -> ModuleType:

@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 # Cases compare values by `assert`; their reader wants to see both sides.
-pytest.register_assert_rewrite("kitaru_conformance.contracts", "kitaru_conformance.doubles")
+pytest.register_assert_rewrite("kitaru_conformance.contracts")
 
 _PROPERTY: Final = "kitaru_conformance"
 _SUFFIXES: Final = (".json", ".md")

@@ -64,6 +64,11 @@ class Run:
         return [call.invocation_id for call in self.calls]
 
     @property
+    def ids(self) -> list[str]:
+        """The ids of its boundaries, in the order of the body; each selects exactly one."""
+        return [call.call_id for call in self.calls]
+
+    @property
     def waits(self) -> Sequence[PendingWait]:
         """Its open waits."""
         return self._lab.client.executions.pending_waits(self.exec_id)
@@ -88,6 +93,14 @@ class Run:
         """Type and message of what it failed with."""
         failure = self.execution.failure
         return None if failure is None else (failure.exception_type or "", failure.message)
+
+    @property
+    def shown(self) -> str:
+        """Everything about its boundaries that is there to be looked at, as one text; their values are not."""
+        execution = self.execution
+        calls = [(call.inputs, call.metadata, call.attempts) for call in execution.checkpoints]
+        events = [event.payload for event in self._lab.client.executions.events(self.exec_id)]
+        return repr((calls, events, execution.metadata, execution.llm_usage_records, execution.failure))
 
     @property
     def records(self) -> list[dict[str, Any]]:

@@ -84,7 +84,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
         asks: *harness*: the question that its body asks a person before it does anything; the harness hands the
             framework's way of asking to `World.use`.
         after: Name of a tool that must have finished before this one finishes.
-        holds: Whether it stays in its body until `Ledger.release` names it.
+        holds: Whether it stays in its body until `Ledger.release` names it, or until its call is cancelled.
         mcp: *harness*: it comes from the MCP server that `World.mcp_command` starts.
         agent: *harness*: it is another agent, run from this script with `World.delegate`, whose answer is the result.
         durable: *harness*: `False` opts this one tool out of recording.

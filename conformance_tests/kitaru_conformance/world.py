@@ -7,15 +7,20 @@ import inspect
 import os
 import signal
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 
+import kitaru
 from kitaru_conformance.ledger import PATIENCE, PAUSE, Event, Ledger, Phase
 from kitaru_conformance.script import Script, ScriptedError, Tool, Turn
 
-__all__ = ["DIE_AT", "World"]
+__all__ = ["DIE_AT", "SECRET", "World"]
+
+SECRET = "KITARU_CONFORMANCE_API_KEY"  # noqa: S105 - the name of one
+"""Environment variable whose value stands for `{secret}` in scripts, and is told by every scripted failure."""
 
 DIE_AT = "KITARU_CONFORMANCE_DIE_AT"
 """Environment variable that names the event at which a world kills its process."""
@@ -41,7 +46,7 @@ class World:
     def __init__(self, script: Script, ledger: str | Path, die_at: str | None = None) -> None:
         self.script = script
         self.ledger = Ledger(ledger)
-        self._die_at = die_at
+        self._die_at = die_at or None
 
     def delegate(self, tool: str) -> World:
         """Return the world of the agent behind a tool; it shares the ledger.
@@ -109,8 +114,11 @@ class World:
         known = self.script.tool(tool)
         answer = ask(known.asks) if known.asks is not None and ask is not None else ""
         self._begin_tool(known, value)
-        for label, phase in _obstacles(known):
-            self.ledger.wait_for(label, phase=phase)
+        until = time.monotonic() + PATIENCE
+        while self._is_held(known):
+            if time.monotonic() > until:
+                raise TimeoutError(_stuck(known))
+            time.sleep(PAUSE)
         return self._end_tool(known, value, answer)
 
     async def use_async(
@@ -133,10 +141,11 @@ class World:
         asked = ask(known.asks) if known.asks is not None and ask is not None else ""
         answer = await asked if inspect.isawaitable(asked) else asked
         self._begin_tool(known, value)
-        for label, phase in _obstacles(known):
-            async with asyncio.timeout(PATIENCE):
-                while not self.ledger.count(label, phase=phase):  # noqa: ASYNC110 - other processes write the file
-                    await asyncio.sleep(PAUSE)
+        until = time.monotonic() + PATIENCE
+        while self._is_held(known):
+            if time.monotonic() > until:
+                raise TimeoutError(_stuck(known))
+            await asyncio.sleep(PAUSE)
         return self._end_tool(known, value, answer)
 
     def mcp_command(self) -> list[str]:
@@ -154,6 +163,11 @@ class World:
         self._write("tool", tool.name, "begin", value)
         self._fail_scripted("tool", tool.name, tool.failures)
 
+    def _is_held(self, tool: Tool) -> bool:
+        if tool.after is not None and not self.ledger.count(f"tool:{tool.after}", phase="end"):
+            return True
+        return tool.holds and not self.ledger.count(f"tool:{tool.name}", phase="released") and not _is_cancelled()
+
     def _end_tool(self, tool: Tool, value: str, answer: str) -> str:
         self._write("tool", tool.name, "end", value)
         return tool.result.replace("{value}", value).replace("{answer}", answer)
@@ -161,7 +175,7 @@ class World:
     def _fail_scripted(self, kind: str, name: str, failures: int) -> None:
         if failures and self.ledger.count(f"{kind}:{name}", phase="failed", agent=self.script.name) < failures:
             self._write(kind, name, "failed")
-            msg = f"scripted failure of {kind} {name}"
+            msg = f"scripted failure of {kind} {name} {os.environ.get(SECRET, '')}".rstrip()
             raise ScriptedError(msg)
 
     def _write(self, kind: str, name: str, phase: Phase, value: str = "") -> None:
@@ -175,8 +189,10 @@ class World:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _obstacles(tool: Tool) -> Iterator[tuple[str, Phase]]:
-    if tool.after is not None:
-        yield f"tool:{tool.after}", "end"
-    if tool.holds:
-        yield f"tool:{tool.name}", "released"
+def _is_cancelled() -> bool:
+    call = kitaru.current_call()
+    return call is not None and call.cancelled
+
+
+def _stuck(tool: Tool) -> str:
+    return f"Tool {tool.name!r} waited {PATIENCE:g} s for {tool.after!r} to finish, or for its own release."

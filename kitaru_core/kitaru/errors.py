@@ -15,6 +15,7 @@ The tree::
     ├─ KitaruRuntimeError(RuntimeError)           running, encoding or looking up failed
     │  ├─ KitaruEncodingError                     a value cannot be stored
     │  ├─ KitaruDecodingError                     a stored value cannot be read back
+    │  ├─ KitaruWorkerDiedError                   the process of a body died before it could reply
     │  ├─ KitaruAmbiguousFlowResultError          kept for imports; never raised here
     │  ├─ KitaruExecutionError                    an execution ended badly
     │  │  ├─ KitaruUserCodeError                  code of the flow or of a checkpoint failed
@@ -67,6 +68,7 @@ __all__ = [
     "KitaruUsageError",
     "KitaruUserCodeError",
     "KitaruWaitValidationError",
+    "KitaruWorkerDiedError",
     "StackNotRemoteExecutable",
     "build_recovery_command",
     "execution_error_from_failure",
@@ -157,6 +159,18 @@ class KitaruDecodingError(KitaruRuntimeError):
         super().__init__(message)
         self.type_name = type_name
         self.raw = raw
+
+
+class KitaruWorkerDiedError(KitaruRuntimeError):
+    """The process that a body ran in died before it could reply; the body itself did not fail.
+
+    Attributes:
+        exit_code: How it ended: its exit code, or the number of the signal that killed it, negative.
+    """
+
+    def __init__(self, message: str, *, exit_code: int | None = None) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 class KitaruAmbiguousFlowResultError(KitaruRuntimeError):

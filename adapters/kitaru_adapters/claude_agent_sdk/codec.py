@@ -22,7 +22,7 @@ _OBJECTS = ("deferred_tool_use", "rate_limit_info")
 class ResultCodec:
     """Stores a `ClaudeRunResult`; an override may be given as the text or the fields that a person would write."""
 
-    name = "claude_agent_sdk.result.v1"
+    name = "claude_agent_sdk.result/1"
 
     def encode(self, value: object) -> bytes:
         """Turn a result into bytes.
@@ -38,6 +38,11 @@ class ResultCodec:
     def decode(self, data: bytes) -> ClaudeRunResult:
         """Turn bytes back into the result."""
         return ClaudeRunResult.model_validate_json(data)
+
+    def handles(self, kind: type) -> bool:
+        """Return `False`: only the adapter itself writes with this codec, everybody reads with it."""
+        del kind
+        return False
 
 
 def as_result(value: object) -> ClaudeRunResult:

@@ -60,21 +60,23 @@ def find_program(options: ClaudeAgentOptions) -> Path | None:
 
 
 @contextlib.contextmanager
-def launched(options: ClaudeAgentOptions) -> Iterator[Launcher]:
-    """Prepare to start the program so that the kernel ends it when this process dies.
+def launched(options: ClaudeAgentOptions, *, by_kernel: bool = sys.platform == "linux") -> Iterator[Launcher]:
+    """Prepare to start the program so that it is ended when this process dies.
 
-    The kernel ties that to the thread that starts the program, which is the thread of the caller's event loop: it
-    lives as long as the run.
+    Linux does that by itself. It ties it to the thread that starts the program, which is the thread of the caller's
+    event loop: it lives as long as the run. Other systems close this process's end of a pipe, at which a child of the
+    program waits.
 
     Args:
         options: Options of the run.
+        by_kernel: Whether the kernel ends the program; a pipe does otherwise.
 
     Yields:
-        The options to run with. Where a launcher cannot work (no Linux, no program found, a temporary folder that
+        The options to run with. Where a launcher cannot work (no POSIX, no program found, a temporary folder that
         does not allow programs) these are the same options.
     """
     program = find_program(options)
-    if sys.platform != "linux" or program is None:
+    if os.name != "posix" or program is None:
         yield Launcher(options)
         return
     with tempfile.TemporaryDirectory(prefix="kitaru-claude-", ignore_cleanup_errors=True) as folder:
@@ -90,8 +92,23 @@ def launched(options: ClaudeAgentOptions) -> Iterator[Launcher]:
             "KITARU_CLAUDE_PROGRAM": str(program.absolute()),
             "KITARU_CLAUDE_PARENT": str(os.getpid()),
             "KITARU_CLAUDE_LEASE": str(lease_file),
+            "KITARU_CLAUDE_PIPE": "" if by_kernel else str(Path(folder, "alive")),
         }
-        yield Launcher(replace(options, cli_path=script, env={**options.env, **settings}), lease_file)
+        with contextlib.nullcontext() if by_kernel else _held_open(Path(folder, "alive")):
+            yield Launcher(replace(options, cli_path=script, env={**options.env, **settings}), lease_file)
+
+
+@contextlib.contextmanager
+def _held_open(pipe: Path) -> Iterator[None]:
+    """Make a pipe that stays open as long as this process lives, and no longer than the block."""
+    os.mkfifo(pipe, 0o600)
+    other_end = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)  # without one, the end that writes cannot be opened
+    held = os.open(pipe, os.O_WRONLY)
+    os.close(other_end)
+    try:
+        yield
+    finally:
+        os.close(held)
 
 
 def end_survivor(
@@ -124,4 +141,4 @@ def _shows(pid: int, session_id: str | None) -> bool:
     try:
         return session_id.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
-        return False
+        return session_id in (launch.shown_by_ps(pid, "args") or "")

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from kitaru.hooks import AdapterCard, PluginCard, hookimpl
+from kitaru.hooks import AdapterCard, CodecCard, PluginCard, hookimpl
 
-__all__ = ["kitaru_adapters", "kitaru_plugin_card"]
+__all__ = ["kitaru_adapters", "kitaru_codecs", "kitaru_plugin_card"]
 
 
 def _load() -> object:
     import kitaru.adapters.claude_agent_sdk as adapter
 
     return adapter
+
+
+def _load_codec() -> object:
+    from kitaru_adapters.claude_agent_sdk.codec import ResultCodec
+
+    return ResultCodec()
 
 
 @hookimpl
@@ -37,3 +43,9 @@ def kitaru_adapters() -> list[AdapterCard]:
         load=_load,
     )
     return [card]
+
+
+@hookimpl
+def kitaru_codecs() -> list[CodecCard]:
+    """Offer the codec of results, so that a client can read them without a runner."""
+    return [CodecCard(name="claude_agent_sdk.result/1", load=_load_codec)]

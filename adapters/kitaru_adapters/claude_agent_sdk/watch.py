@@ -88,6 +88,7 @@ class ToolWatch:
                 await self._note_start(data)
         except (Exception, ControlSignal) as error:  # noqa: BLE001 - the program drops it and would run the tool
             return self._stop(error, "PreToolUse")
+        # Which keys a verdict has is known at run time only.
         return {"hookSpecificOutput": {"hookEventName": "PreToolUse", **verdict}} if verdict else {}  # type: ignore[typeddict-item]
 
     async def _note_start(self, data: Mapping[str, Any]) -> None:
@@ -116,6 +117,7 @@ class ToolWatch:
         if event != "PreToolUse":
             return {"continue_": False, "stopReason": reason}
         denied = {"hookEventName": event, "permissionDecision": "deny", "permissionDecisionReason": reason}
+        # A dictionary with a variable event is not seen to be the typed one.
         return {"continue_": False, "stopReason": reason, "hookSpecificOutput": denied}  # type: ignore[typeddict-item]
 
     def _verdict(self, data: Mapping[str, Any]) -> dict[str, Any]:

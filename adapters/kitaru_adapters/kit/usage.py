@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 if TYPE_CHECKING:
@@ -66,8 +66,7 @@ class Cost:
 
     def as_fields(self) -> dict[str, object]:
         """Return the fields of the record's `cost` part."""
-        fields = {key: value for key, value in asdict(self).items() if key != "warnings"}
-        return {**fields, "currency": "USD"}
+        return _known({**{key: value for key, value in vars(self).items() if key != "warnings"}, "currency": "USD"})
 
 
 def calculated_cost(calculator: Callable[[S], object], summary: S) -> Cost:
@@ -163,10 +162,10 @@ def usage_record(  # noqa: PLR0913 - the fields of one published record
         warnings: What a reader of the figures must know.
 
     Returns:
-        The record, ready for `Call.record_usage`.
+        The record, ready for `Call.record_usage`; what is not known is left out.
     """
     priced = cost or Cost()
-    return {
+    record: dict[str, object] = {
         "schema_version": 1,
         "record_id": record_id,
         "adapter": adapter,
@@ -179,7 +178,7 @@ def usage_record(  # noqa: PLR0913 - the fields of one published record
         "requested_model": requested_model,
         "resolved_model": resolved_model,
         "provider": provider,
-        "usage": asdict(usage),
+        "usage": _known(vars(usage)),
         "cost": priced.as_fields(),
         "latency_ms": latency_ms,
         "status": status,
@@ -187,6 +186,11 @@ def usage_record(  # noqa: PLR0913 - the fields of one published record
         "cache_status": cache_status,
         "warnings": [*priced.warnings, *warnings],
     }
+    return _known(record)
+
+
+def _known(fields: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def numbers_delta(before: Mapping[str, object], after: Mapping[str, object]) -> dict[str, int | float]:

@@ -12,7 +12,7 @@ from langgraph.types import Command
 from kitaru.seam import ControlSignal, Unit, in_flow
 from kitaru_adapters.kit.configs import with_config
 from kitaru_adapters.kit.names import slug
-from kitaru_adapters.langgraph.capture import digest_of, fingerprint, history_of, redacted, tool_names
+from kitaru_adapters.langgraph.capture import digest_of, redacted, tool_names
 from kitaru_adapters.langgraph.codec import StoredObject, pack, unpack
 from kitaru_adapters.langgraph.invocation import Watch
 from kitaru_adapters.langgraph.sends import recorded_sends, send_again
@@ -106,7 +106,8 @@ def _model_unit(
     messages = [*system, *request.messages]
     tools = sorted(tool_names(request.tools))
     # Digested here, once: the conversation can be long, and the runtime would encode it with types for the same end.
-    asked = digest_of([_model_identity(request.model), fingerprint(messages), tools])
+    told = inv.told.of(messages)
+    asked = digest_of([_model_identity(request.model), [each.digest for each in told], tools])
     unit = Unit(
         name=f"model_call__{shown}__{inv.graph}",
         adapter=ADAPTER,
@@ -117,7 +118,7 @@ def _model_unit(
         if inv.capture.save_model_input
         else {},
         identity=asked,
-        history=history_of(messages, text=inv.capture.shows_text) if inv.capture.save_model_input else None,
+        history=[each.shown for each in told] if inv.capture.save_model_input else None,
         group=inv.key(position.rpartition("[")[0]) if "[" in position else None,
         cache=False,
         cache_key=digest_of([asked, redacted(request.model_settings), str(request.tool_choice)]),

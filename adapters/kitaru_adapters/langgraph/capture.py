@@ -22,8 +22,8 @@ __all__ = [
     "digest_of",
     "error_text",
     "fingerprint",
-    "history_of",
     "redacted",
+    "shown_message",
     "structure",
     "tool_names",
 ]
@@ -117,20 +117,16 @@ def _tool_calls(calls: Sequence[ToolCall], *, text: bool) -> list[dict[str, obje
     ]
 
 
-def history_of(messages: Sequence[BaseMessage], *, text: bool) -> list[dict[str, object]]:
-    """Return messages for the stored conversation, each the same in every call that contains it.
+def shown_message(message: BaseMessage, *, text: bool) -> dict[str, object]:
+    """Return a message for the stored conversation, the same in every call that contains it.
 
     Args:
-        messages: The messages of a model request.
-        text: Whether their contents may be shown.
+        message: A message of a model request.
+        text: Whether its contents may be shown.
 
     Returns:
-        One JSON-ready object for each message.
+        A JSON-ready object.
     """
-    return [_shown(message, text=text) for message in messages]
-
-
-def _shown(message: BaseMessage, *, text: bool) -> dict[str, object]:
     shown: dict[str, object] = {"type": message.type, "content": _content(message) if text else OMITTED}
     if message.name:
         shown["name"] = message.name

@@ -102,9 +102,12 @@ def pack(value: object) -> object:
 
 def _packed_message(message: BaseMessage) -> StoredMessage:
     cls = type(message)
-    parts = {name: getattr(message, name) for name in cls.model_fields if not _is_default(message, name)}
+    fields = cls.model_fields
+    kept = vars(message)
+    parts = {name: kept[name] for name in fields if name in kept and not _is_default(cls, name, kept[name])}
     parts |= message.__pydantic_extra__ or {}
-    if cls.model_construct(_fields_set=set(parts), **parts) != message:
+    keeps_more = bool(message.__pydantic_private__) or not kept.keys() <= fields.keys()
+    if keeps_more and cls.model_construct(_fields_set=set(parts), **parts) != message:
         msg = (
             f"A message of class {_class_path(cls)!r} cannot be stored: it keeps data outside its fields, "
             "which would not come back. Declare that data as a field of the class."
@@ -113,12 +116,19 @@ def _packed_message(message: BaseMessage) -> StoredMessage:
     return StoredMessage(_class_path(cls), {name: pack(part) for name, part in parts.items()})
 
 
-def _is_default(message: BaseMessage, name: str) -> bool:
-    field = type(message).model_fields[name]
-    if field.is_required():
-        return False
-    value, default = getattr(message, name), field.get_default(call_default_factory=True, validated_data={})
-    return type(value) is type(default) and bool(value == default)
+def _is_default(cls: type[BaseMessage], name: str, value: object) -> bool:
+    defaults = _defaults(cls)
+    return name in defaults and type(value) is type(defaults[name]) and bool(value == defaults[name])
+
+
+@cache
+def _defaults(cls: type[BaseMessage]) -> dict[str, object]:
+    fields = cls.model_fields.items()
+    return {
+        name: field.get_default(call_default_factory=True, validated_data={})
+        for name, field in fields
+        if not field.is_required()
+    }
 
 
 def _rebuilt(value: dict[Any, Any] | list[Any] | tuple[Any, ...], convert: Callable[[object], object]) -> object:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from kitaru_adapters.langgraph.capture import error_text
 from kitaru_adapters.langgraph.positions import Ordinals, PositionTracker
+from kitaru_adapters.langgraph.told import Told
 from kitaru_adapters.langgraph.types import LangGraphEventError, LangGraphRunEvent
 from kitaru_adapters.langgraph.usage import UsageTracker
 
@@ -106,6 +107,7 @@ class Invocation:
         ordinals: Numbers calls at the same position.
         usage: Tokens of this invocation.
         events: What happened.
+        told: The messages of its model calls.
         warnings: What a reader of the result must know.
     """
 
@@ -118,11 +120,13 @@ class Invocation:
     ordinals: Ordinals = field(default_factory=Ordinals)
     usage: UsageTracker = field(default_factory=UsageTracker)
     events: EventLog = field(init=False)
+    told: Told = field(init=False)
     warnings: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Begin an empty event log."""
+        """Begin an empty event log, and with no message known."""
         self.events = EventLog(self.graph, self.label)
+        self.told = Told(text=self.capture.shows_text)
 
     def key(self, position: str) -> str:
         """Return the identity of a call at a position."""

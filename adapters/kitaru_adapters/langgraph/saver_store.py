@@ -162,7 +162,8 @@ class ThreadStore:
         for end in range(len(nodes), 0, -_WINDOW):
             window = nodes[max(0, end - _WINDOW) : end]
             marks = ",".join("?" * len(window))
-            found = {row[0] for row in self._db.execute(f"SELECT node FROM chain WHERE node IN ({marks})", window)}  # noqa: S608
+            sql = f"SELECT node FROM chain WHERE node IN ({marks})"  # noqa: S608 - nothing but question marks
+            found = {row[0] for row in self._db.execute(sql, window)}
             for index in range(len(window) - 1, -1, -1):
                 if window[index] in found:
                     return end - len(window) + index + 1

@@ -161,7 +161,7 @@ class UnitBackend(CallableOperationBackend[CheckpointConfig]):
         async def measured(call: seam.Call) -> object:
             payload = await body()
             record_usage(call, self._settings, payload, latency=time.monotonic() - started)
-            return _stamped(payload, ctx)
+            return _stamped(payload, operation, ctx)
 
         try:
             outcome = await seam.run_unit_async(unit, measured)
@@ -244,11 +244,13 @@ class UnitBackend(CallableOperationBackend[CheckpointConfig]):
         return outcome.value
 
 
-def _stamped(payload: object, ctx: RunContext[Any]) -> object:
-    """Put the run on the response now, as the framework does next: the next request then holds the same bytes."""
+def _stamped(payload: object, operation: ModelRequestId, ctx: RunContext[Any]) -> object:
+    """Put run and model on the response now, as the framework does next: the next request then holds the same bytes."""
     if isinstance(payload, dict) and "parts" in payload:
         payload["run_id"] = payload.get("run_id") or ctx.run_id
         payload["conversation_id"] = payload.get("conversation_id") or ctx.conversation_id
+        if "model_id" in payload and operation.model_name == ctx.model.model_name:
+            payload["model_id"] = payload["model_id"] or operation.model_id or ctx.model.model_id
     return payload
 
 

@@ -42,6 +42,15 @@ def test_a_run_with_a_tool_call_gives_text_usage_cost_and_tools(api, make_runner
     ]
 
 
+def test_a_client_reads_a_stored_result_without_a_runner(make_runner, flows):
+    handle = flows.start(lambda: make_runner().run_sync(GO).final_text)
+    handle.wait(timeout=30)
+    (call,) = KitaruClient().executions.get(handle.exec_id).checkpoints
+    (stored,) = (artifact for artifact in call.artifacts if artifact.name == call.name)
+    result = stored.load()
+    assert (type(result).__name__, result.final_text) == ("ClaudeRunResult", "done")
+
+
 def test_a_finished_run_is_read_back_without_a_process_or_a_request(api, make_runner, flows):
     fails = iter([True, False])
     seen = []

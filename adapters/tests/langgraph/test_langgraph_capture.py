@@ -10,6 +10,7 @@ from langchain_core.messages import HumanMessage
 from kitaru import flow
 from kitaru.adapters.langgraph import KitaruGraphRunner, LangGraphCapturePolicy
 from kitaru_adapters.langgraph.capture import REDACTED, redacted
+from kitaru_adapters.langgraph.told import Told
 
 QUESTION = "where is the treasure buried"
 OFF = LangGraphCapturePolicy(
@@ -160,3 +161,13 @@ def test_cycles_and_strange_keys_do_not_raise():
     loop["self"] = loop
     loop[object()] = object()
     assert "<cycle>" in str(redacted(loop))
+
+
+def test_a_message_is_looked_at_once_until_its_content_is_replaced():
+    told, message = Told(text=True), HumanMessage("one")
+    (first,), (again,) = told.of([message]), told.of([message])
+    message.content = "two"
+    (other,) = told.of([message])
+    assert first is again
+    assert (first.shown, other.shown) == (b'{"type":"human","content":"one"}', b'{"type":"human","content":"two"}')
+    assert first.digest != other.digest

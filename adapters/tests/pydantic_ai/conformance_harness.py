@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import ClassVar
@@ -36,6 +37,7 @@ NOTHING = CapturePolicy(
     save_stream_transcripts=False,
     correlate_otel_spans=False,
 )
+CALLS = Settings(strategy="calls")
 CAPTURE = {"default": None, "all": CapturePolicy(), "none": NOTHING}
 
 
@@ -80,12 +82,12 @@ class PydanticAIHarness(AdapterHarness):
     whole = "turn"
     forms: ClassVar = ("sync", "async", "stream")
 
-    def agent(self, world: World) -> Agent:
+    def agent(self, world: World, *, durable: bool = False) -> Agent:
         fake = FakeModel(world)
         model = FunctionModel(fake.answer, stream_function=fake.stream, model_name="scripted")
         script = world.script
         servers = [server(world)] if any(tool.mcp for tool in script.tools) else []
-        tools = [self.tool(world, tool) for tool in script.tools if not tool.mcp]
+        tools = [self.tool(world, tool, durable=durable) for tool in script.tools if not tool.mcp]
         return Agent(model, name=script.name, tools=tools, toolsets=servers)
 
     def durable(self, world: World, settings: Settings) -> KitaruAgent:
@@ -101,9 +103,11 @@ class PydanticAIHarness(AdapterHarness):
                 if not tool.durable or tool.asks or tool.effect
             }
         capture = CAPTURE[settings.capture]
-        return KitaruAgent(self.agent(world), checkpoint_strategy=settings.strategy, capture=capture, **configs)
+        return KitaruAgent(
+            self.agent(world, durable=True), checkpoint_strategy=settings.strategy, capture=capture, **configs
+        )
 
-    def tool(self, world: World, tool) -> Tool:
+    def tool(self, world: World, tool, *, durable: bool) -> Tool:
         def use(value: str) -> str:
             try:
                 return world.use(tool.name, value, ask=lambda question: wait_for_input(question=question, schema=str))
@@ -113,8 +117,8 @@ class PydanticAIHarness(AdapterHarness):
                 raise
 
         async def delegate(ctx: RunContext, value: str) -> str:
-            inner = world.delegate(tool.name)
-            return (await self.agent(inner).run(value, usage=ctx.usage)).output
+            inner = self.agent(world.delegate(tool.name))
+            return (await (KitaruAgent(inner) if durable else inner).run(value, usage=ctx.usage)).output
 
         return Tool(
             delegate if tool.agent is not None else use,
@@ -151,12 +155,36 @@ class PydanticAIHarness(AdapterHarness):
         return KitaruAgent
 
     def entry_points(self) -> dict[str, EntryPoint]:
-        return {}
+        async def run_stream(agent: KitaruAgent) -> None:
+            async with agent.run_stream("go") as streamed:
+                await streamed.get_output()
+
+        async def run_stream_events(agent: KitaruAgent) -> None:
+            async with agent.run_stream_events("go") as events:
+                [event async for event in events]
+
+        async def step(agent: KitaruAgent) -> None:
+            async with agent.iter("go") as run:
+                [node async for node in run]
+
+        ways = {
+            "run": lambda agent: asyncio.run(agent.run("go")),
+            "run_sync": lambda agent: agent.run_sync("go"),
+            "run_stream": lambda agent: asyncio.run(run_stream(agent)),
+            "run_stream_sync": lambda agent: agent.run_stream_sync("go").get_output(),
+            "run_stream_events": lambda agent: asyncio.run(run_stream_events(agent)),
+            "iter": lambda agent: asyncio.run(step(agent)),
+        }
+        refused = EntryPoint(treatment="refused", call=lambda world: self.durable(world, CALLS).realtime())
+        return {"realtime": refused} | {name: self.entry(way) for name, way in ways.items()}
+
+    def entry(self, way) -> EntryPoint:
+        return EntryPoint(treatment="durable", call=lambda world: way(self.durable(world, CALLS)))
 
 
 def server(world: World) -> MCPToolset:
     command, *arguments = world.mcp_command()
-    return MCPToolset(StdioTransport(command, arguments, keep_alive=False), id="scripted")
+    return MCPToolset(StdioTransport(command, arguments, keep_alive=False), id="scripted", init_timeout=60)
 
 
 def answer(result, chunks=()) -> Answer:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
 
 import pytest
 from pydantic_ai import Agent, ModelRetry, PromptedOutput, TextOutput
@@ -16,6 +18,7 @@ from kitaru.adapters.pydantic_ai import (
     KitaruAgent,
 )
 from kitaru.engine.journals import default_journal
+from kitaru.errors import KitaruJournalError
 
 
 def look() -> str:
@@ -222,6 +225,25 @@ def test_a_broken_stream_is_published_as_failed_without_its_text(lab):
     assert last.kind == PYDANTIC_AI_STREAM_FAILED
     assert "ConnectionError" in repr(last.body)
     assert "hunter2" not in repr(last.body)
+
+
+def test_live_events_that_cannot_be_written_do_not_touch_the_run(lab, call, store):
+    def breaks_publishing():
+        with contextlib.closing(sqlite3.connect(store, timeout=10)) as database, database:
+            database.execute("DROP TABLE events")
+        return "still here"
+
+    agent = lab.agent(call("breaks_publishing"), "one two three", tools=[breaks_publishing])
+
+    async def streamed():
+        async with agent.run_stream_events("go") as events:
+            return [event async for event in events][-1].result.output
+
+    handle = lab.run(lambda: asyncio.run(streamed()))
+    assert handle.wait(10) == "one two three "
+    with pytest.raises(KitaruJournalError, match="no such table"):
+        live(handle)
+    assert lab.names(handle) == ["bot_model_request", "breaks_publishing_tool", "bot_model_request_2"]
 
 
 def test_prompted_output_goes_through_the_same_units(lab):

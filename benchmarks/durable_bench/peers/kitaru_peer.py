@@ -12,11 +12,11 @@ from durable_bench.meter import Meter, resident_bytes
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kitaru.records.boundary import Boundary
-    from kitaru.records.record import Record
-
 import kitaru
-from kitaru.hooks import HOOKSPEC_LEVEL, PluginCard, get_manager, hookimpl
+from kitaru.hooks import HOOKSPEC_LEVEL, HookManager, PluginCard, get_manager, hookimpl
+from kitaru.records.boundary import Boundary
+from kitaru.records.facts import ExecutionPaused
+from kitaru.records.record import Record
 from kitaru.seam import Unit, run_unit
 
 Costs = dict[str, float | None]
@@ -159,6 +159,22 @@ class Peer:
             return self.steps(count, size)
         finally:
             manager.unregister("bench-watcher")
+
+    def unheard_hooks(self, count: int) -> Costs:
+        """Call every hook of a boundary, and show its two records, `count` times with nobody listening."""
+        manager = HookManager()
+        boundary = Boundary(execution_id="e", flow="f", name="n", invocation_id="n", call_id="c")
+        record = Record("e", 1, ExecutionPaused(at=0.0, waits=[]))
+        with Meter() as meter:
+            for _ in range(count):
+                manager.checkpoint_identity(boundary)
+                manager.checkpoint_admit(boundary)
+                manager.checkpoint_scope(boundary)
+                manager.checkpoint_summary(boundary, 1)
+                manager.checkpoint_usage(boundary, 1)
+                manager.record_committed(record)
+                manager.record_committed(record)
+        return meter.result(count)
 
     def flows(self, count: int) -> Costs:
         """Run `count` flows of one checkpoint, from `run()` to the result."""

@@ -34,6 +34,9 @@ def unmapped(value: object) -> Any:  # noqa: ANN401 - stands where a parameter o
 
     Args:
         value: The value.
+
+    Returns:
+        The value, marked; it goes nowhere but into `map` and `product`.
     """
     return Unmapped(value)
 
@@ -88,8 +91,9 @@ def _parts(value: object) -> Iterable[object]:
 
 
 def _is_model(value: object) -> bool:
-    pydantic = sys.modules.get("pydantic")
-    return pydantic is not None and isinstance(value, pydantic.BaseModel)
+    # Another thread may be importing it right now; a model there can be only once that is done.
+    base = getattr(sys.modules.get("pydantic.main"), "BaseModel", None)
+    return base is not None and isinstance(value, base)
 
 
 def resolved(value: Any) -> Any:  # noqa: ANN401 - the same type comes out

@@ -124,6 +124,11 @@ class Flow(Generic[P, R]):
 
         Returns:
             A handle to the execution.
+
+        Raises:
+            KitaruUsageError: As for `run`.
+            KitaruContextError: As for `run`.
+            KitaruJournalError: As for `run`.
         """
         self._refuse_nesting()
         return await asyncio.to_thread(self.run, *args, **kwargs)
@@ -182,6 +187,13 @@ class Flow(Generic[P, R]):
             overrides: Values by `checkpoint.<selector>`, as the plan was made with.
             changes: Inputs that replace those of the source.
             options: How it is to run; the flow's own settings by default.
+
+        Returns:
+            A handle to the new execution.
+
+        Raises:
+            KitaruContextError: A flow is running here; flows do not nest.
+            KitaruUsageError: The flow has no such input, or it does not fit.
         """
         self._refuse_nesting()
         journal = default_journal()

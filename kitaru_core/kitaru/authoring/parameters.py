@@ -74,8 +74,9 @@ def validated(name: str, parameter: str, annotation: object, value: object) -> o
     Raises:
         KitaruUsageError: It does not fit.
     """
-    pydantic = sys.modules.get("pydantic")
-    if pydantic is None or not isinstance(annotation, type) or not issubclass(annotation, pydantic.BaseModel):
+    # Another thread may be importing it right now; a model there can be only once that is done.
+    base = getattr(sys.modules.get("pydantic.main"), "BaseModel", None)
+    if base is None or not isinstance(annotation, type) or not issubclass(annotation, base):
         return value
     model: Any = annotation
     if isinstance(value, model):

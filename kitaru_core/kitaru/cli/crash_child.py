@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,16 +55,22 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         result: What the flow returned, JSON-ready; or the text of its failure.
         bodies: How many bodies ran in all.
         waits: How many waits were opened.
-        doubled: Calls that were complete before this child and whose body ran again.
-        lost: Waits whose answer had been given before this child and that were asked again.
+        calls: Number of calls of each checkpoint in the end.
+        complete: Of each checkpoint, number of the calls that were complete before this child.
+        ran: Of each checkpoint, number of the calls whose body ran in this child.
+        given: Questions that had been answered before this child.
+        asked: Questions that were answered in this child.
     """
 
     status: str
     result: Any = None
     bodies: int = 0
     waits: int = 0
-    doubled: list[str] = []
-    lost: list[str] = []
+    calls: dict[str, int] = {}
+    complete: dict[str, int] = {}
+    ran: dict[str, int] = {}
+    given: list[str] = []
+    asked: list[str] = []
 
 
 class _Log:
@@ -92,7 +99,7 @@ class _Log:
     @hookimpl
     def kitaru_checkpoint_scope(self, boundary: Boundary) -> AbstractContextManager[None]:
         """Note that a body runs."""
-        self.add("body", boundary.invocation_id)
+        self.add("body", f"{boundary.invocation_id}\t{boundary.name}")
         return nullcontext()
 
 
@@ -108,18 +115,22 @@ def main(document: str) -> None:
     get_manager().register(log, name="crashtest")
     executions = KitaruClient(surface="crashtest").executions
     found = executions.list(limit=1)
-    complete = {call.invocation_id for call in found[0].checkpoints if call.status.is_successful} if found else set()
-    given = log.names("answer")
+    complete = [call.name for call in found[0].checkpoints if call.status.is_successful] if found else []
+    given = [wait.pending.name for wait in found[0].waits if wait.state == "resolved"] if found else []
     execution_id = found[0].exec_id if found else flow.run(**order.inputs).exec_id
     _to_the_end(executions, execution_id, order, log, may_retry=bool(found))
     execution = executions.get(execution_id)
+    ran = {line.partition("\t")[::2] for line in log.names("body", since_start=True)}
     report = Report(
         status=str(execution.status),
         result=_result(executions, execution_id),
         bodies=len(log.names("body")),
         waits=len(execution.waits),
-        doubled=sorted(complete.intersection(log.names("body", since_start=True))),
-        lost=sorted(set(given).intersection(log.names("answer", since_start=True))),
+        calls=Counter(call.name for call in execution.checkpoints),
+        complete=Counter(complete),
+        ran=Counter(name for _, name in ran),
+        given=given,
+        asked=log.names("answer", since_start=True),
     )
     Path(order.report).write_bytes(msgspec.json.encode(report))
 
@@ -137,7 +148,7 @@ def _to_the_end(
         elif execution.pending_wait is not None:
             wait = execution.pending_wait
             executions.input(execution_id, wait=wait.wait_id, value=_answer(wait, order))
-            log.add("answer", wait.wait_id)
+            log.add("answer", wait.name)
         else:
             may_retry &= not _resumed(executions, execution_id)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import msgspec
 from rich.console import Group
 from rich.text import Text
 
-from kitaru.cli.arguments import OutputOption, json_object
+from kitaru.cli.arguments import OutputOption, Repeated, json_object
 from kitaru.cli.output import Output
 from kitaru.cli.views import titled_table
 from kitaru.errors import KitaruStateError, KitaruUsageError
@@ -37,6 +38,7 @@ def crashtest(
     *,
     inputs: str | None = None,
     answers: str | None = None,
+    at: Repeated = None,
     timeout: float = 60.0,
     output: OutputOption = "text",
 ) -> int:
@@ -48,6 +50,7 @@ def crashtest(
         target: MODULE:FLOW, or FILE.py:FLOW.
         inputs: Inputs of the flow, as a JSON object, or @FILE.
         answers: Answers to its waits by name, as a JSON object, or @FILE; made up from the schema where none is given.
+        at: Only at this point, as the report names it; may be repeated.
         timeout: Seconds that one run may take.
         output: text for people, json for programs.
     """
@@ -58,7 +61,7 @@ def crashtest(
             reason = "it was killed" if expected is None else f"it ended {expected['status']}: {expected['result']}"
             msg = f"{target} must complete once by itself before it can be tested, and {reason}"
             raise KitaruStateError(msg)
-        points = _points(expected)
+        points = _points(expected, at or ())
         found = [
             _killed_at(Path(scratch, str(n)), order, point, expected, timeout) for n, point in enumerate(points, 1)
         ]
@@ -68,11 +71,16 @@ def crashtest(
     return int(problems > 0)
 
 
-def _points(expected: Mapping[str, Any]) -> list[str]:
+def _points(expected: Mapping[str, Any], wanted: Sequence[str]) -> list[str]:
     calls, waits = range(1, expected["bodies"] + 1), range(1, expected["waits"] + 1)
     boundaries = [f"boundary.{what}:{n}" for n in calls for what in ("after_body", "after_commit")]
     questions = [f"wait.{what}:{n}" for n in waits for what in ("opened", "answered")]
-    return ["flow.created:1", *boundaries, *questions, "flow.body_done:1"]
+    points = ["flow.created:1", *boundaries, *questions, "flow.body_done:1"]
+    unknown = [point for point in wanted if point not in points]
+    if unknown:
+        msg = f"--at {unknown[0]!r} is no point of this flow; it has: {', '.join(points)}."
+        raise KitaruUsageError(msg)
+    return [point for point in points if not wanted or point in wanted]
 
 
 def _killed_at(
@@ -90,13 +98,28 @@ def _killed_at(
 def _problems(report: Mapping[str, Any] | None, expected: Mapping[str, Any]) -> list[str]:
     if report is None:
         return ["it did not go on"]
-    found = [f"{name} was complete and ran again" for name in report["doubled"]]
-    found += [f"the answer to wait {name} was lost" for name in report["lost"]]
+    calls = expected["calls"]
+    found = []
+    for name, done in report["complete"].items():
+        ran, due = report["ran"].get(name, 0), calls.get(name, 0)
+        if ran and done + ran > due:
+            found.append(f"{name} ran again: {done} of {due} calls were complete, and {ran} ran after that")
+    given, asked = report["given"], report["asked"]
+    if given and len(given) + len(asked) > expected["waits"]:
+        found.append(f"an answer was lost: {', '.join(asked)} was asked after {', '.join(given)} had been answered")
+    elif report["waits"] > expected["waits"]:
+        found.append(f"it asked again: {', '.join(asked)} instead of {expected['waits']} in all")
     if report["status"] != expected["status"]:
-        found.append(f"it ended {report['status']}: {report['result']}")
+        found.append(f"it ended {report['status']}: {str(report['result']).partition(chr(10))[0]}")
     elif report["result"] != expected["result"]:
         found.append(f"it returned {report['result']!r} instead of {expected['result']!r}")
+    if not found and report["calls"] != calls:
+        found.append(f"it made the calls {_counted(report['calls'])} instead of {_counted(calls)}")
     return found
+
+
+def _counted(calls: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in sorted(calls.items())) or "none"
 
 
 def _child(
@@ -117,7 +140,8 @@ def _child(
         raise KitaruStateError(msg) from None
     if done.returncode not in {0, -signal.SIGKILL}:
         said = done.stderr.decode(errors="replace").strip()
-        raise KitaruUsageError(said.rpartition("\n")[2] or f"The flow's process ended with code {done.returncode}.")
+        last = re.sub(r"\Akitaru\.errors\.\w+: ", "", said.rpartition("\n")[2])
+        raise KitaruUsageError(last or f"The flow's process ended with code {done.returncode}.")
     return done.returncode, msgspec.json.decode(report.read_bytes()) if report.exists() else None
 
 
@@ -130,5 +154,9 @@ def _view(item: Mapping[str, Any]) -> Group:
         good = "went on" if one["killed"] else "not reached"
         outcome = Text("\n".join(one["problems"]), style="red") if one["problems"] else Text(good, style="green")
         table.add_row(one["point"], one["meaning"], outcome)
-    verdict = "Nothing was lost." if not item["problems"] else f"{item['problems']} problems."
+    verdict = (
+        "Nothing was lost."
+        if not item["problems"]
+        else f"{item['problems']} problem{'s' if item['problems'] > 1 else ''}."
+    )
     return Group(table, Text(verdict, style="red" if item["problems"] else "green"))

@@ -91,12 +91,16 @@ def prune(
     limit = None if older_than is None else age(older_than, "--older-than")
     chosen = executions.prune(older_than=limit, keep=keep, flow=flow, dry_run=True)
     if not dry_run and chosen:
-        aborted = not (yes or _confirmed(f"Delete {len(chosen)} executions for good?", output))
+        aborted = not (yes or _confirmed(f"Delete {_counted(chosen)} for good?", output))
         chosen = [] if aborted else executions.prune(older_than=limit, keep=keep, flow=flow)
     word = "Would delete" if dry_run else "Deleted"
-    lines = [Text(f"{word} {len(chosen)} executions", style="bold"), *(Text(f"  {one}") for one in chosen)]
+    lines = [Text(f"{word} {_counted(chosen)}", style="bold"), *(Text(f"  {one}") for one in chosen)]
     items = [{"exec_id": one, "deleted": not dry_run} for one in chosen]
     Output("executions.prune", output).items(items, *lines)
+
+
+def _counted(chosen: list[str]) -> str:
+    return f"{len(chosen)} execution{'' if len(chosen) == 1 else 's'}"
 
 
 def _confirmed(question: str, output: OutputOption) -> bool:

@@ -17,13 +17,20 @@ from kitaru.engine.irreversible import ask_person, checked, reconciled_draft
 from kitaru.engine.retrying import as_policy
 from kitaru.engine.signals import ControlSignal
 from kitaru.engine.unit import Outcome
-from kitaru.errors import FailureOrigin, KitaruEncodingError, KitaruPluginError, KitaruRuntimeError
+from kitaru.errors import (
+    FailureOrigin,
+    KitaruEncodingError,
+    KitaruPluginError,
+    KitaruRuntimeError,
+    KitaruWorkerDiedError,
+)
 from kitaru.journal.api import Draft
 from kitaru.records.facts import (
     NOTHING,
     CheckpointCompleted,
     CheckpointFailed,
     CheckpointStarted,
+    UsageRecorded,
 )
 
 if TYPE_CHECKING:
@@ -152,8 +159,7 @@ class Attempts:
         """
         hit("boundary.after_body")
         entry, unit = self.entry, self.entry.unit
-        shared = unit.history is not None or unit.kind == "model"
-        self._output = payloads.store(value, codec=unit.codec, shared=shared)
+        self._output = payloads.store(value, codec=unit.codec, shared=unit.is_told_again)
         self._value = payloads.copy_of(value, self._output, unit.codec)
         blobs = [*self._output.blobs]
         history = None
@@ -170,23 +176,28 @@ class Attempts:
             summary=summarised(self.call, value),
             **entry.identity(entry.call_id, self.call.attempt),
         )
-        return (Draft(fact, self._output.inline, blobs),)
+        return (Draft(fact, self._output.inline, blobs, packed=unit.is_told_again),)
+
+    def takes_part(self) -> bool:
+        """Find out whether the call takes part in the result cache."""
+        entry = self.entry
+        self._cache_key = cache_key(entry.run, entry.unit, entry.digest)
+        return self._cache_key is not None
 
     def cached(self) -> tuple[Draft, ...]:
-        """Take the value from the result cache, if the call takes part in it and another execution left one there.
+        """Take the value from the result cache, if another execution left one there; see `takes_part`.
 
         Returns:
-            The record that makes the call complete, or nothing.
+            The records that make the call complete, or nothing.
         """
         entry, unit = self.entry, self.entry.unit
-        self._cache_key = cache_key(entry.run, unit, entry.digest)
         found = None if self._cache_key is None else look_up(entry.run, unit, self._cache_key)
         if found is None:
             return ()
         shared, self._value = found
         self.call.attempt += 1
         self.call.restore_carried(shared.carried)
-        self._output = payloads.place(payloads.Encoded(shared.codec, shared.data))
+        self._output = payloads.place(payloads.Encoded(shared.codec, shared.data), shared=unit.is_told_again)
         self._cache_status, now = "hit", time.time()
         fact = CheckpointCompleted(
             at=now,
@@ -197,20 +208,32 @@ class Attempts:
             source=[shared.execution_id, shared.call_id],
             **entry.identity(entry.call_id, self.call.attempt),
         )
-        return (Draft(fact, self._output.inline, self._output.blobs),)
+        spent = [Draft(self._not_incurred(usage)) for usage in shared.usage]
+        return (Draft(fact, self._output.inline, self._output.blobs, packed=unit.is_told_again), *spent)
+
+    def _not_incurred(self, usage: dict[str, Any]) -> UsageRecorded:
+        """Return what the shared value once cost, as not paid for now."""
+        call = self.call
+        told = {"billing_effect": "reused_not_incurred", "cache_status": "checkpoint_cache_hit"}
+        told |= {"checkpoint_id": call.call_id, "call_name": call.invocation_id}
+        fact = UsageRecorded(at=time.time(), call_id=call.call_id, attempt=call.attempt, usage={**usage, **told})
+        self.entry.run.totals.usage.append(fact)
+        return fact
 
     @property
     def is_shared(self) -> bool:
         """Whether the value goes to other executions once it is durable here."""
         return self._cache_key is not None
 
-    def _share(self) -> None:
-        """Leave the value to other executions, now that it is durable here; a call that saved artifacts keeps it."""
-        if self._cache_key is not None and self._cache_status == "executed" and not self.call.has_saved:
+    def share(self) -> None:
+        """Leave the value to other executions, once it is durable here; a call that saved artifacts keeps it."""
+        key, self._cache_key = self._cache_key, None
+        if key is not None and self._cache_status == "executed" and not self.call.has_saved:
             data = self._output.inline if self._output.inline is not None else self._output.blobs[0][1]
             run, call = self.entry.run, self.call
-            shared = CachedValue(self._output.ref.codec, data, run.execution_id, call.call_id, call.carried)
-            remember(run, self._cache_key, shared)
+            spent = run.totals.usage_of(call)
+            shared = CachedValue(self._output.ref.codec, data, run.execution_id, call.call_id, call.carried, spent)
+            remember(run, key, shared)
 
     def failed(self, error: BaseException) -> tuple[tuple[Draft, ...], float | None]:
         """Take note that the attempt failed.
@@ -228,7 +251,7 @@ class Attempts:
             run.lease.starting.pop(entry.call_id, None)
             return (), None
         hit("boundary.failed")
-        is_ours = isinstance(error, KitaruEncodingError | KitaruPluginError)
+        is_ours = isinstance(error, KitaruEncodingError | KitaruPluginError | KitaruWorkerDiedError)
         # What a plugin refuses or breaks it will refuse or break again.
         again = not isinstance(error, KitaruPluginError) and self._policy.allows(
             error, self._retries, entry.unit.retry_if
@@ -255,7 +278,7 @@ class Attempts:
         if self._history is not None:
             # Only what is durable may be built on.
             run.histories[self._history.node] = 1
-        self._share()
+        self.share()
         return Outcome(
             value=self._value,
             executed=self._cache_status == "executed",

@@ -14,7 +14,7 @@ from kitaru.engine.scope import current_boundary
 if TYPE_CHECKING:
     from kitaru.engine.call import Call
 
-__all__ = ["boundary_scope", "run_body", "run_body_async"]
+__all__ = ["boundary_scope", "plugin_scopes", "present_boundary", "run_body", "run_body_async"]
 
 T = TypeVar("T")
 
@@ -22,19 +22,36 @@ T = TypeVar("T")
 @contextmanager
 def boundary_scope(call: Call) -> Iterator[None]:
     """Make a call the present boundary, and enter what plugins put around it."""
-    hooks = call.run.hooks
-    with ExitStack() as stack:
-        if hooks is not None:
-            boundary = call.boundary
-            hooks.checkpoint_admit(boundary)
-            for manager in hooks.checkpoint_scope(boundary):
-                stack.enter_context(manager)
-        token = current_boundary.set(call)
+    with plugin_scopes(call), present_boundary(call):
         try:
             yield
         finally:
-            current_boundary.reset(token)
             call.close()
+
+
+@contextmanager
+def plugin_scopes(call: Call) -> Iterator[None]:
+    """Ask plugins whether the body of an attempt may run, and enter what they put around it."""
+    hooks = call.run.hooks
+    if hooks is None:
+        yield
+        return
+    with ExitStack() as stack:
+        boundary = call.boundary
+        hooks.checkpoint_admit(boundary)
+        for manager in hooks.checkpoint_scope(boundary):
+            stack.enter_context(manager)
+        yield
+
+
+@contextmanager
+def present_boundary(call: Call) -> Iterator[None]:
+    """Make a call the present boundary."""
+    token = current_boundary.set(call)
+    try:
+        yield
+    finally:
+        current_boundary.reset(token)
 
 
 def run_body(call: Call, body: Callable[[Call], T]) -> T:

@@ -150,7 +150,7 @@ def _is_settled_early(attempts: Attempts) -> bool:
         entry.run.write(*attempts.reconciled(found))
         if attempts.is_settled:
             return True
-    shared = attempts.cached()
+    shared = attempts.cached() if attempts.takes_part() else ()
     if shared:
         entry.run.write(*shared)
     return bool(shared)
@@ -203,6 +203,8 @@ async def run_entered_async(entry: Entry, body: Callable[[Call], Awaitable[T]]) 
         hit("boundary.after_commit")
         if run.reruns:
             entry.run_body_again()
+        if attempts.is_shared:
+            await asyncio.to_thread(attempts.share)
         return cast("Outcome[T]", attempts.outcome())
 
 
@@ -215,7 +217,7 @@ async def _is_settled_early_async(attempts: Attempts) -> bool:
         await entry.run.write_async(*records)
         if attempts.is_settled:
             return True
-    shared = attempts.cached()
+    shared = await asyncio.to_thread(attempts.cached) if attempts.takes_part() else ()
     if shared:
         await entry.run.write_async(*shared)
     return bool(shared)
@@ -373,7 +375,7 @@ class Entry:
         """Record in a replay that this call takes its value from the source."""
         run = self.run
         data = run.journal.payload(recorded.execution_id, recorded.seq, fact.output)
-        placed = payloads.place(payloads.Encoded(fact.output.codec, data))
+        placed = payloads.place(payloads.Encoded(fact.output.codec, data), shared=self.unit.is_told_again)
         overridden = isinstance(fact, CheckpointReused) and fact.cache_status == "overridden"
         call_id = run.new_id(0)
         reused = CheckpointReused(
@@ -385,7 +387,7 @@ class Entry:
             carried=fact.carried,
             **self.identity(call_id, fact.attempt),
         )
-        run.write_later(Draft(reused, placed.inline, placed.blobs))
+        run.write_later(Draft(reused, placed.inline, placed.blobs, packed=self.unit.is_told_again))
         if not overridden:
             for spent in recorded.usage:
                 self._report_reused(spent, call_id)
@@ -405,12 +407,12 @@ class Entry:
             history, blobs = histories.carry_over(
                 self.run.journal, self.run.source_nodes(source_id), left.history, self.run.prompts
             )
-            self.run.write_later(Draft(msgspec.structs.replace(kept, history=history), None, blobs))
+            self.run.write_later(Draft(msgspec.structs.replace(kept, history=history), None, blobs, packed=True))
             self.run.prompts[history.node] = 1
             return
         data = self.run.journal.payload(source_id, seq, left.value)
         placed = payloads.place(payloads.Encoded(left.value.codec, data))
-        self.run.write_later(Draft(kept, placed.inline, placed.blobs))
+        self.run.write_later(Draft(kept, placed.inline, placed.blobs, packed=True))
 
     def _report_reused(self, spent: UsageRecorded, call_id: str) -> None:
         """Record what a reused call once used, as not paid for now."""

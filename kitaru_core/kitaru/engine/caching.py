@@ -12,13 +12,13 @@ import logging
 import threading
 from collections.abc import Callable
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from kitaru.artifacts.codecs import digest as fingerprint
 from kitaru.engine import payloads
-from kitaru.errors import KitaruDecodingError, KitaruFeatureNotAvailableError, KitaruNotFoundError
+from kitaru.errors import KitaruDecodingError, KitaruFeatureNotAvailableError, KitaruNotFoundError, KitaruUsageError
 from kitaru.settings.paths import config_directory
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from kitaru.hooks.cards import ResultCache
 
 __all__ = ["CachedValue", "bound_values", "cache_key", "close_caches", "look_up", "remember"]
+
+T = TypeVar("T")
 
 _log = logging.getLogger("kitaru")
 _lock = threading.Lock()
@@ -42,6 +44,7 @@ class CachedValue(msgspec.Struct, frozen=True):
         execution_id: The execution that computed it.
         call_id: The call that computed it.
         carried: What an adapter gives back with it.
+        usage: What computing it used.
     """
 
     codec: str
@@ -49,6 +52,7 @@ class CachedValue(msgspec.Struct, frozen=True):
     execution_id: str
     call_id: str
     carried: msgspec.Raw | None = None
+    usage: list[dict[str, Any]] = []
 
 
 def cache_key(run: Run, unit: Unit, digest: str | None) -> str | None:
@@ -104,7 +108,8 @@ def look_up(run: Run, unit: Unit, key: str) -> tuple[CachedValue, object] | None
     Raises:
         KitaruFeatureNotAvailableError: No cache is installed.
     """
-    data = _cache(run).get(key)
+    cache = _cache(run)
+    data = None if cache is None else _tolerant("read", lambda: cache.get(key))
     if data is None:
         return None
     try:
@@ -122,7 +127,9 @@ def look_up(run: Run, unit: Unit, key: str) -> tuple[CachedValue, object] | None
 
 def remember(run: Run, key: str, value: CachedValue) -> None:
     """Keep a value whose record is durable."""
-    _cache(run).put(key, msgspec.msgpack.encode(value))
+    cache = _cache(run)
+    if cache is not None:
+        _tolerant("written to", lambda: cache.put(key, msgspec.msgpack.encode(value)))
 
 
 def close_caches() -> None:
@@ -141,7 +148,22 @@ def _encoded(found: CachedValue) -> payloads.Encoded:
     return payloads.Encoded(found.codec, found.data)
 
 
-def _cache(run: Run) -> ResultCache:
+def _tolerant(what: str, work: Callable[[], T]) -> T | None:
+    """Return what a plugin's cache gives; its troubles are logged, and cost no more than the work it would save.
+
+    Raises:
+        KitaruUsageError: The cache cannot be used as it is set up.
+    """
+    try:
+        return work()
+    except KitaruUsageError:
+        raise
+    except Exception:  # noqa: BLE001 - a plugin may raise anything
+        _log.warning("The result cache could not be %s, and the call goes on without it.", what, exc_info=True)
+        return None
+
+
+def _cache(run: Run) -> ResultCache | None:
     """Return the first cache that a plugin offers, in the order of their names, open in a folder of the journal's."""
     from kitaru.hooks.manager import get_manager
 
@@ -155,5 +177,7 @@ def _cache(run: Run) -> ResultCache:
     with _lock:
         found = _open.get(str(folder))
         if found is None:
-            found = _open[str(folder)] = drivers[name].load()(folder)
+            found = _tolerant("opened", lambda: drivers[name].load()(folder))
+            if found is not None:
+                _open[str(folder)] = found
         return found

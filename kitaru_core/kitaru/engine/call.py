@@ -266,7 +266,7 @@ class Call:
             version=version,
             history=history,
         )
-        self.run.write_later(*self.started_now(), Draft(fact, stored.inline, stored.blobs))
+        self.run.write_later(*self.started_now(), Draft(fact, stored.inline, stored.blobs, packed=True))
         self.run.totals.artifacts += 1
         hit("artifact.written")
         return fact.artifact_id

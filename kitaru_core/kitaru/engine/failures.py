@@ -15,6 +15,7 @@ __all__ = ["RecordedFailure", "describe", "rebuild"]
 
 _TRACEBACK_CHARACTERS = 20_000
 _MESSAGE_CHARACTERS = 10_000
+_READ_BACK = "(Read back from the journal: the call failed in an earlier run, and the flow went on after it.)"
 
 
 class RecordedFailure(Exception):  # noqa: N818 - stands for whatever exception was recorded
@@ -64,11 +65,12 @@ def _text(error: BaseException) -> str:
         return f"(no text: {type(error).__qualname__}.__str__ failed)"
 
 
-def rebuild(failure: Failure) -> Exception:
+def rebuild(failure: Failure, *, note: str = _READ_BACK) -> Exception:
     """Make a recorded exception again, with its own class if that is loaded, without running any code of it.
 
     Args:
         failure: The recorded failure.
+        note: What its traceback says about it.
     """
     found = _find_class(failure.type)
     if found is not None and failure.arguments is not None:
@@ -79,11 +81,11 @@ def rebuild(failure: Failure) -> Exception:
         if isinstance(arguments, list):
             error = found.__new__(found, *arguments)
             error.args = tuple(arguments)
-            error.add_note(
-                "(Read back from the journal: the call failed in an earlier run, and the flow went on after it.)"
-            )
+            error.add_note(note)
             return error
-    return RecordedFailure(failure.message, type_name=failure.type, recorded_traceback=failure.traceback)
+    substitute = RecordedFailure(failure.message, type_name=failure.type, recorded_traceback=failure.traceback)
+    substitute.add_note(note)
+    return substitute
 
 
 def _find_class(path: str) -> type[Exception] | None:

@@ -50,6 +50,9 @@ class CheckpointFuture(Generic[T]):
         Args:
             timeout: Seconds to wait; `None` waits as long as it takes.
 
+        Returns:
+            The value, decoded from what was stored.
+
         Raises:
             TimeoutError: The call is still running; it goes on.
             Exception: Whatever the checkpoint raised.
@@ -62,12 +65,26 @@ class CheckpointFuture(Generic[T]):
         return self.result()
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        """Wait for the call and return what it raised, or `None`."""
+        """Wait for the call and return what it raised, which is the flow's to handle from then on.
+
+        Args:
+            timeout: Seconds to wait; `None` waits as long as it takes.
+
+        Returns:
+            The exception, or `None`.
+
+        Raises:
+            TimeoutError: The call is still running; it goes on.
+        """
         self.observed = True
         return self._future.exception(timeout)
 
     def wait(self, timeout: float | None = None) -> None:
-        """Wait until the call has ended, however it ended."""
+        """Wait until the call has ended, however it ended.
+
+        Args:
+            timeout: Seconds to wait; `None` waits as long as it takes.
+        """
         wait([self._future], timeout)
 
     def running(self) -> bool:
@@ -107,9 +124,16 @@ class MapFuture(Generic[T]):
         self.futures: list[CheckpointFuture[T]] = list(futures)
 
     def result(self, timeout: float | None = None) -> list[T]:
-        """Wait for all calls and return their values in input order.
+        """Wait for all calls.
+
+        Args:
+            timeout: Seconds to wait for each; `None` waits as long as it takes.
+
+        Returns:
+            Their values, in input order.
 
         Raises:
+            TimeoutError: A call is still running; it goes on.
             Exception: What the first failed call, in input order, raised.
         """
         for future in self.futures:
@@ -121,11 +145,25 @@ class MapFuture(Generic[T]):
         return self.result()
 
     def exceptions(self, timeout: float | None = None) -> list[BaseException | None]:
-        """Wait for all calls and return what each raised, or `None`."""
+        """Wait for all calls and return what each raised, or `None`.
+
+        Args:
+            timeout: Seconds to wait for each; `None` waits as long as it takes.
+
+        Returns:
+            The exceptions, in input order.
+
+        Raises:
+            TimeoutError: A call is still running; it goes on.
+        """
         return [future.exception(timeout) for future in self.futures]
 
     def wait(self, timeout: float | None = None) -> None:
-        """Wait until all calls have ended."""
+        """Wait until all calls have ended.
+
+        Args:
+            timeout: Seconds to wait for each; `None` waits as long as it takes.
+        """
         for future in self.futures:
             future.wait(timeout)
 

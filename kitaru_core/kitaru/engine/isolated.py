@@ -72,7 +72,8 @@ def run_elsewhere(call: Call, function: Callable[..., Any], args: tuple[Any, ...
         kwargs: Its keyword arguments.
 
     Raises:
-        KitaruRuntimeError: The worker died, or could not find the function.
+        KitaruWorkerDiedError: The worker died before it could reply.
+        KitaruRuntimeError: The worker could not find the function.
         ExecutionCancelled: The execution was cancelled; the worker was ended.
         Exception: What the function raised.
     """
@@ -101,7 +102,7 @@ def run_elsewhere(call: Call, function: Callable[..., Any], args: tuple[Any, ...
     )
     reply = msgspec.json.decode(_target(call).run(task), type=Reply)
     if reply.failure is not None:
-        raise failures.rebuild(reply.failure)
+        raise failures.rebuild(reply.failure, note=f"In the worker:\n{reply.failure.traceback}")
     return decode(reply.codec, reply.value)
 
 

@@ -69,6 +69,7 @@ class AttendedJournal:
         self._observers = observers
         self._large = LargeValues(journal)
         self._append = journal.append
+        self.append_then = getattr(journal, "append_then", None)  # nothing with blobs, and so nothing large, goes there
         self.url = journal.url
         self.execution = journal.execution
         self.executions = journal.executions

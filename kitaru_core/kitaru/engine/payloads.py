@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 INLINE_BYTES = 16 * 1024
-SHARED_BYTES = 1024
+SHARED_BYTES = 512
 SHOWN_BYTES = 16 * 1024
 
 _json = msgspec.json.Encoder()
@@ -133,7 +133,8 @@ def _is_canonical(inputs: Mapping[str, object]) -> bool:
     return names == sorted(names) and _ATOMS.issuperset(map(type, inputs.values()))
 
 
-_ATOMS = frozenset({type(None), bool, int, float, str, bytes})
+_NUMBERS = frozenset({type(None), bool, int, float})
+_ATOMS = _NUMBERS | {str, bytes}
 
 
 def describe(inputs: Mapping[str, object], identity: object) -> tuple[msgspec.Raw, str | None]:
@@ -152,7 +153,8 @@ def describe(inputs: Mapping[str, object], identity: object) -> tuple[msgspec.Ra
     if not inputs:
         return NOTHING, None if identity is None else digest(identity)
     plain = dict(inputs)
-    shown = redact(plain)
+    # Redaction changes texts and bytes only.
+    shown = plain if _NUMBERS.issuperset(map(type, plain.values())) else redact(plain)
     try:
         value = encode(shown, path="inputs")
     except KitaruEncodingError:

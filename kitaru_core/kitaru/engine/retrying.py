@@ -60,7 +60,12 @@ class RetryPolicy:
         return classify is None or classify(error)
 
     def pause(self, error: BaseException, retries_done: int) -> float:
-        """Return how many seconds to wait before the next attempt."""
+        """Return how many seconds to wait before the next attempt.
+
+        Args:
+            error: What the attempt raised; it may ask for a time itself.
+            retries_done: How many retries there were.
+        """
         computed = min(self.delay * self.backoff**retries_done, self.max_delay)
         return min(max(computed, retry_after(error)), self.max_delay)
 

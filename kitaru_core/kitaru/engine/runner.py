@@ -17,7 +17,13 @@ from kitaru.engine.fanout import close_pool, settle_futures
 from kitaru.engine.scope import current_boundary, current_run
 from kitaru.engine.signals import BodyRerun, ExecutionAborted, ExecutionCancelled, RunnerFenced, Suspension
 from kitaru.engine.staying import start_and_stay
-from kitaru.errors import FailureOrigin, KitaruBackendError, KitaruDivergenceError, KitaruEncodingError
+from kitaru.errors import (
+    FailureOrigin,
+    KitaruBackendError,
+    KitaruDivergenceError,
+    KitaruEncodingError,
+    KitaruWorkerDiedError,
+)
 from kitaru.journal.api import Draft
 from kitaru.records.facts import ExecutionFinished, ExecutionPaused, RunnerStarted
 from kitaru.settings.environment import replays_every_step
@@ -278,7 +284,7 @@ def origin_of(error: BaseException) -> FailureOrigin:
     """Say where an exception that left a flow came from, by what it is."""
     if isinstance(error, KitaruDivergenceError):
         return FailureOrigin.DIVERGENCE
-    if isinstance(error, KitaruEncodingError):
+    if isinstance(error, KitaruEncodingError | KitaruWorkerDiedError):
         return FailureOrigin.RUNTIME
     if isinstance(error, KitaruBackendError):
         return FailureOrigin.BACKEND

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, Self, TypeVar, cast
 
 from kitaru.crash_points import hit
 from kitaru.engine.attempts import Attempts
-from kitaru.engine.bodies import boundary_scope
+from kitaru.engine.bodies import plugin_scopes, present_boundary
 from kitaru.engine.boundary import enter
 from kitaru.engine.scope import flow_scope
 from kitaru.errors import KitaruStateError
@@ -36,6 +36,7 @@ def stream_unit(
     Use it as `async with stream_unit(...) as stream`, iterate over it, and await `stream.outcome()`, which takes what
     is left and makes the call durable. If the consumer leaves before the end, the source is closed and nothing is
     recorded as completed. A stream is not retried: what was seen cannot be unseen.
+    Nor does it take part in the result cache: whoever asks for a stream wants to see it made.
 
     Args:
         unit: Describes the boundary.
@@ -68,6 +69,7 @@ class UnitStream(Generic[I, T]):
         self._attempts: Attempts | None = None
         self._call: Call | None = None
         self._live: AsyncIterator[I] | None = None
+        self._plugins = ExitStack()
         self._exhausted = False
 
     async def __aenter__(self) -> Self:
@@ -81,8 +83,14 @@ class UnitStream(Generic[I, T]):
         self._call, intent = self._attempts.begin()
         if intent:
             await run.write_async(*intent)
-        with self._scope():
-            self._live = self._source(self._call).__aiter__()
+        try:
+            # Plugins stand around the whole stream, not around each of its items.
+            self._plugins.enter_context(plugin_scopes(self._call))
+            with self._scope():
+                self._live = self._source(self._call).__aiter__()
+        except BaseException as error:
+            await self._fail(error)
+            raise
         return self
 
     def _scope(self) -> AbstractContextManager[None]:
@@ -90,7 +98,12 @@ class UnitStream(Generic[I, T]):
         if self._call is None:
             msg = "A streamed boundary is used as `async with stream_unit(...) as stream`; it was not entered."
             raise KitaruStateError(msg)
-        return boundary_scope(self._call)
+        return present_boundary(self._call)
+
+    def _leave(self, error: BaseException | None = None) -> None:
+        if self._call is not None:
+            self._call.close()
+        self._plugins.__exit__(type(error) if error else None, error, error.__traceback__ if error else None)
 
     async def __aiter__(self) -> AsyncIterator[I]:
         if self._outcome is not None and self._live is None:
@@ -116,6 +129,11 @@ class UnitStream(Generic[I, T]):
                 item = await live.__anext__()
         except StopAsyncIteration:
             self._exhausted = True
+            try:
+                self._leave()
+            except BaseException as error:
+                await self._fail(error)
+                raise
             raise
         except BaseException as error:
             await self._fail(error)
@@ -126,6 +144,7 @@ class UnitStream(Generic[I, T]):
     async def _fail(self, error: BaseException) -> None:
         attempts, self._attempts = self._attempts, None
         self._exhausted = True
+        self._leave(error)
         if attempts is not None:
             record, _ = attempts.failed(error)
             if record:
@@ -167,6 +186,7 @@ class UnitStream(Generic[I, T]):
         if close is not None and not self._exhausted:
             with self._scope():
                 await close()
+            self._leave(error)
         if self._outcome is None and self._attempts is not None:
             attempts = self._attempts
             attempts.entry.run.lease.starting.pop(attempts.entry.call_id, None)

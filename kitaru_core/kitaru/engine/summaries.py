@@ -18,6 +18,7 @@ from kitaru.records.facts import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from kitaru.engine.call import Call
     from kitaru.records.record import Record
 
 __all__ = ["Totals", "merge_metadata", "totals_of"]
@@ -39,6 +40,10 @@ class Totals:
         self.metadata: dict[str, Any] = {}
         self.usage: list[UsageRecorded] = []
         self.reused: set[str] = set()
+
+    def usage_of(self, call: Call) -> list[dict[str, Any]]:
+        """Return what the present attempt of a call has used."""
+        return [one.usage for one in self.usage if one.call_id == call.call_id and one.attempt == call.attempt]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the totals as they are recorded."""

@@ -73,6 +73,11 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
     parents: Sequence[str] = ()
     validate: Callable[[object], object] | None = None
 
+    @property
+    def is_told_again(self) -> bool:
+        """Whether the value is likely to come back in what is stored later: frameworks repeat all that was said."""
+        return self.adapter is not None or self.history is not None
+
 
 class Outcome(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """What a boundary gave.

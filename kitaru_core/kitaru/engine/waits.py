@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from kitaru.artifacts.codecs import digest
+from kitaru.artifacts.redaction import redact
 from kitaru.crash_points import hit
 from kitaru.engine import payloads, schemas
 from kitaru.engine.scope import flow_scope
@@ -258,7 +259,7 @@ def _void(state: WaitState) -> Draft:
 
 def _opened(run: Run, question: Question, name: str, schema: dict[str, Any] | None, bound: str | None) -> WaitOpened:
     try:
-        metadata = msgspec.json.decode(payloads.to_json(question.metadata or {}))
+        metadata = msgspec.json.decode(payloads.to_json(redact(question.metadata or {})))
     except KitaruEncodingError as error:
         msg = f"wait(metadata=) takes JSON-ready values: {error}"
         raise KitaruUsageError(msg) from error
@@ -267,7 +268,7 @@ def _opened(run: Run, question: Question, name: str, schema: dict[str, Any] | No
         wait_id=run.new_id(1),
         name=name,
         base_name=question.name,
-        question=question.question,
+        question=None if question.question is None else str(redact(question.question)),
         schema=schema,
         metadata=metadata,
         bound_to=bound,

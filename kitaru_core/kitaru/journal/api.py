@@ -47,11 +47,13 @@ class Draft(msgspec.Struct):
         fact: The fact.
         payload: Bytes that stand in the record's own row, named by a `PayloadRef` in the fact.
         blobs: Content-addressed bytes to store beside it, as `(hex digest, bytes)`.
+        packed: Whether the blobs are likely to have much in common with others, so that looking for it is worth while.
     """
 
     fact: Fact
     payload: bytes | None = None
     blobs: Sequence[tuple[str, bytes]] = ()
+    packed: bool = False
 
 
 @dataclass(slots=True, eq=False)

@@ -24,6 +24,7 @@ from kitaru.errors import KitaruJournalError, KitaruLeaseLostError
 from kitaru.journal.blobs import store_blob
 from kitaru.journal.faults import journal_error
 from kitaru.journal.locking import CommitLock
+from kitaru.journal.packing import pack
 from kitaru.journal.projection import project
 from kitaru.journal.schema import SEQUENCE_BITS
 from kitaru.records.facts import CheckpointCompleted, CheckpointFailed, encode_fact
@@ -154,7 +155,7 @@ class GroupCommit:
         fact, starting, seq = draft.fact, lease.starting, lease.next_seq
         if draft.blobs or lease.lost or seq + 1 >= 1 << SEQUENCE_BITS:
             return False
-        if not isinstance(fact, CheckpointCompleted | CheckpointFailed):
+        if not isinstance(fact, _UNPROJECTED):
             return False
         if starting:
             starting.pop(fact.call_id, None)
@@ -162,7 +163,7 @@ class GroupCommit:
                 return False
         body = encode_fact(fact)
         head = sha256(lease.head + body).digest()
-        row = ((lease.no << SEQUENCE_BITS) | seq, body, head, draft.payload, lease.no, lease.generation)
+        row = ((lease.no << SEQUENCE_BITS) | seq, pack(body), head, draft.payload, lease.no, lease.generation)
         hit("journal.before_commit")
         try:
             written = self.connection.execute(INSERT_RECORD, row).rowcount
@@ -318,7 +319,7 @@ class GroupCommit:
                 ticket.error = _lost(lease)
                 return
             for digest, data in draft.blobs:
-                store_blob(self.connection, lease.no, digest, data)
+                store_blob(self.connection, lease.no, digest, data, packed=draft.packed)
             for sql, values in project(lease.no, draft.fact):
                 execute(sql, values)
             committed.append((lease, int(row[0]) & ((1 << SEQUENCE_BITS) - 1), draft.fact, row[2]))  # type: ignore[call-overload, arg-type]  # a row is (key, body, hash, ...)
@@ -334,10 +335,10 @@ class GroupCommit:
 
 
 def _is_plain(draft: Draft) -> bool:
-    return not draft.blobs and type(draft.fact) in _UNPROJECTED
+    return not draft.blobs and isinstance(draft.fact, _UNPROJECTED)
 
 
-_UNPROJECTED = frozenset({CheckpointCompleted, CheckpointFailed})
+_UNPROJECTED = (CheckpointCompleted, CheckpointFailed)
 
 
 def _rows(ticket: _Ticket, heads: dict[Lease, tuple[int, bytes]]) -> list[tuple[Draft, tuple[object, ...]]]:
@@ -353,7 +354,9 @@ def _rows(ticket: _Ticket, heads: dict[Lease, tuple[int, bytes]]) -> list[tuple[
     for draft in _with_started(lease, ticket):
         body = encode_fact(draft.fact)
         head = sha256(head + body).digest()
-        rows.append((draft, ((lease.no << SEQUENCE_BITS) | seq, body, head, draft.payload, lease.no, lease.generation)))
+        rows.append(
+            (draft, ((lease.no << SEQUENCE_BITS) | seq, pack(body), head, draft.payload, lease.no, lease.generation))
+        )
         seq += 1
     heads[lease] = (seq, head)
     return rows

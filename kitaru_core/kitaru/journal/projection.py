@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from kitaru.journal.packing import pack
 from kitaru.records.facts import (
     CancelRequested,
     ExecutionFinished,
@@ -77,7 +78,7 @@ def _finished(no: int, fact: ExecutionFinished) -> Iterable[Statement]:
     yield "UPDATE waits SET state = 'aborted' WHERE no = ? AND state = 'open'", (no,)
     yield (
         "UPDATE executions SET status = ?, status_reason = ?, ended_at = ?, owner = NULL, summary = ? WHERE no = ?",
-        (fact.status, fact.reason, fact.at, msgspec.json.encode(fact.summary).decode(), no),
+        (fact.status, fact.reason, fact.at, pack(msgspec.json.encode(fact.summary)), no),
     )
 
 

@@ -14,12 +14,13 @@ from kitaru.journal.api import ExecutionRow, ListQuery, LiveEvent, StoredRecord,
 from kitaru.journal.blobs import load_blob
 from kitaru.journal.housekeeper import lease_seconds
 from kitaru.journal.owner import Owner, current_owner, owner_is_alive
+from kitaru.journal.packing import unpack
 from kitaru.journal.schema import SEQUENCE_BITS
 from kitaru.records.facts import decode_fact
 from kitaru.records.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Collection
 
     from kitaru.records.payload import PayloadRef
 
@@ -45,10 +46,12 @@ class Reading:
         own: Numbers of the executions that this very process runs.
     """
 
-    def __init__(self, connection: sqlite3.Connection, url: str, own: Container[int] = ()) -> None:
+    def __init__(self, connection: sqlite3.Connection, url: str, own: Collection[int] = ()) -> None:
         self._connection = connection
         self._url = url
         self._own = own
+        # A runner that leaves between the look into the database and the look at its lease is not a lost one.
+        self._own_before = frozenset(own)
 
     def execution(self, execution_id: str) -> ExecutionRow:
         """Return one execution, or raise `KitaruNotFoundError`."""
@@ -109,14 +112,14 @@ class Reading:
             attached=owner is not None,
             runner_lost=owner is not None and not self._alive(row[0], owner, row[12], row[13]),
             cancel_requested=bool(row[14]),
-            summary={} if row[15] is None else msgspec.json.decode(row[15]),
+            summary={} if row[15] is None else msgspec.json.decode(_summary(row[15])),
             open_waits=row[16],
             records=row[17],
         )
 
     def _alive(self, no: int, owner: Owner, until_clock: float, until_wall: float) -> bool:
         if owner.token == current_owner().token:
-            return no in self._own
+            return no in self._own or no in self._own_before
         return owner_is_alive(owner, until_clock=until_clock, until_wall=until_wall, ttl=lease_seconds())
 
     def number(self, execution_id: str) -> int:
@@ -137,7 +140,9 @@ class Reading:
         sql = "SELECT key, body, hash FROM records WHERE key > ? AND key < ? ORDER BY key"
         rows = self._connection.execute(sql, (first + after, first + (1 << SEQUENCE_BITS)))
         try:
-            return [Record(execution_id, key - first, decode_fact(body), hash_.hex()) for key, body, hash_ in rows]
+            return [
+                Record(execution_id, key - first, decode_fact(unpack(body)), hash_.hex()) for key, body, hash_ in rows
+            ]
         except msgspec.DecodeError as error:
             msg = (
                 f"A record of execution {execution_id} in {self._url} cannot be read ({error}). "
@@ -150,7 +155,7 @@ class Reading:
         first = self.number(execution_id) << SEQUENCE_BITS
         sql = "SELECT key, body, hash, payload FROM records WHERE key >= ? AND key < ? ORDER BY key"
         rows = self._connection.execute(sql, (first, first + (1 << SEQUENCE_BITS)))
-        return [StoredRecord(key - first, body, hash_, payload) for key, body, hash_, payload in rows]
+        return [StoredRecord(key - first, unpack(body), hash_, payload) for key, body, hash_, payload in rows]
 
     def payload(self, execution_id: str, seq: int, ref: PayloadRef) -> bytes | None:
         """Return the bytes in a record's row or in the blob table, or `None` when they are in neither."""
@@ -190,6 +195,10 @@ class Reading:
         """Return live events after a cursor."""
         sql = "SELECT id, at, kind, body FROM events WHERE no = ? AND id > ? ORDER BY id"
         return [LiveEvent(*row) for row in self._connection.execute(sql, (self.number(execution_id), after))]
+
+
+def _summary(stored: str | bytes) -> str | bytes:
+    return stored if isinstance(stored, str) else unpack(stored)
 
 
 def not_found(execution_id: str, url: str) -> KitaruNotFoundError:

@@ -10,6 +10,7 @@ import msgspec
 
 from kitaru.errors import KitaruJournalError, KitaruStateError
 from kitaru.journal.blobs import store_blob
+from kitaru.journal.packing import pack
 from kitaru.journal.projection import project
 from kitaru.journal.schema import SEQUENCE_BITS
 from kitaru.records.facts import ExecutionStarted, UnknownFact, decode_fact
@@ -78,11 +79,11 @@ def import_execution(
     for digest, data in blobs:
         if sha256(data).hexdigest() != digest:
             raise _damaged(execution_id, f"a value does not match its digest {digest[:12]}...")
-        store_blob(connection, no, digest, data)
+        store_blob(connection, no, digest, data, packed=True)
     for record, fact in zip(records, facts, strict=True):
         connection.execute(
             "INSERT INTO records (key, body, hash, payload) VALUES (?, ?, ?, ?)",
-            ((no << SEQUENCE_BITS) | record.seq, record.body, record.hash, record.payload),
+            ((no << SEQUENCE_BITS) | record.seq, pack(record.body), record.hash, record.payload),
         )
         for sql, values in project(no, fact):
             connection.execute(sql, values)

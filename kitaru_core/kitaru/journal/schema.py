@@ -71,7 +71,10 @@ CREATE TABLE events (
 CREATE INDEX events_by_execution ON events (no, id);
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1,)
+_VERSION_2 = ""
+"""The same tables; rows may hold deflated JSON now, and blobs lean on others, which version 1 could not read."""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2)
 """Script n brings a journal from version n to version n + 1."""
 
 SCHEMA_VERSION = len(MIGRATIONS)

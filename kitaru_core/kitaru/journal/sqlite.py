@@ -408,6 +408,7 @@ class SqliteJournal:
 def chain(connection: sqlite3.Connection, lease: Lease, draft: Draft) -> Committed:
     """Append a record inside an open transaction, advance the lease, and return what was written."""
     from kitaru.journal.blobs import store_blob
+    from kitaru.journal.packing import pack
     from kitaru.journal.projection import project
     from kitaru.records.facts import encode_fact
 
@@ -415,10 +416,10 @@ def chain(connection: sqlite3.Connection, lease: Lease, draft: Draft) -> Committ
     lease.head = sha256(lease.head + body).digest()
     connection.execute(
         "INSERT INTO records (key, body, hash, payload) VALUES (?, ?, ?, ?)",
-        ((lease.no << SEQUENCE_BITS) | lease.next_seq, body, lease.head, draft.payload),
+        ((lease.no << SEQUENCE_BITS) | lease.next_seq, pack(body), lease.head, draft.payload),
     )
     for digest, data in draft.blobs:
-        store_blob(connection, lease.no, digest, data)
+        store_blob(connection, lease.no, digest, data, packed=draft.packed)
     for sql, values in project(lease.no, draft.fact):
         connection.execute(sql, values)
     lease.next_seq += 1

@@ -175,6 +175,7 @@ class AsyncExecutions(AsyncNamespace[ExecutionsNamespace]):
         checkpoint: str | None = None,
         correlation_ids: Collection[str] | None = None,
         since: str | None = None,
+        reconnect: bool = True,
     ) -> AsyncIterator[ExecutionEvent]:
         """Watch an execution; see `KitaruClient.executions.events`.
 
@@ -184,6 +185,7 @@ class AsyncExecutions(AsyncNamespace[ExecutionsNamespace]):
             checkpoint: Only of this checkpoint.
             correlation_ids: Only of these groups.
             since: The `cursor` of the last event that was seen.
+            reconnect: For a server, whose connection may break; a store of this machine has none.
 
         Yields:
             The events.
@@ -192,6 +194,7 @@ class AsyncExecutions(AsyncNamespace[ExecutionsNamespace]):
             KitaruNotFoundError: There is no such execution.
             KitaruUsageError: A filter is blank, or the cursor is none.
         """
+        del reconnect
         wanted = EventFilter.of(kinds, checkpoint, correlation_ids)
         async for event in watch_async(self._namespace._journal, exec_id, wanted, since=since):  # noqa: SLF001 - in one room
             yield event

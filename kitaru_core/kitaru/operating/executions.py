@@ -135,6 +135,9 @@ class ExecutionsNamespace(Inspection, Keeping):
 
         Args:
             exec_id: The execution.
+
+        Raises:
+            KitaruNotFoundError: There is no such execution.
         """
         return [pending_wait(row) for row in self._journal.waits(execution_id=exec_id)]
 
@@ -361,6 +364,9 @@ class ExecutionsNamespace(Inspection, Keeping):
 
         Returns:
             A snapshot, whatever its state when the time was over.
+
+        Raises:
+            KitaruNotFoundError: There is no such execution.
         """
         end = None if timeout is None else time.monotonic() + timeout
         while True:

@@ -53,6 +53,7 @@ class Inspection:
         checkpoint: str | None = None,
         correlation_ids: Collection[str] | None = None,
         since: str | None = None,
+        reconnect: bool = True,
     ) -> Iterator[ExecutionEvent]:
         """Watch what the checkpoints of an execution tell, from its beginning until it has ended.
 
@@ -62,6 +63,7 @@ class Inspection:
             checkpoint: Only of this checkpoint.
             correlation_ids: Only of these groups.
             since: The `cursor` of the last event that was seen; what came before it is left out.
+            reconnect: For a server, whose connection may break; a store of this machine has none.
 
         Returns:
             The events as they happen; for an execution that has ended, those that are stored.
@@ -70,6 +72,7 @@ class Inspection:
             KitaruNotFoundError: There is no such execution.
             KitaruUsageError: A filter is blank, or the cursor is none.
         """
+        del reconnect
         wanted = EventFilter.of(kinds, checkpoint, correlation_ids)
         return watch(self._journal, exec_id, wanted, since=since)
 
@@ -220,6 +223,9 @@ class Inspection:
         Args:
             first: One execution, such as the source of a replay.
             second: The other one, such as the replay.
+
+        Returns:
+            Where they differ, call by call.
 
         Raises:
             KitaruNotFoundError: One of them does not exist.

@@ -28,5 +28,8 @@ class WaitsNamespace:
 
         Args:
             flow: Only of executions of this flow.
+
+        Raises:
+            KitaruJournalError: The store cannot be read.
         """
         return [pending_wait(row) for row in self._journal.waits() if flow is None or row.flow == flow]

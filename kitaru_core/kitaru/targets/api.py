@@ -61,7 +61,7 @@ class ExecutionTarget(Protocol):
             task: The task.
 
         Raises:
-            KitaruRuntimeError: The worker ended without a reply; the attempt failed, and may be tried again.
+            KitaruWorkerDiedError: The worker ended without a reply; the attempt failed, and may be tried again.
             TimeoutError: The attempt took longer than it may; its worker was ended.
         """
         ...

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from kitaru.errors import KitaruRuntimeError
+from kitaru.errors import KitaruWorkerDiedError
 from kitaru.targets.api import WORKER
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class ChildProcessTarget:
             The reply.
 
         Raises:
-            KitaruRuntimeError: The child died before it could reply.
+            KitaruWorkerDiedError: The child died before it could reply.
             TimeoutError: It took longer than it may, and was ended.
         """
         with tempfile.TemporaryDirectory(prefix="kitaru-") as folder:
@@ -83,4 +83,4 @@ def _died(task: Task, code: int | None) -> NoReturn:
         f"The child process of checkpoint {task.invocation_id!r} {how} before it could reply. The runner is unharmed; "
         "retry the execution, or give the checkpoint retries."
     )
-    raise KitaruRuntimeError(msg)
+    raise KitaruWorkerDiedError(msg, exit_code=code)

@@ -39,8 +39,10 @@ class Desk:
         def do() -> None:
             try:
                 value = work()
-            except BaseException as error:  # noqa: BLE001 - it is raised again where somebody waits for it
+            except BaseException as error:
                 future.set_exception(error)
+                if not isinstance(error, Exception):
+                    raise
             else:
                 future.set_result(value)
 

@@ -71,8 +71,9 @@ def _writer_by_kind(kind: type) -> Callable[[TreeWriter, Any], object] | None:
 
 def is_model(kind: type) -> bool:
     """Tell whether `kind` is a pydantic model, without loading pydantic to find out."""
-    pydantic = sys.modules.get("pydantic.main")
-    return pydantic is not None and issubclass(kind, pydantic.BaseModel)
+    # Another thread may be importing it right now; a model there can be only once that is done.
+    base = getattr(sys.modules.get("pydantic.main"), "BaseModel", None)
+    return base is not None and issubclass(kind, base)
 
 
 def _write_model(writer: TreeWriter, value: Json) -> object:
@@ -96,8 +97,8 @@ def _is_generic_model(kind: type) -> bool:
 
 
 def _is_url(kind: type) -> bool:
-    networks = sys.modules.get("pydantic.networks")
-    return networks is not None and issubclass(kind, networks._BaseUrl)  # noqa: SLF001 - the base of all its URL types
+    base = getattr(sys.modules.get("pydantic.networks"), "_BaseUrl", None)  # the base of all its URL types
+    return base is not None and issubclass(kind, base)
 
 
 def _advice(value: object, kind: type) -> str:

@@ -381,8 +381,9 @@ def test_an_isolated_checkpoint_runs_in_another_process():
 
 
 def test_the_crash_of_an_isolated_child_does_not_kill_the_runner():
-    with pytest.raises(KitaruUserCodeError, match="killed by signal 9"):
+    with pytest.raises(KitaruExecutionError, match="killed by signal 9") as caught:
         run(lambda: isolated_death())
+    assert caught.value.failure_origin == "runtime"
 
 
 def test_the_failure_of_an_isolated_child_keeps_its_type():

@@ -6,7 +6,6 @@ import logging
 import sys
 import time
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -117,27 +116,35 @@ def test_lines_after_a_time_are_shown(client, exec_id):
     assert client.executions.logs(exec_id, since=every[-1].timestamp + timedelta(seconds=1)) == []
 
 
+LINES = 6
+
+
 @checkpoint
-def speaks_slowly(gate):
-    print("first")  # noqa: T201
-    for _ in range(2000):  # a gate that nobody opens holds up no other test for long
-        if Path(gate).exists():
-            break
-        time.sleep(0.005)
-    print("last")  # noqa: T201
+def speaks_slowly(gates):
+    for number in range(LINES):
+        print("line", number)  # noqa: T201
+        opened(gates, number)
 
 
 @flow
-def talks_slowly(gate):
-    speaks_slowly(gate)
+def talks_slowly(gates):
+    speaks_slowly(gates)
+
+
+def opened(gates, number):
+    for _ in range(1000):  # a gate that nobody opens holds up no other test for long
+        if (gates / str(number)).exists():
+            return
+        time.sleep(0.005)
 
 
 def test_lines_are_followed_until_the_execution_has_ended(client, capturing, tmp_path):
-    handle = talks_slowly.run(str(tmp_path / "gate"))
-    lines = client.executions.logs(handle.exec_id, follow=True)
-    assert (next(lines).message, handle.status) == ("first", "running")
-    (tmp_path / "gate").touch()
-    assert [one.message for one in lines] == ["last"]
+    handle = talks_slowly.run(tmp_path)
+    seen = []
+    for line in client.executions.logs(handle.exec_id, follow=True):
+        seen.append((line.message, handle.status))
+        (tmp_path / str(len(seen) - 1)).touch()
+    assert seen == [(f"line {number}", "running") for number in range(LINES)]
     assert handle.status == "completed"
 
 
@@ -166,9 +173,10 @@ def test_following_what_keeps_nothing_says_how_to_ask(client):
 
 async def test_lines_are_followed_on_an_event_loop(capturing, tmp_path):
     client = KitaruAsyncClient()
-    handle = await talks_slowly.run_async(str(tmp_path / "gate"))
-    lines = client.executions.logs(handle.exec_id, follow=True)
-    assert (await anext(lines)).message == "first"
-    (tmp_path / "gate").touch()
-    assert [one.message async for one in lines] == ["last"]
-    assert [one.message for one in await client.executions.logs(handle.exec_id, limit=1)] == ["first"]
+    handle = await talks_slowly.run_async(tmp_path)
+    seen = []
+    async for line in client.executions.logs(handle.exec_id, follow=True):
+        seen.append(line.message)
+        (tmp_path / str(len(seen) - 1)).touch()
+    assert seen == [f"line {number}" for number in range(LINES)]
+    assert [one.message for one in await client.executions.logs(handle.exec_id, limit=1)] == ["line 0"]

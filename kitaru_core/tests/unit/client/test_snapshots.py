@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from datetime import UTC
 
 import pytest
@@ -156,8 +157,12 @@ def test_executions_are_counted_by_stack(client):
     assert (group.keys["stack_name"], group.execution_count) == ("default", 1)
 
 
-def test_too_many_times_leave_the_newest(client):
-    finished(works, 1)
-    finished(works, 2)
-    found = client.executions.statistics(group_by=["time:day", "metadata:none"], max_groups=1)
-    assert (found.truncated, len(found.groups)) == (False, 1)
+def test_too_many_times_leave_the_newest(client, monkeypatch):
+    now = time.time
+    for days in (3, 2, 0):
+        monkeypatch.setattr(time, "time", lambda days=days: now() - days * 86_400)
+        finished(second_kind)
+    every = client.executions.statistics(group_by=["time:day"])
+    newest = client.executions.statistics(group_by=["time:day"], max_groups=2)
+    assert (every.truncated, newest.truncated, newest.groups) == (False, True, every.groups[1:])
+    assert [group.keys["day"] for group in every.groups] == sorted(group.keys["day"] for group in every.groups)

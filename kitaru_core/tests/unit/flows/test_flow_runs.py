@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 import time
+import types
 from dataclasses import dataclass
 
 import pytest
@@ -392,3 +394,14 @@ async def test_replaying_at_every_step_works_for_async_flows(monkeypatch):
 
     assert await body.run() == [1, 2, 3]
     assert sorted(calls) == [1, 2, 3]
+
+
+def test_a_flow_starts_while_another_thread_imports_pydantic(monkeypatch):
+    @flow
+    def plain(values: list):
+        return double(values)
+
+    for name in ("pydantic", "pydantic.main", "pydantic.networks"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    handle = plain.run([Pair(1, "a"), {1}])
+    assert handle.wait(5) == [Pair(1, "a"), {1}] * 2

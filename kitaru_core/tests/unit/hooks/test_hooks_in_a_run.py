@@ -12,6 +12,7 @@ from kitaru.engine.journals import default_journal
 from kitaru.engine.runner import live_run
 from kitaru.errors import BoundaryRefused, KitaruExecutionError
 from kitaru.hooks import Summary, Usage, close_manager, get_manager, hookimpl
+from kitaru.seam import Unit, stream_unit
 
 CARD = """
 from kitaru.hooks import PluginCard, hookimpl
@@ -247,6 +248,68 @@ def test_a_broken_observer_loses_no_record(plug, caplog):
     assert handle.wait() == "hi!"
     assert default_journal().records(handle.exec_id)[-1].kind == "execution.finished"
     assert "'clumsy'" in caplog.text
+
+
+async def count_to_three(_call):
+    for number in (1, 2, 3):
+        yield number
+
+
+async def fail_at_two(_call):
+    yield 1
+    raise OSError("no two")
+
+
+@flow
+async def streamed(*, breaks=False):
+    unit = Unit(name="count", kind="model")
+    source = fail_at_two if breaks else count_to_three
+    async with stream_unit(unit, source, assemble=list, replay=iter) as stream:
+        seen = [number async for number in stream]
+        await stream.outcome()
+    return seen
+
+
+def test_hooks_stand_around_a_whole_stream_and_not_around_each_item(plug):
+    calls = []
+    plug(*every_behaviour(calls))
+    assert streamed.run().wait() == [1, 2, 3]
+    assert [one for one in calls if "." not in one and not one.startswith("configured")] == [
+        "identity of count",
+        "admit attempt 1",
+        "enter count",
+        "leave",
+        "summary of [1, 2, 3]",
+        "usage",
+    ]
+
+
+def test_a_scope_sees_the_exception_of_a_stream_once(plug):
+    seen = []
+
+    @contextmanager
+    def kitaru_checkpoint_scope():
+        try:
+            yield
+        except OSError as error:
+            seen.append(str(error))
+            raise
+
+    plug(kitaru_checkpoint_scope)
+    with pytest.raises(KitaruExecutionError, match="no two"):
+        streamed.run(breaks=True).wait()
+    assert seen == ["no two"]
+
+
+def test_a_refused_stream_is_recorded_as_failed(plug, store):
+    def kitaru_checkpoint_admit():
+        raise BoundaryRefused("no counting today")
+
+    plug(kitaru_checkpoint_admit)
+    handle = streamed.run()
+    with pytest.raises(KitaruExecutionError, match="no counting today"):
+        handle.wait()
+    assert [call.status for call in store.executions.get(handle.exec_id).checkpoints] == ["failed"]
 
 
 def test_the_versions_of_plugins_are_written_into_the_execution(site, tmp_path):

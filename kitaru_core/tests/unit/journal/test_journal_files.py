@@ -93,8 +93,8 @@ def test_a_full_disk_fails_the_append_and_loses_nothing_of_what_was_there(store,
     handle = steps.run(2)
     handle.wait(10)
     journal = open_journal(str(store))
-    pages = journal._commit.connection.execute("PRAGMA page_count").fetchone()[0]
-    journal._commit.connection.execute(f"PRAGMA max_page_count = {pages}")
+    pages = journal._journal._commit.connection.execute("PRAGMA page_count").fetchone()[0]
+    journal._journal._commit.connection.execute(f"PRAGMA max_page_count = {pages}")
     full = steps.run(400)
     with pytest.raises(KitaruError, match="space"):
         full.wait(20)

@@ -14,7 +14,7 @@ LEVELS = [
     {"engine"},
     {"seam", "operating"},
     {"authoring"},
-    {"config", "events"},
+    {"client", "config", "events"},
     {"cli"},
 ]
 LEVEL = {room: number for number, rooms in enumerate(LEVELS) for room in rooms}

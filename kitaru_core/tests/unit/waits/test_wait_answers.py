@@ -99,6 +99,17 @@ def test_a_wait_pauses_and_shows_what_it_asks(client):
     )
 
 
+def test_a_wait_shows_no_secrets(client):
+    @flow
+    def shows():
+        return wait(
+            name="answer", question="Send token=abcdef123?", timeout=0, metadata={"args": {"api_key": "abcdef123"}}
+        )
+
+    (pending,) = client.executions.pending_waits(paused(shows.run()).exec_id)
+    assert "abcdef12" not in f"{pending.question} {pending.metadata}"
+
+
 def test_the_default_schema_is_a_boolean(client):
     @flow
     def plain():

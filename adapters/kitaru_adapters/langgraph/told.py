@@ -1,0 +1,65 @@
+"""What the messages of an invocation say, worked out once for each although every model call repeats them all."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+from langchain_core.messages import BaseMessage
+
+from kitaru_adapters.langgraph.capture import digest_of, shown_message
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Told", "ToldMessage"]
+
+
+class ToldMessage(NamedTuple):
+    """One message.
+
+    Attributes:
+        message: The message; held, so that no other one can take its place in memory.
+        content: Its content at that time.
+        shown: What is kept of it in the stored conversation: JSON, or an object that has no JSON form.
+        digest: Digest of what a model answers to.
+    """
+
+    message: BaseMessage
+    content: object
+    shown: object
+    digest: str
+
+
+class Told:
+    """The messages of one invocation.
+
+    Args:
+        text: Whether their contents may be shown.
+    """
+
+    def __init__(self, *, text: bool) -> None:
+        self._text = text
+        self._known: dict[int, ToldMessage] = {}
+
+    def of(self, messages: Sequence[BaseMessage]) -> list[ToldMessage]:
+        """Return what messages say.
+
+        Args:
+            messages: The messages of a model request.
+
+        Returns:
+            One entry for each. One that was met before is not looked at again unless its content was replaced.
+        """
+        return [self._of(message) for message in messages]
+
+    def _of(self, message: BaseMessage) -> ToldMessage:
+        known = self._known.get(id(message))
+        if known is not None and known.content is message.content:
+            return known
+        shown: object = shown_message(message, text=self._text)
+        with suppress(TypeError, ValueError):  # the runtime refuses it in its own words
+            shown = msgspec.json.encode(shown)
+        found = self._known[id(message)] = ToldMessage(message, message.content, shown, digest_of(message))
+        return found

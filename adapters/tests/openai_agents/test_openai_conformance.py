@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from kitaru_conformance.contracts.adapter.contract import AdapterContract
+
+from kitaru_conformance.loading import harness_class
+
+OpenAIAgentsHarness = harness_class(Path(__file__).with_name("conformance_harness.py"), "OpenAIAgentsHarness")
+
+
+class TestOpenAIAgents(AdapterContract):
+    harness = OpenAIAgentsHarness
+    framework = "openai-agents"

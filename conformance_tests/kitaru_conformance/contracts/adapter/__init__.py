@@ -1,0 +1,1 @@
+"""The contract of adapters, its cases grouped by what they are about."""

@@ -1,0 +1,39 @@
+"""How much a conversation takes."""
+
+from __future__ import annotations
+
+from kitaru_conformance.harness import AdapterHarness
+from kitaru_conformance.lab import Lab
+from kitaru_conformance.requirements import requirement
+from kitaru_conformance.script import Script, Tool, ToolCall, Turn
+
+__all__ = ["Storage"]
+
+_CALLS = 12
+
+
+def _long(calls: int) -> Script:
+    """Return a conversation in which every call adds about two kilobytes that cannot be compressed away."""
+    filler = "".join(chr(33 + n * n % 89) for n in range(2000))
+    turns = tuple(Turn(calls=(ToolCall("a", f"{n} {filler}", f"c{n}"),)) for n in range(calls))
+    return Script(turns=(*turns, Turn(text="done")), tools=(Tool(name="a", result="{value}"),))
+
+
+class Storage:
+    """Cases about the size of the store."""
+
+    harness: type[AdapterHarness]
+
+    @requirement("A-160", needs={"granular"})
+    def test_a_conversation_is_stored_linearly(self, lab: Lab) -> None:
+        """A conversation of twice the length takes about twice the place, not four times.
+
+        If this fails: messages are stored with every call; hand them to the seam as `Unit.history`.
+        """
+        lab.run(_long(0))
+        empty = lab.size()
+        lab.run(_long(_CALLS))
+        short = lab.size() - empty
+        lab.run(_long(2 * _CALLS))
+        long = lab.size() - empty - short
+        assert long < 2.7 * short
