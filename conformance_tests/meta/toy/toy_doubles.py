@@ -130,7 +130,7 @@ class StreamsPastKitaru(DurableRunner):
 @double("strategies", "12")
 class RunsBackwards(DurableRunner):
     async def run_backwards(self, prompt: str) -> Result:
-        return await Runner.run(self, prompt)
+        return await Runner(self.agent).run(prompt)
 
 
 # --- where a run stands
@@ -167,7 +167,7 @@ class NeedsAFlow(DurableRunner):
         return await super().run(prompt, on_text)
 
 
-@double("passthrough", "17 18")
+@double("passthrough", "14 15 16 17 18")
 class Nests(DurableRunner):
     async def run(self, prompt: str, on_text: Listener | None = None) -> Result:
         inside = seam.in_checkpoint()
@@ -207,15 +207,25 @@ class Anonymous(DurableRunner):
 
 
 @double("identity", "23 24")
-class OnePlaceForAll(DurableRunner):
+class RemembersRuns(DurableRunner):
+    remembered: ClassVar[dict[str | None, seam.Outcome[Any]]] = {}
+
     def place(self) -> str:
         return self.agent.name
+
+    async def at_boundary(self, unit: seam.Unit, body: Callable[[seam.Call], Awaitable[Any]]) -> seam.Outcome[Any]:
+        if unit.key not in self.remembered:
+            self.remembered[unit.key] = await super().at_boundary(unit, body)
+        return self.remembered[unit.key]
 
 
 @double("identity parallel", "25 62")
 class FindsByContent(DurableRunner):
-    def tool_key(self, call: Call) -> str:
-        return f"{super().tool_key(call).rpartition('/')[0]}/{call.tool}/{call.value}"
+    async def execute_once(self, call: Call, effect: Any) -> str:
+        found: dict[str, asyncio.Future[str]] = self.__dict__.setdefault("found", {})
+        if call.value not in found:
+            found[call.value] = asyncio.ensure_future(super().execute_once(call, effect))
+        return await found[call.value]
 
 
 @double("identity", "26 27")
@@ -273,7 +283,7 @@ class ForgetsUsage(DurableRunner):
         return result
 
 
-@double("crash", "46")
+@double("crash", "46 47")
 class RemembersOutside(DurableRunner):
     async def as_one(self, place: str, prompt: str, on_text: Listener | None) -> Result:
         file = kept_file("running")
@@ -286,7 +296,7 @@ class RemembersOutside(DurableRunner):
             file.unlink()
 
 
-@double("replay", "52")
+@double("replay", "50 51 52 53 56")
 class DestroysSources(DurableRunner):
     async def run(self, prompt: str, on_text: Listener | None = None) -> Result:
         result = await super().run(prompt, on_text)
@@ -337,7 +347,8 @@ class MatchesByFinish(DurableRunner):
     async def use_all(self, calls: Sequence[Call]) -> list[Message]:
         if len({call.tool for call in calls}) < len(calls):
             return await super().use_all(calls)
-        finished = [await one for one in asyncio.as_completed([self.use(call) for call in calls])]
+        running = [asyncio.ensure_future(self.use(call)) for call in calls]
+        finished = [await one for one in asyncio.as_completed(running)]
         return [replace(one, call_id=call.id) for one, call in zip(finished, calls, strict=True)]
 
 
@@ -461,7 +472,7 @@ class AsksOneByOne(DurableRunner):
         return [message for call in calls for message in await super(AsksOneByOne, self).use_all([call])]
 
 
-@double("approvals", "89")
+@double("approvals", "89 91")
 class UsesAnswersUp(DurableRunner):
     async def decided(self, calls: Sequence[Call], asked: Any) -> list[Message | BaseException]:
         file = kept_file("answers")
@@ -523,12 +534,6 @@ class TakesSignalsForErrors(DurableRunner):
             return await Runner.execute(self, call)
         except ToolRetryError as error:
             raise RuntimeError(str(error)) from error
-
-
-@double("retries", "115")
-class LetsSignalsFail(DurableRunner):
-    async def tried(self, call: Call) -> Any:
-        return await Runner.execute(self, call)
 
 
 @double("errors", "120 121")
@@ -671,7 +676,7 @@ class SharesAGlobal(DurableRunner):
         return self.seen_so_far.setdefault(call.id, await super().execute(call))
 
 
-@double("cancellation", "180")
+@double("cancellation", "180 181")
 class SwallowsCancels(DurableRunner):
     async def at_boundary(self, unit: seam.Unit, body: Callable[[seam.Call], Awaitable[Any]]) -> seam.Outcome[Any]:
         try:
@@ -710,7 +715,7 @@ class IgnoresEffects(DurableRunner):
         return await super().execute_once(call, None)
 
 
-@double("tools", "200 201", ToyHarnessWithServers)
+@double("tools", "200 201 202", ToyHarnessWithServers)
 class LosesResultsOfTools(DurableRunner):
     async def tried(self, call: Call) -> Any:
         await super().tried(call)
