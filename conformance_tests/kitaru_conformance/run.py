@@ -106,6 +106,14 @@ class Run:
         return None if failure is None else (failure.exception_type or "", failure.message)
 
     @property
+    def captured(self) -> str:
+        """What was kept for people: inputs, metadata and saved artifacts, as one text."""
+        execution = self.execution
+        calls = [(call.inputs, call.metadata) for call in execution.checkpoints]
+        saved = [one.readable() for one in execution.artifacts if one.save_type != "step_output"]
+        return repr((calls, saved, execution.metadata))
+
+    @property
     def shown(self) -> str:
         """Everything about its boundaries that is there to be looked at, as one text; their values are not."""
         execution = self.execution
