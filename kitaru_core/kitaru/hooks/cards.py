@@ -212,7 +212,8 @@ class SecretStoreDriver(_NamedCard, frozen=True, kw_only=True):
 
     Attributes:
         name: Word for it, such as `environment`.
-        load: Returns the function that opens it, which takes nothing and returns a `SecretStore` (`kitaru.secrets.api`).
+        load: Returns the function that opens it; that takes nothing and returns a `SecretStore`
+            (`kitaru.secrets.api`).
     """
 
     what: ClassVar[str] = "secret store"
