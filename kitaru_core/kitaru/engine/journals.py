@@ -125,13 +125,14 @@ class AttendedJournal:
 
     def append(self, lease: Lease, *drafts: Draft) -> None:
         """Append records durably; see `Journal.append`."""
-        for draft in drafts:
-            if draft.blobs and self._large.concern(drafts):
-                noted, kept = self._large.keep(drafts)
-                self._append(lease, *noted)
-                self._large.settle(kept)
-                return
-        self._append(lease, *drafts)
+        if len(drafts) == 1 and not drafts[0].blobs:  # almost every checkpoint
+            self._append(lease, *drafts)
+        elif self._large.concern(drafts):
+            noted, kept = self._large.keep(drafts)
+            self._append(lease, *noted)
+            self._large.settle(kept)
+        else:
+            self._append(lease, *drafts)
 
     def append_async(self, lease: Lease, *drafts: Draft) -> Awaitable[None]:
         """Append records durably without blocking the event loop; see `Journal.append_async`."""
