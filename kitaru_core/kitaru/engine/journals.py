@@ -55,6 +55,10 @@ class Attendant:
         """Return the journal as the engine uses it."""
         return AttendedJournal(journal, self._observers)
 
+    def opened(self, journal: Journal) -> None:
+        """Show plugins what processes that died may not have shown; a plugin may open this journal meanwhile."""
+        self._observers.catch_up(journal)
+
 
 class AttendedJournal:
     """A journal with its very large values and its observers.
@@ -79,7 +83,6 @@ class AttendedJournal:
         self.waits = journal.waits
         self.publish = journal.publish
         self.events = journal.events
-        observers.catch_up(journal)
 
     def create(self, draft: Draft, *, flow: str, stack: str | None) -> Lease:
         """Record a new execution; see `Journal.create`."""
