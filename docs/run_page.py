@@ -166,7 +166,8 @@ def _is_run(block: Block, words: list[str]) -> bool:
     possible: dict[str, Callable[[], object]] = {
         "pip": lambda: _extras_exist(" ".join(rest)),
         "make": lambda: rest and re.search(rf"^{re.escape(rest[0])}:", (ROOT / "Makefile").read_text(), re.MULTILINE),
-        "python": lambda: (ROOT / rest[0]).is_file() or rest[:2] == ["-m", "venv"],
+        "python": lambda: (ROOT / rest[0]).is_file(),
+        "python3": lambda: rest[:2] == ["-m", "venv"],
         "source": lambda: True,
     }
     if program not in possible or not possible[program]():
