@@ -11,7 +11,8 @@ USER_CODE := kitaru_core/tests/typing/api.py
 N ?= 500
 CUTS ?= 0
 
-.PHONY: help demo test test-genai2 lint types types-wheel pages docs picture offline-model test-offline-model bench bench-adapters crash-campaign constraints clean
+.PHONY: help demo test test-genai2 test-third-party lint types types-wheel pages docs picture offline-model \
+	test-offline-model bench bench-adapters crash-campaign constraints clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1	\2/p' Makefile | expand -t 18
@@ -24,6 +25,9 @@ test: $(VENV)/.dev ## run the whole test suite
 
 test-genai2: $(VENV)/.dev ## run the Gemini tests with google-genai 2.x as well
 	$(BIN)/python adapters/tests/gemini/run_with_other_major.py 2 $(ARGS)
+
+test-third-party: $(VENV)/.dev ## judge adapters of others in a clean environment
+	$(BIN)/python .ci/third_party.py
 
 lint: $(VENV)/.dev ## check style and formatting
 	$(BIN)/ruff check

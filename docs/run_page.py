@@ -167,6 +167,7 @@ def _is_run(block: Block, words: list[str]) -> bool:
         "pip": lambda: _extras_exist(" ".join(rest)),
         "make": lambda: rest and re.search(rf"^{re.escape(rest[0])}:", (ROOT / "Makefile").read_text(), re.MULTILINE),
         "python": lambda: (ROOT / rest[0]).is_file(),
+        "pytest": lambda: Path(rest[0]).exists(),  # what it runs on is a project of the reader's
         "python3": lambda: rest[:2] == ["-m", "venv"],
         "source": lambda: True,
     }

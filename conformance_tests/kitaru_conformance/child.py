@@ -11,7 +11,6 @@ import contextlib
 import gc
 import importlib
 import os
-import signal
 import socket
 import sys
 import tempfile
@@ -34,6 +33,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     """What a process is to do.
 
     Attributes:
+        harness: Reference of the harness.
         verb: `start` a flow, `continue` or `replay` an execution, or run a script `here`, outside of any flow.
         environment: Its environment variables, beside those of the program.
         arguments: Inputs of the flow, or arguments of the replay.
@@ -42,6 +42,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
         beside: For a start: inputs of further executions to run at the same time.
     """
 
+    harness: str
     verb: Literal["start", "continue", "replay", "here"]
     environment: dict[str, str] = {}
     arguments: dict[str, Any] = {}
@@ -72,28 +73,27 @@ def main(harness: str, path: str) -> None:
     """Serve actions until the parent has gone.
 
     Args:
-        harness: Reference of the harness.
+        harness: Reference of the harness to import ahead; actions may name others.
         path: Where to listen.
     """
+    parent = os.getppid()
     load_harness(harness)
     _import_ahead(harness)
     gc.freeze()  # what is there now is never looked at again, so the processes can share it
-    parent = os.getppid()
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(path)
         listening.listen()
         listening.settimeout(1)
-        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         while os.getppid() == parent:
+            _reap()
             try:
                 connection, _ = listening.accept()
             except TimeoutError:
                 continue
             with connection:
                 if os.fork() == 0:
-                    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                     listening.close()
-                    os._exit(_attend(harness, connection))
+                    os._exit(_attend(connection))
 
 
 def _import_ahead(harness: str) -> None:
@@ -106,7 +106,7 @@ def _import_ahead(harness: str) -> None:
             settings = {"strategy": load_harness(harness).granular or load_harness(harness).whole or ""}
             script = Script(turns=(Turn(calls=(ToolCall("a", "1", "c1"),)), Turn(text="done")), tools=(Tool(name="a"),))
             arguments = {"script": script.encode(), "ledger": f"{folder}/ledger", "settings": settings}
-            _carry_out(harness, Action(verb="start", arguments=arguments))
+            _carry_out(Action(harness=harness, verb="start", arguments=arguments))
             os.write(writing, "\n".join(sys.modules.keys() - known).encode())
         os._exit(0)
     os.close(writing)
@@ -117,7 +117,13 @@ def _import_ahead(harness: str) -> None:
     os.wait()
 
 
-def _attend(harness: str, connection: socket.socket) -> int:
+def _reap() -> None:
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def _attend(connection: socket.socket) -> int:
     """Carry an action out in a process of its own, and send what became of it."""
     connection.settimeout(None)
     with connection.makefile("rwb") as stream:
@@ -126,7 +132,7 @@ def _attend(harness: str, connection: socket.socket) -> int:
         child = os.fork()
         if child == 0:
             os.close(reading)
-            _behave(harness, action, writing)
+            _behave(action, writing)
         os.close(writing)
         with os.fdopen(reading, "rb") as answer:
             data = answer.read()
@@ -136,36 +142,36 @@ def _attend(harness: str, connection: socket.socket) -> int:
     return 0
 
 
-def _behave(harness: str, action: Action, writing: int) -> None:
+def _behave(action: Action, writing: int) -> None:
     os.setsid()
     os.environ.update(action.environment)
     disarm()
     arm_from_environment()
     code = 1
     try:
-        result = _carry_out(harness, action)
+        result = _carry_out(action)
         os.write(writing, msgspec.json.encode(result))
         code = 0
     finally:
         os._exit(code)
 
 
-def _carry_out(harness: str, action: Action) -> Result:
+def _carry_out(action: Action) -> Result:
     try:
         if action.verb == "here":
-            return Result(answer=run_here(harness, **action.arguments))
-        exec_id, *beside = _execute(harness, action)
+            return Result(answer=run_here(action.harness, **action.arguments))
+        exec_id, *beside = _execute(action)
         return Result(exec_id=exec_id, beside=tuple(beside))
     except Exception as error:  # noqa: BLE001 - whatever it is, the test wants to see it
         return Result(error=(f"{type(error).__module__}:{type(error).__qualname__}", str(error)))
 
 
-def _execute(harness: str, action: Action) -> list[str]:
+def _execute(action: Action) -> list[str]:
     executions = kitaru.KitaruClient().executions
     if action.verb == "start":
-        made = [scripted.run(harness, **one).exec_id for one in (action.arguments, *action.beside)]
+        made = [scripted.run(action.harness, **one).exec_id for one in (action.arguments, *action.beside)]
     elif action.verb == "replay":
-        made = [_replay(harness, action).exec_id]
+        made = [_replay(action).exec_id]
     else:
         made = [action.exec_id]
         go_on = executions.resume if executions.get(action.exec_id).status == "waiting" else executions.retry
@@ -175,8 +181,8 @@ def _execute(harness: str, action: Action) -> list[str]:
     return made
 
 
-def _replay(harness: str, action: Action) -> kitaru.Execution:
-    one = load_harness(harness)
+def _replay(action: Action) -> kitaru.Execution:
+    one = load_harness(action.harness)
     models = {selector: one.model_value(turn) for selector, turn in action.models.items()}
     arguments = dict(action.arguments)
     overrides = arguments.pop("overrides", {}) | models

@@ -46,6 +46,7 @@ class Exam:
     def __init__(self) -> None:
         self.faults: list[str] = []
         self._classes: dict[type[Contract], Key] = {}
+        self._cases: dict[type[Contract], dict[str, Case]] = {}
         self._subjects: dict[Key, SubjectReport] = {}
         self._found: dict[Place, list[tuple[Result, str | None]]] = {}
 
@@ -65,7 +66,12 @@ class Exam:
                 "its own."
             )
         self.faults += faults_of(subject)
+        self._cases[subject] = cases_of(subject)
         self._subjects[key] = _entry(subject, key)
+
+    def case(self, subject: type[Contract], method: str) -> Case | None:
+        """Return the case of a test method; `None` for a test that is the author's own."""
+        return self._cases[subject].get(method)
 
     def place(self, subject: type[Contract], case: Case) -> Place:
         """Return where the result of a case belongs."""

@@ -28,8 +28,13 @@ class Case:
     gap: str | None = None
 
 
+_known: dict[type[Contract], dict[str, Case]] = {}
+
+
 def cases_of(subject: type[Contract]) -> dict[str, Case]:
     """Return the cases of a subject's contract by method name, in the order of their ids."""
+    if subject in _known:
+        return _known[subject]
     found: dict[str, Case] = {}
     for one in reversed(subject.__mro__):
         for method, value in vars(one).items():
@@ -38,7 +43,8 @@ def cases_of(subject: type[Contract]) -> dict[str, Case]:
                 found[method] = Case(method, declared, subject.gaps.get(declared.id))
             elif method in found and gap_of(value) is not None:
                 found[method] = Case(method, found[method].requirement, gap_of(value))
-    return dict(sorted(found.items(), key=lambda item: item[1].requirement.id))
+    _known[subject] = dict(sorted(found.items(), key=lambda item: item[1].requirement.id))
+    return _known[subject]
 
 
 def faults_of(subject: type[Contract]) -> list[str]:

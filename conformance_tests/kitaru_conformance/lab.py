@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -110,6 +110,7 @@ class Lab:
         self.store = folder / "kitaru.db"
         self._processes = processes
         self._folder = folder
+        self._reference = reference(type(harness))
         self._ledgers = 0
 
     @property
@@ -153,7 +154,7 @@ class Lab:
         ledger = ledger or self.ledger()
         known = {one.exec_id for one in self.client.executions.list()}
         arguments = self._arguments(script, ledger, form, settings) | inputs
-        result = self.act(Action(verb="start", arguments=arguments), environment)
+        result = self.act(self.action(verb="start", arguments=arguments), environment)
         made = [one.exec_id for one in self.client.executions.list() if one.exec_id not in known]
         if result.error is not None or not made:
             msg = f"The flow could not be started: {result}"
@@ -181,7 +182,9 @@ class Lab:
         Returns:
             What came of it.
         """
-        return self.act(Action(verb="here", arguments=self._arguments(script, ledger, form, settings)), environment)
+        return self.act(
+            self.action(verb="here", arguments=self._arguments(script, ledger, form, settings)), environment
+        )
 
     def plain(self, script: Script) -> Result:
         """Run a script with the framework alone.
@@ -190,6 +193,14 @@ class Lab:
             script: The script.
         """
         return self.here(script, self.ledger(), form="plain")
+
+    def action(self, **facts: Any) -> Action:  # noqa: ANN401 - fields of `Action`
+        """Return an action of this lab's harness.
+
+        Args:
+            **facts: Fields of `Action`.
+        """
+        return Action(harness=self._reference, **facts)
 
     def act(self, action: Action, environment: Mapping[str, str] | None = None) -> Result:
         """Have a new process do something with this store.
@@ -258,7 +269,7 @@ class Lab:
         """
         ledger = self.ledger()
         beside = [self._arguments(script, ledger, "sync", settings) for script in scripts]
-        result = self.act(Action(verb="start", arguments=beside[0], beside=tuple(beside[1:])))
+        result = self.act(self.action(verb="start", arguments=beside[0], beside=tuple(beside[1:])))
         made = [result.exec_id, *result.beside]
         return [Run(self, exec_id, ledger, result) for exec_id in made]
 

@@ -107,9 +107,7 @@ def _the_exam(config: pytest.Config) -> Exam:
 
 
 def _prepare(exam: Exam, item: pytest.Item, kind: type[Contract]) -> None:
-    from kitaru_conformance.guard import cases_of
-
-    case = cases_of(kind).get(getattr(item, "originalname", "") or item.name)
+    case = exam.case(kind, getattr(item, "originalname", "") or item.name)
     if case is None:
         return  # a test of the author's own
     item.stash[_case] = case

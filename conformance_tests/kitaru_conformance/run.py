@@ -6,27 +6,38 @@ import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import msgspec
 
-from kitaru import CheckpointCall, Execution, ExecutionStatus, PendingWait
+from kitaru import CheckpointCall, Execution, ExecutionStatus, KitaruClient, PendingWait
 from kitaru_conformance.child import Action, Result
 from kitaru_conformance.harness import Answer
 from kitaru_conformance.ledger import Ledger
 from kitaru_conformance.script import Turn
 
-if TYPE_CHECKING:
-    from kitaru_conformance.lab import Lab
+__all__ = ["Place", "Run"]
 
-__all__ = ["Run"]
+
+class Place(Protocol):
+    """Where executions are: a store, and processes that work with it."""
+
+    @property
+    def client(self) -> KitaruClient:
+        """The door to the store."""
+
+    def action(self, **facts: Any) -> Action:  # noqa: ANN401 - fields of `Action`
+        """Return an action on this store."""
+
+    def act(self, action: Action, environment: Mapping[str, str] | None = None) -> Result:
+        """Have a new process carry an action out."""
 
 
 class Run:
     """An execution of the suite's flow.
 
     Args:
-        lab: Where it was run.
+        place: Where it is.
         exec_id: The execution.
         ledger: What really happened.
         result: What came of the process that ran it last.
@@ -37,8 +48,8 @@ class Run:
         result: What came of the process that ran it last.
     """
 
-    def __init__(self, lab: Lab, exec_id: str, ledger: Ledger, result: Result) -> None:
-        self._lab = lab
+    def __init__(self, place: Place, exec_id: str, ledger: Ledger, result: Result) -> None:
+        self._place = place
         self.exec_id = exec_id
         self.ledger = ledger
         self.result = result
@@ -46,7 +57,7 @@ class Run:
     @property
     def execution(self) -> Execution:
         """A new snapshot."""
-        return self._lab.client.executions.get(self.exec_id)
+        return self._place.client.executions.get(self.exec_id)
 
     @property
     def status(self) -> ExecutionStatus:
@@ -71,7 +82,7 @@ class Run:
     @property
     def waits(self) -> Sequence[PendingWait]:
         """Its open waits."""
-        return self._lab.client.executions.pending_waits(self.exec_id)
+        return self._place.client.executions.pending_waits(self.exec_id)
 
     @property
     def answers(self) -> list[Answer]:
@@ -81,7 +92,7 @@ class Run:
             KitaruExecutionError: It failed.
             KitaruStateError: It has not ended.
         """
-        return msgspec.convert(self._lab.client.executions.result(self.exec_id), list[Answer])
+        return msgspec.convert(self._place.client.executions.result(self.exec_id), list[Answer])
 
     @property
     def answer(self) -> Answer:
@@ -98,15 +109,15 @@ class Run:
     def shown(self) -> str:
         """Everything about its boundaries that is there to be looked at, as one text; their values are not."""
         execution = self.execution
-        calls = [(call.inputs, call.metadata, call.attempts) for call in execution.checkpoints]
-        events = [event.payload for event in self._lab.client.executions.events(self.exec_id)]
+        calls = [(call.invocation_id, call.inputs, call.metadata, call.attempts) for call in execution.checkpoints]
+        events = [event.payload for event in self._place.client.executions.events(self.exec_id)]
         return repr((calls, events, execution.metadata, execution.llm_usage_records, execution.failure))
 
     @property
     def records(self) -> list[dict[str, Any]]:
         """Its journal as an archive of it shows it: one mapping for each record."""
         with tempfile.TemporaryDirectory(prefix="kitaru-") as folder:
-            file = self._lab.client.executions.export(self.exec_id, Path(folder) / "archive")
+            file = self._place.client.executions.export(self.exec_id, Path(folder) / "archive")
             with zipfile.ZipFile(file) as archive:
                 names = sorted(name for name in archive.namelist() if name.startswith("records/"))
                 return [msgspec.json.decode(archive.read(name)) for name in names]
@@ -121,7 +132,7 @@ class Run:
         Raises:
             KitaruWaitValidationError: The answer does not fit.
         """
-        self._lab.client.executions.input(self.exec_id, wait=name, value=value)
+        self._place.client.executions.input(self.exec_id, wait=name, value=value)
 
     def go_on(self, environment: Mapping[str, str] | None = None) -> Run:
         """Continue it in a new process until it has ended or waits.
@@ -132,7 +143,7 @@ class Run:
         Returns:
             The same execution.
         """
-        self.result = self._lab.act(Action(verb="continue", exec_id=self.exec_id), environment)
+        self.result = self._place.act(self._place.action(verb="continue", exec_id=self.exec_id), environment)
         return self
 
     def replay(
@@ -151,9 +162,9 @@ class Run:
         """
         ledger = ledger or self.ledger
         given = {"from_": from_, "ledger": str(ledger.path), **arguments}
-        action = Action(verb="replay", exec_id=self.exec_id, arguments=given, models=dict(models or {}))
-        result = self._lab.act(action)
+        action = self._place.action(verb="replay", exec_id=self.exec_id, arguments=given, models=dict(models or {}))
+        result = self._place.act(action)
         if not result.exec_id:
             msg = f"The replay from {from_!r} could not be started: {result}"
             raise RuntimeError(msg)
-        return Run(self._lab, result.exec_id, ledger, result)
+        return Run(self._place, result.exec_id, ledger, result)

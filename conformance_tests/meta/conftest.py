@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from pathlib import Path
+
 import pytest
+
+from kitaru_conformance.report import load
 
 QUIET = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:asyncio", "-p", "no:logfire")
 
 TOY = '''
+from importlib import import_module
+from pathlib import Path
+
 import pytest
+
+from kitaru_conformance.report import load
 
 from kitaru_conformance import Contract, declared_gap, requirement
 
@@ -59,5 +69,45 @@ def suite(pytester):
         pytester.makepyfile(test_subject=f"import pytest\nfrom toy import *\n{body}")
         start = pytester.runpytest_subprocess if "-n" in options else pytester.runpytest_inprocess
         return start(*QUIET, *options)
+
+    return run
+
+
+SCOPES = """
+from kitaru_conformance.requirements import requirement_of
+
+def pytest_collection_modifyitems(items):
+    ids = [requirement_of(one.function).id for one in items]
+    items[:] = [one for one, id_ in zip(items, ids) if id_ in getattr(one.cls, "scope", {id_})]
+"""
+DOUBLES = Path(__file__).parent / "doubles"
+
+
+@pytest.fixture
+def doubles(monkeypatch):
+    """Return the doubles of one kind by name."""
+    monkeypatch.syspath_prepend(DOUBLES)
+    monkeypatch.setenv("PYTHONPATH", str(DOUBLES))
+    return lambda kind: import_module(f"{kind[:-1]}_doubles").DOUBLES
+
+
+@pytest.fixture
+def judge(pytester, doubles):
+    """Run all doubles of one kind; `judge(kind)` returns for each that went wrong what it missed and failed beside."""
+    pytester.makeini("[pytest]\naddopts = --tb=no -q\n")
+    pytester.makeconftest(SCOPES)
+
+    def run(kind):
+        subjects = pytester.path / f"subjects_{kind}.py"
+        subjects.write_text((DOUBLES / subjects.name).read_text())
+        pytester.runpytest_inprocess(*QUIET, "--kitaru-report=report.json", subjects)
+        report = load(pytester.path / "report.json")
+        found = {one.name: {case.id for case in one.results if case.result == "failed"} for one in report.subjects}
+        expected = {name: set(one.fails) for name, one in doubles(kind).items()}
+        return {
+            name: {"missed": sorted(ids - found[name]), "beside": sorted(found[name] - ids)}
+            for name, ids in expected.items()
+            if ids != found[name]
+        }
 
     return run

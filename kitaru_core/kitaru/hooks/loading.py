@@ -12,6 +12,7 @@ from importlib import metadata
 from typing import Final, Literal
 
 from kitaru.errors import KitaruPluginError
+from kitaru.hooks.distributions import name_and_version
 from kitaru.hooks.isolation import describe
 from kitaru.hooks.markers import PROJECT
 from kitaru.hooks.origin import Origin
@@ -54,8 +55,8 @@ def survey(environ: Mapping[str, str] | None = None) -> Survey:
     """
     environ = os.environ if environ is None else environ
     found = Survey()
-    for entry in sorted(metadata.entry_points(group=PROJECT), key=_place):
-        origin = _origin(entry)
+    entries = [(_origin(entry), entry) for entry in metadata.entry_points(group=PROJECT)]
+    for origin, entry in sorted(entries, key=lambda pair: (pair[0].distribution or "", pair[0].name)):
         if _disabled(origin, environ):
             found.idle.append(_idle(origin, "disabled", "Switched off by the environment."))
             continue
@@ -90,11 +91,7 @@ def _import(entry: metadata.EntryPoint, origin: Origin) -> object:
 def _origin(entry: metadata.EntryPoint) -> Origin:
     if entry.dist is None:
         return Origin(entry.name)
-    return Origin(entry.name, entry.dist.name, entry.dist.version)
-
-
-def _place(entry: metadata.EntryPoint) -> tuple[str, str]:
-    return entry.dist.name if entry.dist is not None else "", entry.name
+    return Origin(entry.name, *name_and_version(entry.dist))
 
 
 def _disabled(origin: Origin, environ: Mapping[str, str]) -> bool:

@@ -30,10 +30,10 @@ from kitaru.hooks.cards import (
     TargetDriver,
 )
 from kitaru.hooks.commands import collect_commands
+from kitaru.hooks.distributions import installed_version
 from kitaru.hooks.facts import Route, RuntimeInfo, Summary, Tool, Usage
 from kitaru.hooks.isolation import Listener, answers, report, tell, tracing
 from kitaru.hooks.loading import survey
-from kitaru.hooks.ranges import installed_version
 from kitaru.hooks.registrar import Registrar
 from kitaru.hooks.scopes import PluginScope
 

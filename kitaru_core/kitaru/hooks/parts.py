@@ -22,10 +22,11 @@ from kitaru.hooks.cards import (
     TargetDriver,
 )
 from kitaru.hooks.checks import check_plugin
+from kitaru.hooks.distributions import installed_version
 from kitaru.hooks.isolation import Listener
 from kitaru.hooks.markers import HOOKSPEC_LEVEL
 from kitaru.hooks.origin import Origin
-from kitaru.hooks.ranges import installed_version, is_within
+from kitaru.hooks.ranges import is_within
 
 __all__ = ["OFFERS", "Part", "PluginInfo", "PluginState", "check_claims", "examine"]
 

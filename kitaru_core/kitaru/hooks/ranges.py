@@ -9,12 +9,11 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable
-from importlib import metadata
 from typing import Final
 
 from kitaru.errors import KitaruUsageError
 
-__all__ = ["installed_version", "is_within"]
+__all__ = ["is_within"]
 
 _VERSION: Final = re.compile(r"v?(?:\d+!)?(\d+(?:\.\d+)*)(.*)")
 _CLAUSE: Final = re.compile(r"(==|!=|>=|<=|~=|>|<)\s*(\d+(?:\.\d+)*)\Z")
@@ -29,21 +28,6 @@ _COMPARE: Final[dict[str, Callable[[_Version, _Version], bool]]] = {
     ">": operator.gt,
     "<": operator.lt,
 }
-
-
-def installed_version(distribution: str) -> str | None:
-    """Return the installed version of a distribution, without importing it.
-
-    Args:
-        distribution: Its name.
-
-    Returns:
-        The version, or `None` when it is not installed.
-    """
-    try:
-        return metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def is_within(version: str, range_: str) -> bool:

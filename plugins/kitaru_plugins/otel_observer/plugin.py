@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from kitaru.hooks import PluginCard, hookimpl
-from kitaru.hooks.ranges import installed_version
+from kitaru.hooks.distributions import installed_version
 
 if TYPE_CHECKING:
     from kitaru.records.boundary import Boundary

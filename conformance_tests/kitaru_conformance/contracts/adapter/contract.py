@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 import pytest
 
+from kitaru.hooks import get_manager
 from kitaru_conformance.contract import Contract
 from kitaru_conformance.contracts.adapter.approvals import Approvals
 from kitaru_conformance.contracts.adapter.cancellation import Cancellation
@@ -34,7 +36,7 @@ from kitaru_conformance.lab import Lab, Processes
 
 __all__ = ["AdapterContract"]
 
-_programs: Final = pytest.StashKey[dict[type[AdapterHarness], Processes]]()
+_programs: Final = pytest.StashKey[dict[str, Processes]]()
 
 
 class AdapterContract(
@@ -101,6 +103,22 @@ class AdapterContract(
         cls.capabilities = harness.capabilities | strategies | surface | (set(harness.forms) - {"sync"})
         cls.subject = cls.subject or harness.adapter
 
+    @classmethod
+    def describe(cls) -> Mapping[str, str | list[str]]:
+        """Return what the report's table shows of an adapter, as its card says it; the default strategy comes first."""
+        manager = get_manager()
+        card = manager.adapters().get(cls.harness.adapter)
+        if card is None:
+            return {}
+        ranges = (one.frameworks.get(card.framework) for one in manager.plugin_card().values())
+        strategies = sorted(card.strategies, key=lambda name: name != card.default_strategy)
+        return {
+            "framework": card.framework,
+            "range": next((one for one in ranges if one is not None), ""),
+            "strategies": strategies,
+            "forms": list(cls.harness.forms),
+        }
+
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Run a case once for each strategy, or each form, that the harness has."""
         if "strategy" in metafunc.fixturenames:
@@ -114,7 +132,8 @@ class AdapterContract(
         """A store of the test's own, and processes that run scripts in it."""
         monkeypatch.setenv("KITARU_CONFIG_PATH", str(tmp_path))
         programs = request.config.stash.setdefault(_programs, {})
-        if self.harness not in programs:
-            programs[self.harness] = Processes(self.harness)
-            request.config.add_cleanup(programs[self.harness].close)
-        return Lab(programs[self.harness], self.harness(), tmp_path)
+        file = inspect.getfile(self.harness)
+        if file not in programs:
+            programs[file] = Processes(self.harness)
+            request.config.add_cleanup(programs[file].close)
+        return Lab(programs[file], self.harness(), tmp_path)

@@ -6,7 +6,7 @@ from kitaru_conformance.contracts.adapter.scripts import CHAIN
 from kitaru_conformance.harness import AdapterHarness, Settings
 from kitaru_conformance.lab import Lab
 from kitaru_conformance.requirements import requirement
-from kitaru_conformance.script import Turn
+from kitaru_conformance.script import Script, Turn
 
 __all__ = ["Replay"]
 
@@ -95,3 +95,15 @@ class Replay:
         again = again.replay(again.ids[4], ledger=lab.ledger())
         done = [event.label for event in again.ledger.events() if event.phase == "begin"]
         assert (again.answer.text, done) == (source.answer.text, ["model:2"])
+
+    @requirement("A-57", needs={"granular"})
+    def test_a_replay_notes_that_it_reuses_answers_to_something_else(self, lab: Lab) -> None:
+        """A replay that reuses what a model said to another prompt notes the drift in its journal.
+
+        If this fails: hand what the model was asked to the seam, as `inputs` or `identity`.
+        """
+        source = lab.run(CHAIN)
+        changed = Script(prompt="something else", turns=CHAIN.turns, tools=CHAIN.tools)
+        again = source.replay(source.ids[4], ledger=lab.ledger(), script=changed.encode())
+        kinds = [[record["kind"] for record in run.records] for run in (source, again)]
+        assert ["drift.noted" in found for found in kinds] == [False, True]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kitaru_conformance.script import Script, Tool, ToolCall, Turn
 
-__all__ = ["BROKEN_TOOL", "CHAIN", "PAIR", "TALK", "chain", "pair"]
+__all__ = ["BROKEN_TOOL", "CHAIN", "TALK", "chain", "pair"]
 
 
 def chain(*, a: Tool | None = None, b: Tool | None = None, turns: tuple[int, ...] = (0, 0, 0)) -> Script:
@@ -36,6 +36,6 @@ def pair(first: Tool, second: Tool) -> Script:
 
 
 CHAIN = chain()
-PAIR = pair(Tool(name="a", result="A {value}"), Tool(name="b", result="B {value}"))
+
 TALK = Script(turns=(Turn(text="Hello there, world", chunks=("Hello ", "there, ", "world")),))
 BROKEN_TOOL = chain(b=Tool(name="b", result="B {value}", failures=1))

@@ -11,7 +11,7 @@ from kitaru_conformance.world import SECRET
 
 __all__ = ["Secrets"]
 
-_CANARY = "c4n4ry-5f2e9b7d1a"
+_CANARY = "c4n4ry5f2e9b7d1a"
 _ENVIRONMENT = {SECRET: _CANARY}
 
 
@@ -32,7 +32,7 @@ class Secrets:
 
     @requirement("A-141")
     def test_a_secret_in_an_argument_is_not_shown(self, lab: Lab, strategy: str) -> None:
-        """A secret in the argument of a tool is not shown among inputs, metadata, usage or live events.
+        """A secret in the argument of a tool is not shown among names, inputs, metadata, usage or live events.
 
         If this fails: hand what is only to be looked at to the seam as `inputs`, which redacts it.
         """
@@ -44,7 +44,7 @@ class Secrets:
 
     @requirement("A-142")
     def test_a_secret_in_a_prompt_is_not_shown(self, lab: Lab, strategy: str) -> None:
-        """A secret in a prompt is not shown among inputs, metadata, usage or live events.
+        """A secret in a prompt is not shown among names, inputs, metadata, usage or live events.
 
         If this fails: repair A-141 first.
         """

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from kitaru.errors import KitaruUsageError
-from kitaru.hooks.ranges import installed_version, is_within
+from kitaru.hooks.distributions import installed_version
+from kitaru.hooks.ranges import is_within
 
 
 @pytest.mark.parametrize(

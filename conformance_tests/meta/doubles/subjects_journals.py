@@ -1,0 +1,18 @@
+"""The journals of `journal_doubles` as subjects."""
+
+from __future__ import annotations
+
+import pytest
+from journal_doubles import DOUBLES
+from judged import subjects
+
+from kitaru_conformance import JournalContract
+
+
+class InMemory(JournalContract):
+    @pytest.fixture
+    def address(self):
+        return "memory:"
+
+
+globals().update(subjects(DOUBLES, InMemory, opener=lambda one: f"journal_doubles:{one.__name__}"))

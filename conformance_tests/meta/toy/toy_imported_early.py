@@ -1,0 +1,1 @@
+"""A framework that a bad plugin imports when it is listed."""
