@@ -58,7 +58,7 @@ class Capture:
         If this fails: hand arguments to the seam as `identity`, not as `inputs`, where the policy forbids them.
         """
         run = lab.run(_marked(), settings=Settings(strategy=strategy, capture="none"))
-        shown = repr([(call.inputs, call.metadata) for call in run.calls]) + repr(run.execution.metadata)
+        shown = repr([(call.inputs, call.metadata) for call in run.boundaries]) + repr(run.execution.metadata)
         assert run.error is None
         assert "m4rk3d" not in shown
 
@@ -69,7 +69,7 @@ class Capture:
         If this fails: the policy is not handed on to where boundaries are described.
         """
         run = lab.run(_marked(), settings=Settings(strategy=self.harness.granular or "", capture="all"))
-        shown = repr([(call.inputs, call.metadata) for call in run.calls]) + repr(run.execution.metadata)
+        shown = repr([(call.inputs, call.metadata) for call in run.boundaries]) + repr(run.execution.metadata)
         assert "m4rk3d" in shown + repr([one.readable() for one in run.execution.artifacts if one.name != "output"])
 
 
