@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 from kitaru_conformance.harness import AdapterHarness
 from kitaru_conformance.lab import Lab
 from kitaru_conformance.requirements import requirement
@@ -14,8 +16,8 @@ _CALLS = 12
 
 def _long(calls: int) -> Script:
     """Return a conversation in which every call adds about two kilobytes that cannot be compressed away."""
-    filler = "".join(chr(33 + n * n % 89) for n in range(2000))
-    turns = tuple(Turn(calls=(ToolCall("a", f"{n} {filler}", f"c{n}"),)) for n in range(calls))
+    noise = random.Random(1)  # noqa: S311 - nothing but filler
+    turns = tuple(Turn(calls=(ToolCall("a", noise.randbytes(1000).hex(), f"c{n}"),)) for n in range(calls))
     return Script(turns=(*turns, Turn(text="done")), tools=(Tool(name="a", result="{value}"),))
 
 
