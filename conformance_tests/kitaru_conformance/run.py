@@ -12,7 +12,7 @@ import msgspec
 
 from kitaru import CheckpointCall, Execution, ExecutionStatus, KitaruClient, PendingWait
 from kitaru_conformance.child import Action, Result
-from kitaru_conformance.harness import Answer
+from kitaru_conformance.harness import AdapterHarness, Answer
 from kitaru_conformance.ledger import Ledger
 from kitaru_conformance.script import Turn
 
@@ -21,6 +21,10 @@ __all__ = ["Place", "Run"]
 
 class Place(Protocol):
     """Where executions are: a store, and processes that work with it."""
+
+    @property
+    def harness(self) -> AdapterHarness:
+        """What runs scripts there."""
 
     @property
     def client(self) -> KitaruClient:
@@ -72,7 +76,7 @@ class Run:
     @property
     def calls(self) -> list[CheckpointCall]:
         """Its boundaries without the adapter's bookkeeping, in the order of the body."""
-        return [call for call in self.boundaries if call.checkpoint_type not in self._lab.harness.bookkeeping]
+        return [call for call in self.boundaries if call.checkpoint_type not in self._place.harness.bookkeeping]
 
     @property
     def names(self) -> list[str]:
