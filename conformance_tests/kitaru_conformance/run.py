@@ -12,7 +12,7 @@ import msgspec
 
 from kitaru import CheckpointCall, Execution, ExecutionStatus, KitaruClient, PendingWait
 from kitaru_conformance.child import Action, Result
-from kitaru_conformance.harness import Answer
+from kitaru_conformance.harness import AdapterHarness, Answer
 from kitaru_conformance.ledger import Ledger
 from kitaru_conformance.script import Turn
 
@@ -25,6 +25,10 @@ class Place(Protocol):
     @property
     def client(self) -> KitaruClient:
         """The door to the store."""
+
+    @property
+    def harness(self) -> AdapterHarness:
+        """The harness of the adapter that is examined."""
 
     def action(self, **facts: Any) -> Action:  # noqa: ANN401 - fields of `Action`
         """Return an action on this store."""
@@ -72,7 +76,7 @@ class Run:
     @property
     def calls(self) -> list[CheckpointCall]:
         """Its boundaries without the adapter's bookkeeping, in the order of the body."""
-        return [call for call in self.boundaries if call.checkpoint_type not in self._lab.harness.bookkeeping]
+        return [call for call in self.boundaries if call.checkpoint_type not in self._place.harness.bookkeeping]
 
     @property
     def names(self) -> list[str]:
