@@ -30,6 +30,10 @@ class Place(Protocol):
     def client(self) -> KitaruClient:
         """The door to the store."""
 
+    @property
+    def harness(self) -> AdapterHarness:
+        """The harness of the adapter that is examined."""
+
     def action(self, **facts: Any) -> Action:  # noqa: ANN401 - fields of `Action`
         """Return an action on this store."""
 
