@@ -187,7 +187,7 @@ class LangGraphHarness(AdapterHarness):
         while results[-1].status == "interrupted":
             answered = await wait_for_interrupts_async(results[-1])
             results.append(await runner.astream(answered, stream_mode="messages"))
-        return _answer(results, await asyncio.to_thread(_published, len(results)))
+        return _answer(results, await asyncio.to_thread(_published))
 
     def plain(self, world: World) -> Answer:
         output = self.graph(world).invoke(_asked(world.script.prompt))
@@ -230,8 +230,8 @@ def _thread(world: World) -> str:
     return f"{world.script.name}-{occurrence('conformance') if in_flow() else 0}"
 
 
-def _published(streams: int) -> list[str]:
-    """Return the texts that so many streams of this execution published, up to the end of the last one."""
+def _published() -> list[str]:
+    """Return the texts that the streams of this execution published, up to the end of the one that finished its run."""
     scope = current_scope()
     if scope is None:
         return []
@@ -240,8 +240,7 @@ def _published(streams: int) -> list[str]:
         part = event.payload["data"]
         if event.kind == LANGGRAPH_STREAM_MESSAGES and part["message_type"].startswith("AI"):
             texts.append(part["text_delta"])
-        streams -= event.kind == LANGGRAPH_STREAM_COMPLETED
-        if not streams:
+        if event.kind == LANGGRAPH_STREAM_COMPLETED and part["status"] == "completed":
             break
     return texts
 
