@@ -27,6 +27,7 @@ from crashes.progress import Shown, Stopping
 from crashes.schedule import run_schedule
 from durable_bench.environments import ROOT
 from durable_bench.report import machine, write
+from kitaru.hooks.manager import get_manager
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -52,7 +53,7 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _warm_up() -> None:
-    """Import everything that a life would import, so that a fork is ready at once; nothing is opened."""
+    """Import everything that a life would import, and the plugins, so that a fork is ready at once; open nothing."""
     importlib.import_module("pydantic.type_adapter")
     for room in WARM:
         package = importlib.import_module(f"kitaru.{room}")
@@ -60,6 +61,7 @@ def _warm_up() -> None:
             importlib.import_module(module.name)
     for flow in (scheduled, scheduled_async):
         flow.code()  # reads and hashes the flow's source text, once
+    get_manager()
     gc.collect()
     gc.freeze()
 

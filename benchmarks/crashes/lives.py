@@ -64,6 +64,7 @@ class Plan:
         Returns:
             The ledger.
         """
+        os.chdir(self.folder)  # away from any project's settings
         os.environ["KITARU_STORE"] = str(self.store / "kitaru.db")
         os.environ["KITARU_CONFIG_PATH"] = str(self.store)
         os.environ["KITARU_DURABILITY"] = "power"  # `process` loses acknowledged values when the disk is cut

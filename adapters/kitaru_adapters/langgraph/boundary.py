@@ -92,7 +92,7 @@ def durable_model_call(
         return (yield from _observed_model(inv, place, shown, _model_in_unit(inv, unit, handler)))
 
 
-def _passing(handler: Callable[[], Step]) -> Procedure[tuple[Any, Outcome[Any] | None]]:
+def _passing(handler: Callable[[], Step]) -> Procedure[tuple[object, Outcome[object] | None]]:
     try:
         return (yield handler()), None
     except ControlSignal as signal:
@@ -130,7 +130,9 @@ def _model_identity(model: object) -> str:
     return f"{type(model).__module__}.{type(model).__qualname__}:{model_name(model)}"
 
 
-def _model_in_unit(inv: Invocation, unit: Unit, handler: Callable[[], Step]) -> Procedure[tuple[Any, Outcome[Any]]]:
+def _model_in_unit(
+    inv: Invocation, unit: Unit, handler: Callable[[], Step]
+) -> Procedure[tuple[object, Outcome[object]]]:
     def body(call: Call) -> Procedure[object]:
         with inv.usage.unit() as used:
             result = yield from _leaving_whole(call, handler)
@@ -144,14 +146,14 @@ def _model_in_unit(inv: Invocation, unit: Unit, handler: Callable[[], Step]) -> 
     return _as_model_result(unpack(outcome.value)), outcome
 
 
-def _leaving_whole(call: Call, handler: Callable[[], Step]) -> Procedure[Any]:
+def _leaving_whole(call: Call, handler: Callable[[], Step]) -> Procedure[object]:
     try:
         return (yield handler())
     except GraphBubbleUp as signal:
         raise _LeavesUnit(signal, execution_id=call.execution_id) from signal
 
 
-def _outcome(unit: Unit, body: Callable[[Call], Procedure[object]]) -> Procedure[Outcome[Any]]:
+def _outcome(unit: Unit, body: Callable[[Call], Procedure[object]]) -> Procedure[Outcome[object]]:
     try:
         outcome: Outcome[Any] = yield unit_step(unit, body)
     except _LeavesUnit as left:
@@ -161,15 +163,15 @@ def _outcome(unit: Unit, body: Callable[[Call], Procedure[object]]) -> Procedure
     return outcome
 
 
-def _as_model_result(value: Any) -> Any:
+def _as_model_result(value: object) -> object:
     if isinstance(value, (str, list, dict)) or value is None:
         return AIMessage(content=value if isinstance(value, (str, list)) else json.dumps(value, default=str))
     return value
 
 
 def _observed_model(
-    inv: Invocation, place: str, shown: str, call: Procedure[tuple[Any, Outcome[Any] | None]]
-) -> Procedure[Any]:
+    inv: Invocation, place: str, shown: str, call: Procedure[tuple[object, Outcome[object] | None]]
+) -> Procedure[object]:
     watch = Watch()
     outer = place.rpartition("/")[0]
     facts = {"place": outer, "model_name": shown, "node_name": _node(place), "source": "middleware"}
@@ -187,7 +189,7 @@ def _observed_model(
     return result
 
 
-def _messages(result: Any) -> list[AIMessage]:
+def _messages(result: object) -> list[AIMessage]:
     response = getattr(result, "model_response", result)
     return [message for message in getattr(response, "result", [response]) if isinstance(message, AIMessage)]
 
@@ -200,7 +202,7 @@ def _node(place: str) -> str | None:
     return place.rpartition("/")[2].partition("@")[0] or None
 
 
-def _boundary_facts(outcome: Outcome[Any] | None, *, refer: bool) -> dict[str, Any]:
+def _boundary_facts(outcome: Outcome[object] | None, *, refer: bool) -> dict[str, object]:
     if outcome is None:
         return {"checkpoint_mode": "metadata_only"}
     facts: dict[str, Any] = {
@@ -270,7 +272,7 @@ def _tool_unit(inv: Invocation, request: ToolCallRequest, position: str) -> Unit
 
 def _tool_in_unit(
     inv: Invocation, unit: Unit, request: ToolCallRequest, handler: Callable[[], Step]
-) -> Procedure[tuple[Any, Outcome[Any]]]:
+) -> Procedure[tuple[object, Outcome[object]]]:
     def body(call: Call) -> Procedure[object]:
         with inv.usage.unit() as used, recorded_sends(request.runtime.config) as sends:
             result = yield from _leaving_whole(call, handler)
@@ -293,7 +295,7 @@ def _is_result(value: object) -> bool:
     return isinstance(value, (ToolMessage, Command))
 
 
-def _as_tool_result(value: Any, request: ToolCallRequest) -> Any:
+def _as_tool_result(value: object, request: ToolCallRequest) -> object:
     if _is_result(value) or (isinstance(value, list) and value and all(map(_is_result, value))):
         return value
     text = value if isinstance(value, str) else json.dumps(value, default=str)
@@ -301,8 +303,8 @@ def _as_tool_result(value: Any, request: ToolCallRequest) -> Any:
 
 
 def _observed_tool(
-    inv: Invocation, place: str, request: ToolCallRequest, call: Procedure[tuple[Any, Outcome[Any] | None]]
-) -> Procedure[Any]:
+    inv: Invocation, place: str, request: ToolCallRequest, call: Procedure[tuple[object, Outcome[object] | None]]
+) -> Procedure[object]:
     watch = Watch()
     facts = {
         "place": place.rpartition("/")[0],

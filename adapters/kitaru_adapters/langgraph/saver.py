@@ -111,7 +111,7 @@ class KitaruCheckpointSaver(BaseCheckpointSaver[str]):
             db.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", whole)
         return _config(thread, ns, checkpoint["id"])
 
-    def _encoded(self, channel: str, values: Mapping[str, Any]) -> Encoded | list[Encoded] | None:
+    def _encoded(self, channel: str, values: Mapping[str, object]) -> Encoded | list[Encoded] | None:
         if channel not in values:
             return None
         value = values[channel]
@@ -139,7 +139,7 @@ class KitaruCheckpointSaver(BaseCheckpointSaver[str]):
         return "value", self._store.add_part(encoded)
 
     def put_writes(
-        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+        self, config: RunnableConfig, writes: Sequence[tuple[str, object]], task_id: str, task_path: str = ""
     ) -> None:
         """Store what a task wrote before its step is complete.
 
@@ -188,7 +188,7 @@ class KitaruCheckpointSaver(BaseCheckpointSaver[str]):
             pending_writes=self._writes(thread, ns, identity),
         )
 
-    def _values(self, thread: str, ns: str, versions: ChannelVersions) -> dict[str, Any]:
+    def _values(self, thread: str, ns: str, versions: ChannelVersions) -> dict[str, object]:
         found: dict[str, Any] = {}
         sql = "SELECT kind, content FROM versions WHERE thread = ? AND ns = ? AND channel = ? AND version = ?"
         for channel, version in versions.items():
@@ -199,7 +199,7 @@ class KitaruCheckpointSaver(BaseCheckpointSaver[str]):
                     found[channel] = self.serde.loads_typed(self._store.part(content))
         return found
 
-    def _writes(self, thread: str, ns: str, checkpoint: str) -> list[tuple[str, str, Any]]:
+    def _writes(self, thread: str, ns: str, checkpoint: str) -> list[tuple[str, str, object]]:
         sql = "SELECT task, channel, part FROM writes WHERE thread = ? AND ns = ? AND checkpoint = ?"
         rows = self._store.rows(f"{sql} ORDER BY path, task, idx", (thread, ns, checkpoint))
         return [
@@ -210,7 +210,7 @@ class KitaruCheckpointSaver(BaseCheckpointSaver[str]):
         self,
         config: RunnableConfig | None,
         *,
-        filter: dict[str, Any] | None = None,  # noqa: A002 - the framework's word
+        filter: dict[str, object] | None = None,  # noqa: A002 - the framework's word
         before: RunnableConfig | None = None,
         limit: int | None = None,
     ) -> Iterator[CheckpointTuple]:
@@ -361,7 +361,7 @@ class KitaruCheckpointSaver(BaseCheckpointSaver[str]):
         return await asyncio.to_thread(self.put, config, checkpoint, metadata, new_versions)
 
     async def aput_writes(
-        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+        self, config: RunnableConfig, writes: Sequence[tuple[str, object]], task_id: str, task_path: str = ""
     ) -> None:
         """Store a task's writes, as `put_writes` does."""
         await asyncio.to_thread(self.put_writes, config, writes, task_id, task_path)
@@ -374,7 +374,7 @@ class KitaruCheckpointSaver(BaseCheckpointSaver[str]):
         self,
         config: RunnableConfig | None,
         *,
-        filter: dict[str, Any] | None = None,  # noqa: A002 - the framework's word
+        filter: dict[str, object] | None = None,  # noqa: A002 - the framework's word
         before: RunnableConfig | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[CheckpointTuple]:
@@ -400,7 +400,7 @@ class KitaruCheckpointSaver(BaseCheckpointSaver[str]):
         await asyncio.to_thread(lambda: self.prune(thread_ids, strategy=strategy))
 
 
-def _names(config: RunnableConfig) -> tuple[str, str, Any]:
+def _names(config: RunnableConfig) -> tuple[str, str, object]:
     named = config["configurable"]
     return str(named["thread_id"]), named.get("checkpoint_ns") or "", named.get("checkpoint_id")
 
@@ -410,7 +410,7 @@ def _config(thread: str, ns: str, checkpoint: str | None) -> RunnableConfig:
     return {"configurable": {**named, "checkpoint_id": checkpoint} if checkpoint else named}
 
 
-def _lost_type(value: Any, copy: Any) -> str | None:
+def _lost_type(value: object, copy: object) -> str | None:
     """Return the name of a class whose object came back as plain data, or `None`."""
     if isinstance(value, dict) and isinstance(copy, dict):
         return _first_lost((item, copy.get(key)) for key, item in value.items())
@@ -420,5 +420,5 @@ def _lost_type(value: Any, copy: Any) -> str | None:
     return f"{type(value).__module__}.{type(value).__qualname__}" if lost else None
 
 
-def _first_lost(pairs: Iterable[tuple[Any, Any]]) -> str | None:
+def _first_lost(pairs: Iterable[tuple[object, object]]) -> str | None:
     return next((lost for value, copy in pairs if (lost := _lost_type(value, copy))), None)

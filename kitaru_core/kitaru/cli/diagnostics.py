@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from cyclopts import Parameter
@@ -17,7 +17,9 @@ from kitaru.cli.snapshot import Snapshot, take_snapshot
 from kitaru.cli.views import size_text
 from kitaru.errors import KitaruUsageError
 from kitaru.hooks.loading import survey
-from kitaru.journal.health import StoreFacts, look_at
+
+if TYPE_CHECKING:
+    from kitaru.journal.health import StoreFacts
 
 __all__ = ["info", "status"]
 
@@ -66,6 +68,8 @@ def info(
         output: text for people, json for programs.
     """
     found = take_snapshot(everything=all_, packages=None if all_ or all_packages else packages or ())
+    from kitaru.journal.health import look_at  # loads sqlite3, which help does without
+
     store = look_at(found.local_stores_path, thoroughly=check)
     plugins = survey()
     problems = [*filter(None, (found.warning, found.log_store_warning)), *store.problems, *map(str, plugins.faults)]

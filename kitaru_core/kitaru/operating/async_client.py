@@ -77,6 +77,7 @@ class AsyncExecutions(AsyncNamespace[ExecutionsNamespace]):
     wait = Twin(ExecutionsNamespace.wait)
     statistics = Twin(ExecutionsNamespace.statistics)
     why = Twin(ExecutionsNamespace.why)
+    check = Twin(ExecutionsNamespace.check)
     diff = Twin(ExecutionsNamespace.diff)
     export = Twin(ExecutionsNamespace.export)
     import_ = Twin(ExecutionsNamespace.import_)

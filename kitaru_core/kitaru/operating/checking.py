@@ -271,4 +271,6 @@ def _reason(found: Rehearsal) -> str:
     kinds = {KitaruDecodingError: "value", KitaruDivergenceError: "divergence", KitaruTimeoutError: "timeout"}
     if not found.began:
         kinds |= {KitaruUsageError: "inputs", KitaruError: "store"}
+    if isinstance(error, KitaruDivergenceError) and isinstance(error.__cause__, KitaruDecodingError):
+        return "value"
     return next((word for kind, word in kinds.items() if isinstance(error, kind)), "flow")

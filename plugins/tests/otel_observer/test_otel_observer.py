@@ -149,11 +149,11 @@ async def test_an_asynchronous_body_keeps_its_span(client, spans):
 
 def test_without_the_sdk_the_plugin_is_idle():
     hide = (
-        "import importlib.metadata as m; real = m.version\n"
-        "def version(name):\n"
+        "import importlib.metadata as m; real = m.distribution\n"
+        "def distribution(name):\n"
         "    if name == 'opentelemetry-sdk': raise m.PackageNotFoundError(name)\n"
         "    return real(name)\n"
-        "m.version = version\n"
+        "m.distribution = distribution\n"
         "from kitaru.hooks import survey\n"
         "print([p.state for p in survey().plugins if p.name == 'otel_observer'])"
     )
