@@ -11,7 +11,8 @@ USER_CODE := kitaru_core/tests/typing/api.py
 N ?= 500
 CUTS ?= 0
 
-.PHONY: help demo test test-genai2 test-third-party lint types types-wheel pages docs picture offline-model \ test-offline-model bench bench-adapters crash-campaign constraints clean doubles
+.PHONY: help demo test test-genai2 test-third-party lint types types-wheel pages docs picture offline-model \
+	test-offline-model bench bench-adapters crash-campaign doubles constraints clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1	\2/p' Makefile | expand -t 18
