@@ -46,6 +46,7 @@ pages: $(VENV)/.dev ## write the generated pages anew
 
 docs: pages $(VENV)/.docs ## write the generated pages anew, and build the site into site/
 	$(BIN)/zensical build --clean --strict
+	$(BIN)/python docs/generate_llms.py site/llms-full.txt
 
 picture: $(VENV)/.dev ## draw docs/assets/crash-and-resume.svg from a run that is really killed
 	$(BIN)/python docs/generate_picture.py

@@ -65,18 +65,23 @@ class Run:
         return self.execution.status
 
     @property
-    def calls(self) -> list[CheckpointCall]:
-        """Its boundaries, in the order of the body."""
+    def boundaries(self) -> list[CheckpointCall]:
+        """All its boundaries, in the order of the body."""
         return self.execution.checkpoints
 
     @property
+    def calls(self) -> list[CheckpointCall]:
+        """Its boundaries without the adapter's bookkeeping, in the order of the body."""
+        return [call for call in self.boundaries if call.checkpoint_type not in self._lab.harness.bookkeeping]
+
+    @property
     def names(self) -> list[str]:
-        """The readable ids of its boundaries, in the order of the body."""
+        """The readable ids of its calls, in the order of the body."""
         return [call.invocation_id for call in self.calls]
 
     @property
     def ids(self) -> list[str]:
-        """The ids of its boundaries, in the order of the body; each selects exactly one."""
+        """The ids of its calls, in the order of the body; each selects exactly one."""
         return [call.call_id for call in self.calls]
 
     @property

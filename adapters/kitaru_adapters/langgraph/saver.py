@@ -22,6 +22,7 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.serde.types import ERROR
 
 from kitaru.errors import KitaruEncodingError, KitaruUsageError
+from kitaru.seam import redact
 from kitaru_adapters.langgraph.saver_store import Encoded, ThreadStore
 
 if TYPE_CHECKING:
@@ -122,7 +123,9 @@ class KitaruCheckpointSaver(BaseCheckpointSaver[str]):
     def _checked(self, value: object, channel: str) -> Encoded:
         encoded: Encoded = self.serde.dumps_typed(value)
         if channel == ERROR:  # LangGraph reads an error back as text on purpose
-            return encoded
+            told = self.serde.loads_typed(encoded)
+            shown = redact(told)
+            return encoded if shown == told else self.serde.dumps_typed(shown)
         if lost := _lost_type(value, self.serde.loads_typed(encoded)):
             msg = (
                 f"Channel {channel!r} cannot be stored: an object of {lost} would come back as plain data. Name its "
