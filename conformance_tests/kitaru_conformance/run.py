@@ -72,7 +72,7 @@ class Run:
     @property
     def calls(self) -> list[CheckpointCall]:
         """Its boundaries without the adapter's bookkeeping, in the order of the body."""
-        return [call for call in self.boundaries if call.checkpoint_type not in self._lab.harness.bookkeeping]
+        return [call for call in self.boundaries if call.checkpoint_type not in self._place.harness.bookkeeping]
 
     @property
     def names(self) -> list[str]:
