@@ -204,7 +204,7 @@ class KeepsLiveObjects(DurableRunner):
 
 @double(
     "identity reuse crash replay approvals questions retries delegates streams capture",
-    "24 27 30 31 33 34 35 40 41 42 43 44 45 47 50 51 54 55 56 72 82 88 102 115 131 132 191 192",
+    "24 27 30 31 33 34 35 40 41 42 43 44 45 47 50 51 54 55 56 57 72 74 82 88 102 115 131 132 191 192",
 )
 class ReusesNothing(DurableRunner):
     def unit(self, kind: Any, key: str, *, what: str = "", **more: Any) -> seam.Unit:
@@ -251,7 +251,7 @@ class RemembersOutside(DurableRunner):
             file.unlink()
 
 
-@double("replay", "50 51 52 53 56")
+@double("replay", "50 51 52 53 56 57")
 class DestroysSources(DurableRunner):
     async def run(self, prompt: str, on_text: Listener | None = None) -> Result:
         result = await super().run(prompt, on_text)
