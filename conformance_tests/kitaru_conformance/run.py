@@ -12,7 +12,7 @@ import msgspec
 
 from kitaru import CheckpointCall, Execution, ExecutionStatus, KitaruClient, PendingWait
 from kitaru_conformance.child import Action, Result
-from kitaru_conformance.harness import Answer
+from kitaru_conformance.harness import AdapterHarness, Answer
 from kitaru_conformance.ledger import Ledger
 from kitaru_conformance.script import Turn
 
@@ -25,6 +25,10 @@ class Place(Protocol):
     @property
     def client(self) -> KitaruClient:
         """The door to the store."""
+
+    @property
+    def harness(self) -> AdapterHarness:
+        """The harness of the adapter."""
 
     def action(self, **facts: Any) -> Action:  # noqa: ANN401 - fields of `Action`
         """Return an action on this store."""
