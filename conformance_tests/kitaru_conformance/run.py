@@ -23,16 +23,16 @@ class Place(Protocol):
     """Where executions are: a store, and processes that work with it."""
 
     @property
-    def harness(self) -> AdapterHarness:
-        """What runs scripts there."""
-
-    @property
     def client(self) -> KitaruClient:
         """The door to the store."""
 
     @property
     def harness(self) -> AdapterHarness:
+<<<<<<< HEAD
         """The harness of the adapter that is examined."""
+=======
+        """The harness of the adapter."""
+>>>>>>> work/adapterc
 
     def action(self, **facts: Any) -> Action:  # noqa: ANN401 - fields of `Action`
         """Return an action on this store."""
