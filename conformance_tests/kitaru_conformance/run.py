@@ -28,11 +28,7 @@ class Place(Protocol):
 
     @property
     def harness(self) -> AdapterHarness:
-<<<<<<< HEAD
         """The harness of the adapter that is examined."""
-=======
-        """The harness of the adapter."""
->>>>>>> work/adapterc
 
     def action(self, **facts: Any) -> Action:  # noqa: ANN401 - fields of `Action`
         """Return an action on this store."""
