@@ -16,6 +16,7 @@ from kitaru_adapters.kit.names import identifier, slug
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from kitaru.records.boundary import Effect
     from kitaru.seam import Call
     from kitaru_adapters.gemini.options import TurnOptions
     from kitaru_adapters.gemini.types import GeminiInteractionFunctionCall, GeminiInteractionResult
@@ -116,6 +117,8 @@ def run_function_calls(
     functions: Mapping[str, Callable[..., object]],
     *,
     retries: int = 0,
+    effects: Mapping[str, Effect] | None = None,
+    show_arguments: bool = False,
     request: GeminiInteractionRequest | None = None,
     **options: Unpack[TurnOptions],
 ) -> GeminiInteractionRequest:
@@ -127,6 +130,8 @@ def run_function_calls(
         result: A turn that ended in `requires_action`.
         functions: The functions by name; each gets the model's arguments as keywords.
         retries: How many more attempts each of them has.
+        effects: What running a function twice would mean, by its name, such as `irreversible`.
+        show_arguments: Whether the model's arguments may be shown with the checkpoints; they can hold user data.
         request: The request of that turn, if the result does not come straight from a runner.
         **options: Fields of the next request.
 
@@ -134,16 +139,17 @@ def run_function_calls(
         The request that answers all calls.
 
     Raises:
-        KitaruUsageError: Called outside the flow body, nothing is asked for, or a function is not offered.
+        KitaruUsageError: Called outside the flow body, nothing is asked for, or a function is not offered here.
     """
     calls = _offered(_open_calls(result, "run_function_calls"), functions)
+    running = _running(result, functions, retries, effects or {}, show_arguments=show_arguments)
     values = []
     for call in calls:
         function = functions[call.function_name]
         if inspect.iscoroutinefunction(function):
             msg = f"{call.function_name!r} is a coroutine function; use `await run_function_calls_async(...)`."
             raise KitaruUsageError(msg)
-        values.append(run_unit(_unit(result, call, retries), _body(function, call)).value)
+        values.append(run_unit(running.unit(call), _body(function, call)).value)
     return _request(result, values, request, options)
 
 
@@ -152,14 +158,17 @@ async def run_function_calls_async(
     functions: Mapping[str, Callable[..., object]],
     *,
     retries: int = 0,
+    effects: Mapping[str, Effect] | None = None,
+    show_arguments: bool = False,
     request: GeminiInteractionRequest | None = None,
     **options: Unpack[TurnOptions],
 ) -> GeminiInteractionRequest:
     """Run every open function call on the event loop, coroutine functions too; see `run_function_calls`."""
     calls = _offered(_open_calls(result, "run_function_calls_async"), functions)
+    running = _running(result, functions, retries, effects or {}, show_arguments=show_arguments)
     values = []
     for call in calls:
-        outcome = await run_unit_async(_unit(result, call, retries), _async_body(functions[call.function_name], call))
+        outcome = await run_unit_async(running.unit(call), _async_body(functions[call.function_name], call))
         values.append(outcome.value)
     return _request(result, values, request, options)
 
@@ -186,17 +195,41 @@ def _offered(
     return calls
 
 
-def _unit(result: GeminiInteractionResult, call: GeminiInteractionFunctionCall, retries: int) -> Unit:
-    return Unit(
-        name=f"{slug(call.function_name, fallback='function')}_gemini_function",
-        adapter=ADAPTER,
-        kind="tool",
-        type="tool_call",
-        key=f"{result.interaction_id}:{call.call_id}",
-        inputs={"tool_args": call.arguments},
-        business_key=call.call_id,
-        retries=retries,
-    )
+@dataclass(frozen=True)
+class _Running:
+    interaction_id: str
+    retries: int
+    effects: Mapping[str, Effect]
+    show_arguments: bool
+
+    def unit(self, call: GeminiInteractionFunctionCall) -> Unit:
+        function = call.function_name
+        return Unit(
+            name=f"{slug(function, fallback='function')}_gemini_function",
+            adapter=ADAPTER,
+            kind="tool",
+            type="tool_call",
+            key=f"{self.interaction_id}:{call.call_id}",
+            inputs={"tool_args": call.arguments} if self.show_arguments else {},
+            identity={"tool_args": call.arguments},
+            business_key=call.call_id,
+            retries=self.retries,
+            effect=self.effects.get(function),
+        )
+
+
+def _running(
+    result: GeminiInteractionResult,
+    functions: Mapping[str, object],
+    retries: int,
+    effects: Mapping[str, Effect],
+    *,
+    show_arguments: bool,
+) -> _Running:
+    if unknown := sorted(set(effects) - set(functions)):
+        msg = f"effects names {', '.join(unknown)}; offered here are: {', '.join(sorted(functions)) or 'none'}."
+        raise KitaruUsageError(msg)
+    return _Running(result.interaction_id, retries, effects, show_arguments)
 
 
 def _body(function: Callable[..., object], call: GeminiInteractionFunctionCall) -> Callable[[Call], object]:

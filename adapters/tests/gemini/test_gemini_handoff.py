@@ -165,6 +165,33 @@ def test_coroutine_functions_run_on_the_loop(service, make_runner):
     assert service.creates[1]["input"][1]["result"] == {"city": "Rome"}
 
 
+@pytest.mark.parametrize(("options", "shown"), [({}, False), ({"show_arguments": True}, True)])
+def test_arguments_of_functions_are_shown_only_if_asked_for(service, make_runner, options, shown):
+    service.script(TWO_CALLS)
+    runner = make_runner()
+
+    @flow
+    def ask() -> None:
+        run_function_calls(runner.run_sync(START), {"weather": lambda city: city.upper()}, **options)
+
+    handle = ask.run()
+    handle.wait()
+    _, *functions = KitaruClient().executions.get(handle.exec_id).checkpoints
+    assert ["Bonn" in repr(functions[0].inputs), "Rome" in repr(functions[1].inputs)] == [shown, shown]
+
+
+def test_effects_of_functions_that_are_not_offered_are_refused(service, make_runner):
+    service.script(TWO_CALLS)
+    runner = make_runner()
+
+    @flow
+    def ask() -> object:
+        return run_function_calls(runner.run_sync(START), {"weather": print}, effects={"wether": "irreversible"})
+
+    with pytest.raises(Exception, match="effects names wether; offered here are: weather"):
+        ask.run().wait()
+
+
 def test_an_unknown_function_is_refused_with_what_is_offered(service, make_runner):
     service.script(TWO_CALLS)
     runner = make_runner()
