@@ -97,6 +97,8 @@ class AdapterHarness:
             tells the model of it like of any other result.
         model_failures: Whose exception leaves a run when a model call failed: that of the `framework`, or one that the
             `adapter` exports and documents, caused by it.
+        dear: Whether every run takes seconds, as when it starts a program of its own; a case that would kill a whole
+            run at each of its calls then kills it at two of them.
     """
 
     adapter: ClassVar[str]
@@ -108,6 +110,7 @@ class AdapterHarness:
     inside_checkpoint: ClassVar[Place | Mapping[str, Place]] = "plain"
     tool_failures: ClassVar[ToolFailures] = "raised"
     model_failures: ClassVar[ModelFailures] = "framework"
+    dear: ClassVar[bool] = False
 
     def serve(self, world: World) -> AbstractContextManager[object]:
         """Stand up what the model side needs, such as a loopback server; entered around every run, also plain ones.
