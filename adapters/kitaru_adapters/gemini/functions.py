@@ -14,7 +14,7 @@ from kitaru_adapters.gemini.types import ADAPTER
 from kitaru_adapters.kit.names import identifier, slug
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
     from kitaru.records.boundary import Effect
     from kitaru.seam import Call
@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 _ANY_JSON = {"title": "Result of the function"}
+_NOT_ALLOWED = "A person did not allow this call, so it was not run."
 
 
 def wait_for_function_calls(
@@ -67,7 +68,8 @@ def wait_for_function_calls(
     """
     calls = _open_calls(result, "wait_for_function_calls")
     asking = _Asking(schemas or {}, names or {}, question, timeout, metadata or {}, show_arguments)
-    return _request(result, ask([asking.question(call) for call in calls]), request, options)
+    answers = ask([asking.question(call) for call in calls])
+    return _request(result, list(map(_answer, calls, answers)), request, options)
 
 
 async def wait_for_function_calls_async(
@@ -85,7 +87,8 @@ async def wait_for_function_calls_async(
     """Ask a person for every open function call without blocking the event loop; see `wait_for_function_calls`."""
     calls = _open_calls(result, "wait_for_function_calls_async")
     asking = _Asking(schemas or {}, names or {}, question, timeout, metadata or {}, show_arguments)
-    return _request(result, await ask_async([asking.question(call) for call in calls]), request, options)
+    answers = await ask_async([asking.question(call) for call in calls])
+    return _request(result, list(map(_answer, calls, answers)), request, options)
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,7 @@ def run_function_calls(
     *,
     retries: int = 0,
     effects: Mapping[str, Effect] | None = None,
+    approve: Collection[str] = (),
     show_arguments: bool = False,
     request: GeminiInteractionRequest | None = None,
     **options: Unpack[TurnOptions],
@@ -131,7 +135,9 @@ def run_function_calls(
         functions: The functions by name; each gets the model's arguments as keywords.
         retries: How many more attempts each of them has.
         effects: What running a function twice would mean, by its name, such as `irreversible`.
-        show_arguments: Whether the model's arguments may be shown with the checkpoints; they can hold user data.
+        approve: Names of functions whose calls a person has to allow first. These waits are opened together; a call
+            that is not allowed is answered with an error instead of being run.
+        show_arguments: Whether the model's arguments may be shown with waits and checkpoints; they can hold user data.
         request: The request of that turn, if the result does not come straight from a runner.
         **options: Fields of the next request.
 
@@ -142,15 +148,20 @@ def run_function_calls(
         KitaruUsageError: Called outside the flow body, nothing is asked for, or a function is not offered here.
     """
     calls = _offered(_open_calls(result, "run_function_calls"), functions)
-    running = _running(result, functions, retries, effects or {}, show_arguments=show_arguments)
-    values = []
+    running = _running(result, functions, retries, effects or {}, approve, show_arguments=show_arguments)
+    guarded = [call for call in calls if call.function_name in approve]
+    denied = _denied(guarded, ask([running.question(call) for call in guarded]) if guarded else [])
+    answers = []
     for call in calls:
         function = functions[call.function_name]
         if inspect.iscoroutinefunction(function):
             msg = f"{call.function_name!r} is a coroutine function; use `await run_function_calls_async(...)`."
             raise KitaruUsageError(msg)
-        values.append(run_unit(running.unit(call), _body(function, call)).value)
-    return _request(result, values, request, options)
+        if call.call_id in denied:
+            answers.append(_not_allowed(call))
+        else:
+            answers.append(_answer(call, run_unit(running.unit(call), _body(function, call)).value))
+    return _request(result, answers, request, options)
 
 
 async def run_function_calls_async(
@@ -159,18 +170,24 @@ async def run_function_calls_async(
     *,
     retries: int = 0,
     effects: Mapping[str, Effect] | None = None,
+    approve: Collection[str] = (),
     show_arguments: bool = False,
     request: GeminiInteractionRequest | None = None,
     **options: Unpack[TurnOptions],
 ) -> GeminiInteractionRequest:
     """Run every open function call on the event loop, coroutine functions too; see `run_function_calls`."""
     calls = _offered(_open_calls(result, "run_function_calls_async"), functions)
-    running = _running(result, functions, retries, effects or {}, show_arguments=show_arguments)
-    values = []
+    running = _running(result, functions, retries, effects or {}, approve, show_arguments=show_arguments)
+    guarded = [call for call in calls if call.function_name in approve]
+    denied = _denied(guarded, await ask_async([running.question(call) for call in guarded]) if guarded else [])
+    answers = []
     for call in calls:
-        outcome = await run_unit_async(running.unit(call), _async_body(functions[call.function_name], call))
-        values.append(outcome.value)
-    return _request(result, values, request, options)
+        if call.call_id in denied:
+            answers.append(_not_allowed(call))
+        else:
+            outcome = await run_unit_async(running.unit(call), _async_body(functions[call.function_name], call))
+            answers.append(_answer(call, outcome.value))
+    return _request(result, answers, request, options)
 
 
 def _open_calls(result: GeminiInteractionResult, what: str) -> list[GeminiInteractionFunctionCall]:
@@ -217,18 +234,31 @@ class _Running:
             effect=self.effects.get(function),
         )
 
+    def question(self, call: GeminiInteractionFunctionCall) -> Question:
+        function = call.function_name
+        facts = {"adapter": ADAPTER, "call_id": call.call_id, "function_name": function}
+        return Question(
+            name=f"approve_{slug(function, fallback='function')}_{identifier(call.call_id, what=function)}",
+            schema=bool,
+            question=f"May the model run the function {function}?",
+            metadata=facts | ({"arguments": call.arguments} if self.show_arguments else {}),
+            bound_to={"call_id": call.call_id, "function": function, "arguments": call.arguments},
+        )
+
 
 def _running(
     result: GeminiInteractionResult,
     functions: Mapping[str, object],
     retries: int,
     effects: Mapping[str, Effect],
+    approve: Collection[str],
     *,
     show_arguments: bool,
 ) -> _Running:
-    if unknown := sorted(set(effects) - set(functions)):
-        msg = f"effects names {', '.join(unknown)}; offered here are: {', '.join(sorted(functions)) or 'none'}."
-        raise KitaruUsageError(msg)
+    for argument, names in (("effects", effects), ("approve", approve)):
+        if unknown := sorted(set(names) - set(functions)):
+            msg = f"{argument} names {', '.join(unknown)}; offered here are: {', '.join(sorted(functions)) or 'none'}."
+            raise KitaruUsageError(msg)
     return _Running(result.interaction_id, retries, effects, show_arguments)
 
 
@@ -249,14 +279,22 @@ def _async_body(
     return body
 
 
+def _denied(guarded: Sequence[GeminiInteractionFunctionCall], allowed: Sequence[object]) -> set[str]:
+    return {call.call_id for call, yes in zip(guarded, allowed, strict=True) if not yes}
+
+
+def _not_allowed(call: GeminiInteractionFunctionCall) -> FunctionAnswer:
+    return FunctionAnswer(call_id=call.call_id, name=call.function_name, result=_NOT_ALLOWED, error=True)
+
+
+def _answer(call: GeminiInteractionFunctionCall, value: object) -> FunctionAnswer:
+    return FunctionAnswer(call_id=call.call_id, name=call.function_name, result=value)
+
+
 def _request(
     result: GeminiInteractionResult,
-    values: Sequence[object],
+    answers: Sequence[FunctionAnswer],
     request: GeminiInteractionRequest | None,
     options: TurnOptions,
 ) -> GeminiInteractionRequest:
-    answers = [
-        FunctionAnswer(call_id=call.call_id, name=call.function_name, result=value)
-        for call, value in zip(result.function_calls, values, strict=True)
-    ]
     return GeminiInteractionRequest.function_results(results=answers, from_result=result, request=request, **options)

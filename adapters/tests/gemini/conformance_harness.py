@@ -153,7 +153,8 @@ class Service(LoopbackGemini):
 class GeminiHarness(AdapterHarness):
     adapter = "gemini_interactions"
     capabilities = frozenset(
-        {"delegates", "usage", "capture", "retries", "handled", "opt_out", "effects", "override_model", "cancel"}
+        {"approvals", "delegates", "usage", "capture", "retries", "handled", "opt_out", "effects", "override_model"}
+        | {"cancel"}
     )
     granular = "interaction"
     forms: ClassVar = ("sync", "async", "stream")
@@ -264,7 +265,9 @@ def offered(world: World) -> list[dict[str, Any]]:
 
 def options(world: World, settings: Settings, functions: Iterable[str]) -> dict[str, Any]:
     effects = {tool.name: tool.effect for tool in world.script.tools if tool.effect and tool.name in functions}
-    return {"retries": settings.retries, "effects": effects, "show_arguments": settings.capture == "all"}
+    guarded = [tool.name for tool in world.script.tools if tool.approval and tool.name in functions]
+    shown = {"show_arguments": settings.capture == "all"}
+    return {"retries": settings.retries, "effects": effects, "approve": guarded, **shown}
 
 
 def body(world: World, name: str) -> Any:
