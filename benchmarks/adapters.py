@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -46,9 +47,16 @@ def main() -> int:
     """Measure, print, and write if asked.
 
     Returns:
-        0 if every figure holds its target, 1 if one does not.
+        0 if every figure holds its target, 1 if one does not, 2 if the machine is too busy to publish times of it.
     """
     chosen = _arguments()
+    busy = os.getloadavg()[0]
+    if chosen.write and chosen.scenarios != ["storage"] and busy > (os.cpu_count() or 1):
+        sys.stderr.write(
+            f"Others are at work here (load {busy:.1f}), so {PAGE.name} stays as it is. Try again later, "
+            "or write the scenario `storage` alone, which measures no time that matters.\n"
+        )
+        return 2
     tables: list[Table] = []
     with tempfile.TemporaryDirectory(prefix=".bench-", dir=chosen.base) as base:
         bench = Bench(Path(base), chosen.rounds)

@@ -88,6 +88,9 @@ class AdapterHarness:
             * `cancel`: a running tool of a cancelled execution ends, and nothing runs behind it.
         granular: The strategy in which no boundary holds more than one model call or one tool call, or `None`.
         whole: The strategy in which a whole run with all its calls is one boundary, or `None`.
+        bookkeeping: Types of the boundaries that the adapter opens beside model and tool calls in the granular
+            strategy, such as the record of a finished run. They are left out where a case counts calls or looks at
+            their order; they are killed at like any other.
         forms: Which of `run`, `run_async` and `stream` there are.
         outside_flow: What a run does outside any flow: `recorded` in a flow that it opens itself, `plain` without a
             record, or `refused`. A mapping says it for each strategy.
@@ -105,6 +108,7 @@ class AdapterHarness:
     capabilities: ClassVar[frozenset[str]] = frozenset()
     granular: ClassVar[str | None] = None
     whole: ClassVar[str | None] = None
+    bookkeeping: ClassVar[frozenset[str]] = frozenset()
     forms: ClassVar[tuple[Form, ...]] = ("sync",)
     outside_flow: ClassVar[Place | Mapping[str, Place]] = "recorded"
     inside_checkpoint: ClassVar[Place | Mapping[str, Place]] = "plain"

@@ -62,10 +62,12 @@ class Processes:
         with self._connect() as connection:
             connection.sendall(msgspec.json.encode(action) + b"\n")
             received = b"".join(iter(lambda: connection.recv(65536), b""))
-        if not received:
-            msg = f"A process that the suite started left no answer:\n{self._said()}"
+        *answer, code = received.splitlines() or [b""]
+        if not code:
+            msg = f"The program that starts the suite's processes has ended:\n{self._said()}"
             raise RuntimeError(msg)
-        return msgspec.json.decode(received, type=Result)
+        result = msgspec.json.decode(answer[0], type=Result) if answer else Result()
+        return msgspec.structs.replace(result, code=int(code))
 
     def close(self) -> None:
         """End the program."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kitaru.operating.async_client import KitaruAsyncClient
+from kitaru.operating.checking import FlowCheck
 from kitaru.operating.client import KitaruClient
 from kitaru.operating.comparing import ExecutionDifference, Reason
 from kitaru.operating.logs import LogEntry
@@ -38,6 +39,7 @@ __all__ = [
     "ExecutionStatisticsMetric",
     "ExecutionStatus",
     "FailureInfo",
+    "FlowCheck",
     "FrozenExecutionSpec",
     "KitaruAsyncClient",
     "KitaruClient",

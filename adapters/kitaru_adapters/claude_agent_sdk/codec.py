@@ -64,7 +64,7 @@ def dump_messages(messages: Iterable[object]) -> list[dict[str, Any]]:
     return [_dump(message) for message in messages if not isinstance(message, StreamEvent)]
 
 
-def load_messages(stored: Iterable[Mapping[str, Any]]) -> list[Any]:
+def load_messages(stored: Iterable[Mapping[str, object]]) -> list[Any]:
     """Rebuild the messages that `dump_messages` stored.
 
     Args:
@@ -96,6 +96,6 @@ def _load(entry: Mapping[str, Any]) -> Any:
     return _rebuild(entry, fields)
 
 
-def _rebuild(entry: Mapping[str, Any], fields: Mapping[str, Any]) -> Any:
+def _rebuild(entry: Mapping[str, object], fields: Mapping[str, object]) -> object:
     known = getattr(claude_agent_sdk, str(entry["type"]), None)
     return known(**fields) if isinstance(known, type) and dataclasses.is_dataclass(known) else entry

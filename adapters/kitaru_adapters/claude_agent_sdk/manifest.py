@@ -99,7 +99,7 @@ def cache_key(
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def _fields(options: ClaudeAgentOptions, *, redact: bool) -> Iterator[tuple[str, Any]]:
+def _fields(options: ClaudeAgentOptions, *, redact: bool) -> Iterator[tuple[str, object]]:
     for item in dataclasses.fields(options):
         value = getattr(options, item.name)
         if value is None or value in ([], {}, False) or item.name == "debug_stderr":
@@ -110,7 +110,7 @@ def _fields(options: ClaudeAgentOptions, *, redact: bool) -> Iterator[tuple[str,
             yield item.name, _shape(value, item.name, redact=redact)
 
 
-def _shape(value: Any, name: str, *, redact: bool) -> Any:  # noqa: PLR0911 - one kind of option a line
+def _shape(value: object, name: str, *, redact: bool) -> object:  # noqa: PLR0911 - one kind of option a line
     if redact and _sounds_secret(name):
         return _REDACTED
     if redact and name == "settings":
@@ -145,7 +145,7 @@ def _sounds_secret(name: str) -> bool:
     return bool(words & _SECRET) and not words & _HARMLESS
 
 
-def _digestible(options: ClaudeAgentOptions, identity: str | None) -> dict[str, Any]:
+def _digestible(options: ClaudeAgentOptions, identity: str | None) -> dict[str, object]:
     found = {}
     for item in dataclasses.fields(options):
         if item.name not in {"debug_stderr", "stderr"}:
@@ -153,7 +153,7 @@ def _digestible(options: ClaudeAgentOptions, identity: str | None) -> dict[str, 
     return found
 
 
-def _digest(value: Any, identity: str | None, where: str) -> Any:
+def _digest(value: object, identity: str | None, where: str) -> object:
     if value is None or isinstance(value, (bool, int, float, str, Path)):
         return hashlib.sha256(str(value).encode()).hexdigest() if where.startswith("env") else value
     if isinstance(value, dict):

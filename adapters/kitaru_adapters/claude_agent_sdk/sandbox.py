@@ -154,7 +154,7 @@ class _Command:
         )
 
 
-def _failure(error: Exception) -> dict[str, Any]:
+def _failure(error: Exception) -> dict[str, object]:
     category = next((name for kind, name in _CATEGORIES if isinstance(error, kind)), "runtime")
     detail = {"type": type(error).__name__, "category": category, "message": _MESSAGES[category]}
     return {"status": "failed", "error": detail}
@@ -171,7 +171,7 @@ def _fitted(fields: dict[str, Any], size: int) -> dict[str, Any]:
     return fields
 
 
-def _block(fields: Mapping[str, Any], *, failed: bool = False) -> dict[str, Any]:
+def _block(fields: Mapping[str, object], *, failed: bool = False) -> dict[str, object]:
     return {"content": [{"type": "text", "text": json.dumps(fields)}], "is_error": failed}
 
 

@@ -170,7 +170,7 @@ class _Durable:
     def as_tool(self) -> SdkMcpTool[Any]:
         return replace(self.tool, handler=self._handle)
 
-    async def _handle(self, arguments: dict[str, Any]) -> dict[str, Any]:
+    async def _handle(self, arguments: dict[str, object]) -> dict[str, object]:
         memory = current_memory.get()
         if memory is None:
             return await self.tool.handler(arguments)
@@ -181,7 +181,7 @@ class _Durable:
             memory.guard.fail(signal)
             return {"content": [{"type": "text", "text": "The run has ended."}], "is_error": True}
 
-    async def _remembered(self, memory: ToolMemory, arguments: dict[str, Any]) -> dict[str, Any]:
+    async def _remembered(self, memory: ToolMemory, arguments: dict[str, object]) -> dict[str, object]:
         identity = self._identity(arguments)
         number, stored = memory.ask(identity)
         if stored is not None and self.reuse:
@@ -192,7 +192,9 @@ class _Durable:
             return {"content": [{"type": "text", "text": _UNKNOWN}], "is_error": True}
         return await self._run(memory, identity, number, arguments)
 
-    async def _run(self, memory: ToolMemory, identity: str, number: int, arguments: dict[str, Any]) -> dict[str, Any]:
+    async def _run(
+        self, memory: ToolMemory, identity: str, number: int, arguments: dict[str, object]
+    ) -> dict[str, object]:
         if self.irreversible:
             await memory.keep("tool_begun", identity=identity, number=number)
         result = await self.tool.handler(arguments)
@@ -203,7 +205,7 @@ class _Durable:
             await memory.keep("tool_begun", identity=identity, number=number - 1)  # it said itself that it failed
         return result
 
-    def _identity(self, arguments: dict[str, Any]) -> str:
+    def _identity(self, arguments: dict[str, object]) -> str:
         meant = arguments if self.identify is None else self.identify(arguments)
         text = json.dumps(meant, sort_keys=True, separators=(",", ":"), default=str)
         return f"{self.server}.{self.tool.name}:{hashlib.sha256(text.encode()).hexdigest()}"

@@ -132,7 +132,7 @@ class ToolWatch:
         return {}
 
 
-def _decided(decision: ClaudeToolDecision) -> dict[str, Any]:
+def _decided(decision: ClaudeToolDecision) -> dict[str, object]:
     if not decision.approved:
         return {"permissionDecision": "deny", "permissionDecisionReason": decision.message or _DENIED}
     if decision.updated_input is None:

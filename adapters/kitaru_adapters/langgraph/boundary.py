@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from kitaru.seam import Call, Outcome
     from kitaru_adapters.kit.configs import CheckpointConfig
     from kitaru_adapters.langgraph.invocation import Invocation
+    from kitaru_adapters.langgraph.turns import Turn
 
 __all__ = ["SuspendedInGraph", "durable_model_call", "durable_tool_call", "model_name"]
 
@@ -92,7 +93,7 @@ def durable_model_call(
         return (yield from _observed_model(inv, place, shown, _model_in_unit(inv, unit, handler)))
 
 
-def _passing(handler: Callable[[], Step]) -> Procedure[tuple[Any, Outcome[Any] | None]]:
+def _passing(handler: Callable[[], Step]) -> Procedure[tuple[object, Outcome[object] | None]]:
     try:
         return (yield handler()), None
     except ControlSignal as signal:
@@ -130,7 +131,9 @@ def _model_identity(model: object) -> str:
     return f"{type(model).__module__}.{type(model).__qualname__}:{model_name(model)}"
 
 
-def _model_in_unit(inv: Invocation, unit: Unit, handler: Callable[[], Step]) -> Procedure[tuple[Any, Outcome[Any]]]:
+def _model_in_unit(
+    inv: Invocation, unit: Unit, handler: Callable[[], Step]
+) -> Procedure[tuple[object, Outcome[object]]]:
     def body(call: Call) -> Procedure[object]:
         with inv.usage.unit() as used:
             result = yield from _leaving_whole(call, handler)
@@ -144,14 +147,14 @@ def _model_in_unit(inv: Invocation, unit: Unit, handler: Callable[[], Step]) -> 
     return _as_model_result(unpack(outcome.value)), outcome
 
 
-def _leaving_whole(call: Call, handler: Callable[[], Step]) -> Procedure[Any]:
+def _leaving_whole(call: Call, handler: Callable[[], Step]) -> Procedure[object]:
     try:
         return (yield handler())
     except GraphBubbleUp as signal:
         raise _LeavesUnit(signal, execution_id=call.execution_id) from signal
 
 
-def _outcome(unit: Unit, body: Callable[[Call], Procedure[object]]) -> Procedure[Outcome[Any]]:
+def _outcome(unit: Unit, body: Callable[[Call], Procedure[object]]) -> Procedure[Outcome[object]]:
     try:
         outcome: Outcome[Any] = yield unit_step(unit, body)
     except _LeavesUnit as left:
@@ -161,15 +164,15 @@ def _outcome(unit: Unit, body: Callable[[Call], Procedure[object]]) -> Procedure
     return outcome
 
 
-def _as_model_result(value: Any) -> Any:
+def _as_model_result(value: object) -> object:
     if isinstance(value, (str, list, dict)) or value is None:
         return AIMessage(content=value if isinstance(value, (str, list)) else json.dumps(value, default=str))
     return value
 
 
 def _observed_model(
-    inv: Invocation, place: str, shown: str, call: Procedure[tuple[Any, Outcome[Any] | None]]
-) -> Procedure[Any]:
+    inv: Invocation, place: str, shown: str, call: Procedure[tuple[object, Outcome[object] | None]]
+) -> Procedure[object]:
     watch = Watch()
     outer = place.rpartition("/")[0]
     facts = {"place": outer, "model_name": shown, "node_name": _node(place), "source": "middleware"}
@@ -187,7 +190,7 @@ def _observed_model(
     return result
 
 
-def _messages(result: Any) -> list[AIMessage]:
+def _messages(result: object) -> list[AIMessage]:
     response = getattr(result, "model_response", result)
     return [message for message in getattr(response, "result", [response]) if isinstance(message, AIMessage)]
 
@@ -200,7 +203,7 @@ def _node(place: str) -> str | None:
     return place.rpartition("/")[2].partition("@")[0] or None
 
 
-def _boundary_facts(outcome: Outcome[Any] | None, *, refer: bool) -> dict[str, Any]:
+def _boundary_facts(outcome: Outcome[object] | None, *, refer: bool) -> dict[str, object]:
     if outcome is None:
         return {"checkpoint_mode": "metadata_only"}
     facts: dict[str, Any] = {
@@ -229,14 +232,28 @@ def durable_tool_call(inv: Invocation, request: ToolCallRequest, handler: Callab
     tool = request.tool_call["name"]
     config = inv.policy.for_tool(tool)
     place = inv.tracker.here()
+    turn = inv.tracker.turn()
     if not _opens_unit(inv, config):
+        if turn is not None:
+            inv.tracker.turns.gone(turn)
         return (yield from _observed_tool(inv, place, request, _passing(handler)))
     position = f"{place}/tool:{request.tool_call['id'] or tool}"
     with inv.ordinals.next(position) as number:
         unit = with_config(_tool_unit(inv, request, f"{position}#{number}"), config or {})
         if unit.cache is not False and _reads_state(request):
             unit = with_config(unit, {"cache": False})
-        return (yield from _observed_tool(inv, place, request, _tool_in_unit(inv, unit, request, handler)))
+        if turn is not None:
+            yield _in_turn(inv, turn)
+        return (yield from _observed_tool(inv, place, request, _tool_in_unit(inv, unit, request, handler, turn)))
+
+
+def _in_turn(inv: Invocation, turn: Turn) -> Step:
+    """Return the step that waits for the calls before this one; on an event loop they come in order by themselves."""
+
+    async def at_once() -> None:
+        return None
+
+    return Step(lambda: inv.tracker.turns.wait(turn), at_once)
 
 
 def _reads_state(request: ToolCallRequest) -> bool:
@@ -269,9 +286,11 @@ def _tool_unit(inv: Invocation, request: ToolCallRequest, position: str) -> Unit
 
 
 def _tool_in_unit(
-    inv: Invocation, unit: Unit, request: ToolCallRequest, handler: Callable[[], Step]
-) -> Procedure[tuple[Any, Outcome[Any]]]:
+    inv: Invocation, unit: Unit, request: ToolCallRequest, handler: Callable[[], Step], turn: Turn | None
+) -> Procedure[tuple[object, Outcome[object]]]:
     def body(call: Call) -> Procedure[object]:
+        if turn is not None:
+            inv.tracker.turns.gone(turn)
         with inv.usage.unit() as used, recorded_sends(request.runtime.config) as sends:
             result = yield from _leaving_whole(call, handler)
         call.carry({"usage": list(used)})
@@ -293,7 +312,7 @@ def _is_result(value: object) -> bool:
     return isinstance(value, (ToolMessage, Command))
 
 
-def _as_tool_result(value: Any, request: ToolCallRequest) -> Any:
+def _as_tool_result(value: object, request: ToolCallRequest) -> object:
     if _is_result(value) or (isinstance(value, list) and value and all(map(_is_result, value))):
         return value
     text = value if isinstance(value, str) else json.dumps(value, default=str)
@@ -301,8 +320,8 @@ def _as_tool_result(value: Any, request: ToolCallRequest) -> Any:
 
 
 def _observed_tool(
-    inv: Invocation, place: str, request: ToolCallRequest, call: Procedure[tuple[Any, Outcome[Any] | None]]
-) -> Procedure[Any]:
+    inv: Invocation, place: str, request: ToolCallRequest, call: Procedure[tuple[object, Outcome[object] | None]]
+) -> Procedure[object]:
     watch = Watch()
     facts = {
         "place": place.rpartition("/")[0],

@@ -152,7 +152,11 @@ class Driver:
         return name in parameters or any(each.kind is each.VAR_KEYWORD for each in parameters.values())
 
     def call(
-        self, value: object, config: Mapping[str, Any], options: Mapping[str, Any], publish: Callable[[object], None]
+        self,
+        value: object,
+        config: Mapping[str, object],
+        options: Mapping[str, object],
+        publish: Callable[[object], None],
     ) -> Procedure[GraphResult]:
         """Drive the graph once.
 
@@ -183,7 +187,7 @@ class Driver:
         return drained.result()
 
 
-def _result(value: Any) -> GraphResult:
+def _result(value: object) -> GraphResult:
     if hasattr(value, "interrupts") and hasattr(value, "value"):
         return GraphResult(value.value, list(value.interrupts))
     if isinstance(value, dict) and _INTERRUPT in value:
@@ -202,15 +206,15 @@ class _Drained:
         self._output: Any = None
         self._interrupts: list[Any] = []
 
-    def drain(self, parts: Iterator[Any]) -> None:
+    def drain(self, parts: Iterator[object]) -> None:
         for part in parts:
             self._take(part)
 
-    async def drain_async(self, parts: AsyncIterator[Any]) -> None:
+    async def drain_async(self, parts: AsyncIterator[object]) -> None:
         async for part in parts:
             self._take(part)
 
-    def _take(self, part: Any) -> None:
+    def _take(self, part: object) -> None:
         if isinstance(part, dict) and part.get("type") == "values" and not part.get("ns"):
             self._seen = True
             self._output = part.get("data")

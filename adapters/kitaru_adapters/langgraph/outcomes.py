@@ -29,7 +29,7 @@ _WHOLE = Limits(depth=20, items=10_000, characters=1 << 20)
 """A person who answers must see what was asked; only what nobody could read is cut."""
 
 
-def interrupts_of(snapshot: Any, found: Sequence[Any]) -> list[LangGraphInterruptSummary]:
+def interrupts_of(snapshot: object, found: Sequence[object]) -> list[LangGraphInterruptSummary]:
     """Number the pending interrupts by their place in the graph.
 
     Args:

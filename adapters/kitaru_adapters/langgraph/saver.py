@@ -22,6 +22,7 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.serde.types import ERROR
 
 from kitaru.errors import KitaruEncodingError, KitaruUsageError
+from kitaru.seam import redact
 from kitaru_adapters.langgraph.saver_store import Encoded, ThreadStore
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class KitaruCheckpointSaver(BaseCheckpointSaver[str]):
             db.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", whole)
         return _config(thread, ns, checkpoint["id"])
 
-    def _encoded(self, channel: str, values: Mapping[str, Any]) -> Encoded | list[Encoded] | None:
+    def _encoded(self, channel: str, values: Mapping[str, object]) -> Encoded | list[Encoded] | None:
         if channel not in values:
             return None
         value = values[channel]
@@ -122,7 +123,9 @@ class KitaruCheckpointSaver(BaseCheckpointSaver[str]):
     def _checked(self, value: object, channel: str) -> Encoded:
         encoded: Encoded = self.serde.dumps_typed(value)
         if channel == ERROR:  # LangGraph reads an error back as text on purpose
-            return encoded
+            told = self.serde.loads_typed(encoded)
+            shown = redact(told)
+            return encoded if shown == told else self.serde.dumps_typed(shown)
         if lost := _lost_type(value, self.serde.loads_typed(encoded)):
             msg = (
                 f"Channel {channel!r} cannot be stored: an object of {lost} would come back as plain data. Name its "
@@ -139,7 +142,7 @@ class KitaruCheckpointSaver(BaseCheckpointSaver[str]):
         return "value", self._store.add_part(encoded)
 
     def put_writes(
-        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+        self, config: RunnableConfig, writes: Sequence[tuple[str, object]], task_id: str, task_path: str = ""
     ) -> None:
         """Store what a task wrote before its step is complete.
 
@@ -188,7 +191,7 @@ class KitaruCheckpointSaver(BaseCheckpointSaver[str]):
             pending_writes=self._writes(thread, ns, identity),
         )
 
-    def _values(self, thread: str, ns: str, versions: ChannelVersions) -> dict[str, Any]:
+    def _values(self, thread: str, ns: str, versions: ChannelVersions) -> dict[str, object]:
         found: dict[str, Any] = {}
         sql = "SELECT kind, content FROM versions WHERE thread = ? AND ns = ? AND channel = ? AND version = ?"
         for channel, version in versions.items():
@@ -199,7 +202,7 @@ class KitaruCheckpointSaver(BaseCheckpointSaver[str]):
                     found[channel] = self.serde.loads_typed(self._store.part(content))
         return found
 
-    def _writes(self, thread: str, ns: str, checkpoint: str) -> list[tuple[str, str, Any]]:
+    def _writes(self, thread: str, ns: str, checkpoint: str) -> list[tuple[str, str, object]]:
         sql = "SELECT task, channel, part FROM writes WHERE thread = ? AND ns = ? AND checkpoint = ?"
         rows = self._store.rows(f"{sql} ORDER BY path, task, idx", (thread, ns, checkpoint))
         return [
@@ -210,7 +213,7 @@ class KitaruCheckpointSaver(BaseCheckpointSaver[str]):
         self,
         config: RunnableConfig | None,
         *,
-        filter: dict[str, Any] | None = None,  # noqa: A002 - the framework's word
+        filter: dict[str, object] | None = None,  # noqa: A002 - the framework's word
         before: RunnableConfig | None = None,
         limit: int | None = None,
     ) -> Iterator[CheckpointTuple]:
@@ -361,7 +364,7 @@ class KitaruCheckpointSaver(BaseCheckpointSaver[str]):
         return await asyncio.to_thread(self.put, config, checkpoint, metadata, new_versions)
 
     async def aput_writes(
-        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+        self, config: RunnableConfig, writes: Sequence[tuple[str, object]], task_id: str, task_path: str = ""
     ) -> None:
         """Store a task's writes, as `put_writes` does."""
         await asyncio.to_thread(self.put_writes, config, writes, task_id, task_path)
@@ -374,7 +377,7 @@ class KitaruCheckpointSaver(BaseCheckpointSaver[str]):
         self,
         config: RunnableConfig | None,
         *,
-        filter: dict[str, Any] | None = None,  # noqa: A002 - the framework's word
+        filter: dict[str, object] | None = None,  # noqa: A002 - the framework's word
         before: RunnableConfig | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[CheckpointTuple]:
@@ -400,7 +403,7 @@ class KitaruCheckpointSaver(BaseCheckpointSaver[str]):
         await asyncio.to_thread(lambda: self.prune(thread_ids, strategy=strategy))
 
 
-def _names(config: RunnableConfig) -> tuple[str, str, Any]:
+def _names(config: RunnableConfig) -> tuple[str, str, object]:
     named = config["configurable"]
     return str(named["thread_id"]), named.get("checkpoint_ns") or "", named.get("checkpoint_id")
 
@@ -410,7 +413,7 @@ def _config(thread: str, ns: str, checkpoint: str | None) -> RunnableConfig:
     return {"configurable": {**named, "checkpoint_id": checkpoint} if checkpoint else named}
 
 
-def _lost_type(value: Any, copy: Any) -> str | None:
+def _lost_type(value: object, copy: object) -> str | None:
     """Return the name of a class whose object came back as plain data, or `None`."""
     if isinstance(value, dict) and isinstance(copy, dict):
         return _first_lost((item, copy.get(key)) for key, item in value.items())
@@ -420,5 +423,5 @@ def _lost_type(value: Any, copy: Any) -> str | None:
     return f"{type(value).__module__}.{type(value).__qualname__}" if lost else None
 
 
-def _first_lost(pairs: Iterable[tuple[Any, Any]]) -> str | None:
+def _first_lost(pairs: Iterable[tuple[object, object]]) -> str | None:
     return next((lost for value, copy in pairs if (lost := _lost_type(value, copy))), None)

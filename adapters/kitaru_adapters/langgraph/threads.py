@@ -176,7 +176,7 @@ class Thread:
         for task, writes in by_task.items():
             yield _put_writes(saver, copied, writes, task)
 
-    def _check_interrupted(self, head: Any, base: Base) -> None:
+    def _check_interrupted(self, head: object, base: Base) -> None:
         if head is not None and not any(channel == _INTERRUPT for _, channel in base.writes):
             msg = (
                 f"Thread {self.thread_id!r} waits for no answer at checkpoint {base.checkpoint_id}: there is nothing "

@@ -40,7 +40,7 @@ class AgentGraph:
         self._copies: dict[int, Agent[Any]] = {}
         self._originals: dict[int, Agent[Any]] = {}
 
-    def prepared(self, agent: Agent[Any]) -> Agent[Any]:
+    def prepared(self, agent: Agent[object]) -> Agent[Any]:
         """Return the copy of an agent; the same one each time, also in cyclic graphs.
 
         Args:
@@ -69,11 +69,11 @@ class AgentGraph:
         self._fill(made, agent)
         return made
 
-    def original(self, agent: Any) -> Any:
+    def original(self, agent: object) -> Any:
         """Return the user's agent behind a copy; any other agent as it is."""
         return self._originals.get(id(agent), agent)
 
-    def _fill(self, made: Agent[Any], agent: Agent[Any]) -> None:
+    def _fill(self, made: Agent[object], agent: Agent[object]) -> None:
         if isinstance(agent.model, Model):
             made.model = agent.model if isinstance(agent.model, DurableModel) else DurableModel(agent.model)
         made.tools = [durable_tool(tool, agent, self._settings, self.prepared) for tool in agent.tools]

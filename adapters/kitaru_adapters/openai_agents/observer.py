@@ -24,7 +24,7 @@ class RunObserver(RunHooksBase[Any, Any]):
         TypeError: The caller gave something else than run hooks.
     """
 
-    def __init__(self, scope: RunScope, hooks: Any) -> None:
+    def __init__(self, scope: RunScope, hooks: object) -> None:
         self._scope = scope
         self._hooks = validate_run_hooks(hooks)
 

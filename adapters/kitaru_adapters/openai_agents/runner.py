@@ -78,14 +78,14 @@ class KitaruRunner:
 
     def __init__(  # noqa: PLR0913 - the published settings, all by keyword
         self,
-        agent: Agent[Any],
+        agent: Agent[object],
         *,
         name: str | None = None,
         checkpoint_strategy: CheckpointStrategy = "calls",
         approvals: Approvals = "request",
         denial_message: str = DENIAL_MESSAGE,
         approval_timeout: float | None = None,
-        run_config_factory: Callable[[], RunConfig | dict[str, Any] | None] | None = None,
+        run_config_factory: Callable[[], RunConfig | dict[str, object] | None] | None = None,
         capture: OpenAICapturePolicy | None = None,
         run_checkpoint_config: CheckpointConfig | None = None,
         model_checkpoint_config: CheckpointConfig | None = None,
@@ -94,9 +94,9 @@ class KitaruRunner:
         custom_tool_checkpoint_config: CheckpointConfig | None = None,
         mcp_checkpoint_config: CheckpointConfig | None = None,
         handoff_checkpoints: bool = False,
-        context_serializer: Callable[[Any], Any] | None = None,
-        context_deserializer: Callable[[Any], Any] | None = None,
-        context_cache_identity: Callable[[Any], str] | None = None,
+        context_serializer: Callable[[object], object] | None = None,
+        context_deserializer: Callable[[object], object] | None = None,
+        context_cache_identity: Callable[[object], str] | None = None,
         strict_context: bool = True,
         strict_sdk_version: bool = True,
         cost_calculator: CostCalculator | None = None,
@@ -187,7 +187,7 @@ class KitaruRunner:
         request: OpenAIRunRequest,
         *,
         context: object = None,
-        on_event: Callable[[StreamEvent], Any] | None = None,
+        on_event: Callable[[StreamEvent], object] | None = None,
         **options: Any,
     ) -> OpenAIRunResult:
         """Run the agent with streamed model calls; live events are published while it runs.
@@ -208,7 +208,7 @@ class KitaruRunner:
         request: OpenAIRunRequest,
         *,
         context: object = None,
-        on_event: Callable[[StreamEvent], Any] | None = None,
+        on_event: Callable[[StreamEvent], object] | None = None,
         **options: Any,
     ) -> OpenAIRunResult:
         """Run the agent with streamed model calls and block until it is done; see `run_stream`."""
@@ -234,7 +234,7 @@ class KitaruRunner:
         return await automatic_flow_async(slug(self.name, fallback="agent"), lambda: run_calls(self._parts, given))
 
     @staticmethod
-    def _checked(options: dict[str, Any]) -> dict[str, Any]:
+    def _checked(options: dict[str, object]) -> dict[str, object]:
         if unknown := sorted(set(options) - _OPTIONS):
             msg = f"Unknown options of a run: {', '.join(unknown)}; known are: {', '.join(sorted(_OPTIONS))}."
             raise KitaruUsageError(msg)

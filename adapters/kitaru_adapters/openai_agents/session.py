@@ -37,7 +37,7 @@ class KitaruSession(SessionABC):
         items: What was said so far.
     """
 
-    def __init__(self, session_id: str, items: Iterable[Any] = ()) -> None:
+    def __init__(self, session_id: str, items: Iterable[object] = ()) -> None:
         self.session_id = session_id
         self._items: Items = [copy.deepcopy(item) for item in items]
 
@@ -94,7 +94,7 @@ class DurableSession(SessionABC):
         self._scope = scope
         self._known: Items = []
 
-    async def get_items(self, limit: int | None = None, *, wrapper: Any = None) -> Items:
+    async def get_items(self, limit: int | None = None, *, wrapper: object = None) -> Items:
         """Return the conversation as it was read the first time.
 
         Args:
@@ -116,7 +116,7 @@ class DurableSession(SessionABC):
             self._known = items
         return copy.deepcopy(items)
 
-    async def add_items(self, items: Items, *, wrapper: Any = None) -> None:
+    async def add_items(self, items: Items, *, wrapper: object = None) -> None:
         """Append items, once.
 
         Args:
@@ -134,7 +134,7 @@ class DurableSession(SessionABC):
         await self._unit("add_items", write)
         self._known = [*self._known, *batch]
 
-    async def pop_item(self, *, wrapper: Any = None) -> Any:
+    async def pop_item(self, *, wrapper: object = None) -> Any:
         """Remove and return the last item.
 
         Args:
@@ -151,7 +151,7 @@ class DurableSession(SessionABC):
         self._known = self._known[:-1]
         return item
 
-    async def clear_session(self, *, wrapper: Any = None) -> None:
+    async def clear_session(self, *, wrapper: object = None) -> None:
         """Forget the conversation.
 
         Args:
@@ -189,7 +189,7 @@ class DurableSession(SessionABC):
 class _CompactingSession(DurableSession):
     """A recorded session that can also shorten itself through the provider."""
 
-    async def run_compaction(self, args: Any = None) -> None:
+    async def run_compaction(self, args: object = None) -> None:
         """Shorten the conversation, once.
 
         Args:
@@ -203,7 +203,7 @@ class _CompactingSession(DurableSession):
         self._known = []
 
 
-def durable_session(session: Any, scope: RunScope) -> Any:
+def durable_session(session: object, scope: RunScope) -> Any:
     """Return the session that a durable run works on.
 
     Args:

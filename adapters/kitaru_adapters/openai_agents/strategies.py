@@ -151,7 +151,7 @@ async def run_calls(parts: RunnerParts, given: RunInput) -> OpenAIRunResult:
 
 
 async def _run_to_the_end(
-    parts: RunnerParts, given: RunInput, scope: RunScope, options: dict[str, Any]
+    parts: RunnerParts, given: RunInput, scope: RunScope, options: dict[str, object]
 ) -> FrameworkResult:
     agent = scope.graph.prepared(parts.agent)
     source = await _source(parts, given, agent, scope.recorder)
@@ -175,7 +175,7 @@ async def _run_to_the_end(
         options = {name: value for name, value in options.items() if name in kept}
 
 
-async def _source(parts: RunnerParts, given: RunInput, agent: Agent[Any], recorder: RunRecorder) -> Any:
+async def _source(parts: RunnerParts, given: RunInput, agent: Agent[object], recorder: RunRecorder) -> object:
     request = given.request
     if request.pending_state is None:
         return request.input
@@ -325,7 +325,7 @@ def _tracked(
     return result.model_copy(update=names)
 
 
-def _traced(parts: RunnerParts, label: str) -> RunConfig | dict[str, Any] | None:
+def _traced(parts: RunnerParts, label: str) -> RunConfig | dict[str, object] | None:
     config = parts.run_config()
     scope = current_scope()
     if not parts.settings.capture.correlate_otel_spans or scope is None:
@@ -338,7 +338,7 @@ def _traced(parts: RunnerParts, label: str) -> RunConfig | dict[str, Any] | None
     return dataclasses.replace(config, trace_metadata={**(config.trace_metadata or {}), **facts})
 
 
-async def _log(recorder: RunRecorder, summary: dict[str, Any]) -> None:
+async def _log(recorder: RunRecorder, summary: dict[str, object]) -> None:
     events = [event.model_dump(mode="json", exclude_defaults=True) for event in recorder.events()]
     await asyncio.to_thread(
         kitaru.log,

@@ -68,15 +68,15 @@ class _CopiedInvoker(_Invoker):  # type: ignore[misc]  # the framework does not 
             return self
         return _CopiedInvoker(self._inner, self._invoke, function_tool=function_tool)
 
-    async def __call__(self, ctx: ToolContext[Any], input: str) -> Any:  # noqa: A002 - the framework's signature
+    async def __call__(self, ctx: ToolContext[object], input: str) -> Any:  # noqa: A002 - the framework's signature
         """Call the tool."""
         return await self._invoke(self, ctx, input)
 
-    async def plainly(self, ctx: ToolContext[Any], arguments: str) -> Any:
+    async def plainly(self, ctx: ToolContext[object], arguments: str) -> Any:
         """Call the tool as the framework would."""
         return await super().__call__(ctx, arguments)
 
-    def as_run(self, ctx: ToolContext[Any], arguments: str, original: FunctionTool) -> FunctionToolRun:
+    def as_run(self, ctx: ToolContext[object], arguments: str, original: FunctionTool) -> FunctionToolRun:
         """Return one call of the tool in the parts that a unit needs."""
 
         async def settle(error: Exception) -> str | None:
@@ -155,8 +155,8 @@ def _function_tool(tool: FunctionTool, agent: str, settings: RunnerSettings) -> 
 
 def _recorded(
     tool: FunctionTool, agent: str, config: CheckpointConfig
-) -> Callable[[_CopiedInvoker, ToolContext[Any], str], Awaitable[Any]]:
-    async def invoke(invoker: _CopiedInvoker, ctx: ToolContext[Any], arguments: str) -> Any:
+) -> Callable[[_CopiedInvoker, ToolContext[object], str], Awaitable[object]]:
+    async def invoke(invoker: _CopiedInvoker, ctx: ToolContext[object], arguments: str) -> Any:
         scope = durable_run()
         run = invoker.as_run(ctx, arguments, tool)
         if scope is None:
@@ -166,14 +166,14 @@ def _recorded(
     return invoke
 
 
-async def _held(invoker: _CopiedInvoker, ctx: ToolContext[Any], arguments: str) -> Any:
+async def _held(invoker: _CopiedInvoker, ctx: ToolContext[object], arguments: str) -> object:
     scope = durable_run()
     async with scope.activity.working() if scope is not None else nullcontext():
         return await invoker.plainly(ctx, arguments)
 
 
-def _agent_tool(tool: FunctionTool, prepared: Callable[[Any], Any]) -> FunctionTool:
-    async def invoke(invoker: _CopiedInvoker, ctx: ToolContext[Any], arguments: str) -> Any:
+def _agent_tool(tool: FunctionTool, prepared: Callable[[object], object]) -> FunctionTool:
+    async def invoke(invoker: _CopiedInvoker, ctx: ToolContext[object], arguments: str) -> Any:
         with parent_call(ctx.tool_call_id) if durable_run() is not None else nullcontext():
             return await invoker.plainly(ctx, arguments)
 
@@ -188,7 +188,7 @@ def _agent_tool(tool: FunctionTool, prepared: Callable[[Any], Any]) -> FunctionT
 
 
 def _handmade_tool(tool: FunctionTool, agent: str, config: CheckpointConfig | Any) -> FunctionTool:
-    async def invoke(ctx: ToolContext[Any], arguments: str) -> Any:
+    async def invoke(ctx: ToolContext[object], arguments: str) -> Any:
         async def inner() -> Any:
             context: Any = sdk._get_function_tool_invoke_context(tool, ctx)  # noqa: SLF001 - what the tool's annotation asks for
             return await tool.on_invoke_tool(context, arguments)

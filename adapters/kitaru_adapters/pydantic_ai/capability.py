@@ -69,7 +69,7 @@ class KitaruDurability(BaseDurabilityCapability[AgentDepsT]):
         tool_checkpoint_config_by_name: Mapping[str, CheckpointConfig | Literal[False]] | None = None,
         mcp_checkpoint_config: CheckpointConfig | None = None,
         cost_calculator: CostCalculator | None = None,
-        deps_cache_identity: Callable[[Any], object] | None = None,
+        deps_cache_identity: Callable[[object], object] | None = None,
     ) -> None:
         """Check the settings; they are bound to an agent when the framework asks for it.
 
@@ -112,7 +112,7 @@ class KitaruDurability(BaseDurabilityCapability[AgentDepsT]):
         """Whether the present code stands at flow scope; inside a checkpoint it does not."""
         return seam.in_flow()
 
-    def for_agent(self, agent: AbstractAgent[AgentDepsT, Any]) -> AbstractCapability[AgentDepsT]:
+    def for_agent(self, agent: AbstractAgent[AgentDepsT, object]) -> AbstractCapability[AgentDepsT]:
         """Return the capability bound to an agent; binding once is enough.
 
         Args:
@@ -123,7 +123,7 @@ class KitaruDurability(BaseDurabilityCapability[AgentDepsT]):
         """
         return self if self._agent is agent else self._bind_for_agent(agent)
 
-    def _bind_for_agent(self, agent: AbstractAgent[AgentDepsT, Any]) -> Self:
+    def _bind_for_agent(self, agent: AbstractAgent[AgentDepsT, object]) -> Self:
         bound = super()._bind_for_agent(agent)
         bound._named(bound.name)  # noqa: SLF001 - the copy is of this class
         return bound
@@ -132,10 +132,10 @@ class KitaruDurability(BaseDurabilityCapability[AgentDepsT]):
         self._settings = replace(self._settings, agent_name=name)
         self._backend = UnitBackend(self._settings)
 
-    def _bind_to_agent(self, agent: AbstractAgent[AgentDepsT, Any]) -> None:
+    def _bind_to_agent(self, agent: AbstractAgent[AgentDepsT, object]) -> None:
         """Bind nothing: leaves are wrapped in each run, so toolsets need no id and may come at run time."""
 
-    def _bind_workspace_operation(self, agent: AbstractAgent[AgentDepsT, Any]) -> None:
+    def _bind_workspace_operation(self, agent: AbstractAgent[AgentDepsT, object]) -> None:
         """Bind nothing: workspaces are refused inside a flow."""
 
     def _prepare_workspace(self, ctx: RunContext[AgentDepsT], workspace: Any, *, explicit: bool) -> Any:
@@ -228,7 +228,7 @@ class KitaruDurability(BaseDurabilityCapability[AgentDepsT]):
         return await run_output_function(self._settings, ctx, output_context, partial(handler, output))
 
     async def wrap_run(
-        self, ctx: RunContext[AgentDepsT], *, handler: Callable[[], Awaitable[AgentRunResult[Any]]]
+        self, ctx: RunContext[AgentDepsT], *, handler: Callable[[], Awaitable[AgentRunResult[object]]]
     ) -> AgentRunResult[Any]:
         """Surround a run: open a flow where there is none, and write down what happened when it ends.
 
@@ -246,8 +246,8 @@ class KitaruDurability(BaseDurabilityCapability[AgentDepsT]):
         return await seam.automatic_flow_async(f"{self._settings.slug}_flow", lambda: self._recorded(ctx, handler))
 
     async def _recorded(
-        self, ctx: RunContext[AgentDepsT], handler: Callable[[], Awaitable[AgentRunResult[Any]]]
-    ) -> AgentRunResult[Any]:
+        self, ctx: RunContext[AgentDepsT], handler: Callable[[], Awaitable[AgentRunResult[object]]]
+    ) -> AgentRunResult[object]:
         state = run_state(ctx)
         state.events = self._new_events(state.path)
         if self._settings.capture.correlate_otel_spans:
@@ -264,8 +264,8 @@ class KitaruDurability(BaseDurabilityCapability[AgentDepsT]):
         return result
 
     async def _observed(
-        self, ctx: RunContext[AgentDepsT], handler: Callable[[], Awaitable[AgentRunResult[Any]]]
-    ) -> AgentRunResult[Any]:
+        self, ctx: RunContext[AgentDepsT], handler: Callable[[], Awaitable[AgentRunResult[object]]]
+    ) -> AgentRunResult[object]:
         from kitaru_adapters.pydantic_ai.observe import observed_run
 
         call = seam.current_call()

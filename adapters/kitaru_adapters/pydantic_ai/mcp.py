@@ -65,7 +65,7 @@ class KitaruMCPServer(KitaruToolset):
             self._entered = False
             return await self.wrapped.__aexit__(*args)
 
-    async def get_tools(self, ctx: RunContext[Any]) -> dict[str, ToolsetTool[Any]]:
+    async def get_tools(self, ctx: RunContext[object]) -> dict[str, ToolsetTool[Any]]:
         """Return what the server offers, from the record where it was asked before.
 
         Args:
@@ -82,7 +82,7 @@ class KitaruMCPServer(KitaruToolset):
             known[self.position] = JSON_CODEC.load(dict[str, ToolDefinition], data)
         return {name: self.server.tool_for_tool_def(found, ctx=ctx) for name, found in known[self.position].items()}
 
-    async def get_instructions(self, ctx: RunContext[Any]) -> _Instructions:
+    async def get_instructions(self, ctx: RunContext[object]) -> _Instructions:
         """Return the server's instructions, from the record where it was asked before.
 
         Args:
@@ -102,17 +102,17 @@ class KitaruMCPServer(KitaruToolset):
         loaded: _Instructions = known[place]
         return loaded
 
-    async def _run(self, call: ToolCall, ctx: RunContext[Any]) -> Any:
+    async def _run(self, call: ToolCall, ctx: RunContext[object]) -> object:
         return await (await self._connected()).call_tool(call.name, call.args, ctx, call.tool)
 
-    async def _list(self, ctx: RunContext[Any]) -> object:
+    async def _list(self, ctx: RunContext[object]) -> object:
         tools = await (await self._connected()).get_tools(ctx)
         return JSON_CODEC.dump(dict[str, ToolDefinition], {name: tool.tool_def for name, tool in tools.items()})
 
-    async def _read_instructions(self, ctx: RunContext[Any]) -> object:
+    async def _read_instructions(self, ctx: RunContext[object]) -> object:
         return JSON_CODEC.dump(_Instructions, await (await self._connected()).get_instructions(ctx))
 
-    async def _discover(self, what: str, ctx: RunContext[Any], read: Callable[[], Awaitable[object]]) -> object:
+    async def _discover(self, what: str, ctx: RunContext[object], read: Callable[[], Awaitable[object]]) -> object:
         label = slug(self.id or f"mcp_{self.position}", fallback="mcp")
         unit = seam.Unit(
             name=f"{label}_{what}",
@@ -125,7 +125,7 @@ class KitaruMCPServer(KitaruToolset):
         record_unit(executed=outcome.executed)
         return outcome.value
 
-    async def _connected(self) -> MCPToolset[Any]:
+    async def _connected(self) -> MCPToolset[object]:
         async with self._lock:
             if not self._entered:
                 await self.wrapped.__aenter__()

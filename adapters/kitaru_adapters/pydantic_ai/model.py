@@ -99,7 +99,7 @@ class KitaruModel(WrapperModel):
         yield CompletedStreamedResponse(response, model_request_parameters=model_request_parameters, replay_events=True)
 
     async def _as_unit(
-        self, inputs: tuple[Any, ...], request: Callable[[], Awaitable[ModelResponse]], *, streaming: bool
+        self, inputs: tuple[object, ...], request: Callable[[], Awaitable[ModelResponse]], *, streaming: bool
     ) -> ModelResponse:
         ctx = current_run_context() or RunContext(deps=None, model=self.wrapped, usage=RunUsage())
 

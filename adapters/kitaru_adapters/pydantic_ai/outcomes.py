@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import TypeAdapter, ValidationError
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from pydantic_core import InitErrorDetails
 
-__all__ = ["add_usage", "record_outcome", "replay_outcome", "usage_delta"]
+__all__ = ["add_usage", "private_usage", "record_outcome", "replay_outcome", "usage_delta"]
 
 _USAGE: TypeAdapter[RunUsage] = TypeAdapter(RunUsage)
 _SIGNALS = (ApprovalRequired, CallDeferred, ModelRetry, ToolFailed, RunCancelled, ValidationError)
@@ -134,8 +135,15 @@ def _validation_error(fields: Mapping[str, Any]) -> ValidationError:
     return ValidationError.from_exception_data(fields["title"], details)
 
 
+def private_usage(usage: RunUsage) -> RunUsage:
+    """Return a copy of the usage that can grow by itself; all of it is numbers, and one dictionary of numbers."""
+    return replace(usage, details=dict(usage.details))
+
+
 def usage_delta(before: RunUsage, after: RunUsage) -> object:
     """Return by how much a private copy of the usage grew, as data; `None` when it did not."""
+    if after == before:
+        return None
     delta = after - before
     return _USAGE.dump_python(delta, mode="json", exclude_defaults=True) if delta.has_values() else None
 

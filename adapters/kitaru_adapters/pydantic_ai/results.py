@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["dump_run", "load_run"]
 
 
-def dump_run(result: AgentRunResult[Any], spec: object) -> tuple[object, dict[str, str]]:
+def dump_run(result: AgentRunResult[object], spec: object) -> tuple[object, dict[str, str]]:
     """Return a run's result as data, with the field that says how to read it back.
 
     Args:
@@ -60,7 +60,7 @@ def load_run(data: Any, carried: object, spec: object) -> AgentRunResult[Any]:
     return result
 
 
-def _adapter(spec: object) -> TypeAdapter[AgentRunResult[Any]] | None:
+def _adapter(spec: object) -> TypeAdapter[AgentRunResult[object]] | None:
     types = list(dict.fromkeys(_output_types(spec)))
     if not types or Any in types or None in types:
         return None
@@ -71,7 +71,7 @@ def _adapter(spec: object) -> TypeAdapter[AgentRunResult[Any]] | None:
         return None
 
 
-def _output_types(spec: Any) -> Iterator[Any]:
+def _output_types(spec: object) -> Iterator[object]:
     """Yield the types that a run may end with; `Any` where that is not known."""
     if isinstance(spec, ToolOutput):
         yield from _output_types(spec.output)
@@ -90,7 +90,7 @@ def _output_types(spec: Any) -> Iterator[Any]:
         yield Any
 
 
-def _returned(function: Any) -> Any:
+def _returned(function: object) -> object:
     try:
         return get_type_hints(function).get("return", Any)
     except (NameError, TypeError):

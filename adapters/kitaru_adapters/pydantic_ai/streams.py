@@ -37,7 +37,7 @@ def live_handler(settings: Settings, handler: EventStreamHandler[Any] | None) ->
         A handler of the framework's shape.
     """
 
-    async def consume(ctx: RunContext[Any], events: AsyncIterable[AgentStreamEvent]) -> None:
+    async def consume(ctx: RunContext[object], events: AsyncIterable[AgentStreamEvent]) -> None:
         shown = _shown(settings, events)
         if handler is not None:
             await handler(ctx, shown)

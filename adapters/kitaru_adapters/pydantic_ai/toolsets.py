@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -20,7 +19,7 @@ from kitaru_adapters.kit.names import slug
 from kitaru_adapters.pydantic_ai.codec import fingerprint
 from kitaru_adapters.pydantic_ai.framework import record_unit
 from kitaru_adapters.pydantic_ai.guard import guarded
-from kitaru_adapters.pydantic_ai.outcomes import add_usage, record_outcome, replay_outcome, usage_delta
+from kitaru_adapters.pydantic_ai.outcomes import add_usage, private_usage, record_outcome, replay_outcome, usage_delta
 from kitaru_adapters.pydantic_ai.runs import run_state
 from kitaru_adapters.pydantic_ai.settings import Settings, make_settings
 from kitaru_adapters.pydantic_ai.types import ADAPTER
@@ -65,7 +64,7 @@ class KitaruToolset(WrapperToolset[Any]):
         return self.wrapped._explicit_id  # noqa: SLF001 - forwarded, as the framework does
 
     def visit_and_replace(
-        self, visitor: Callable[[AbstractToolset[Any]], AbstractToolset[Any]]
+        self, visitor: Callable[[AbstractToolset[object]], AbstractToolset[object]]
     ) -> AbstractToolset[Any]:
         """Return the toolset itself: what is inside is already wrapped.
 
@@ -79,7 +78,7 @@ class KitaruToolset(WrapperToolset[Any]):
         return self
 
     async def call_tool(
-        self, name: str, tool_args: dict[str, Any], ctx: RunContext[Any], tool: ToolsetTool[Any]
+        self, name: str, tool_args: dict[str, object], ctx: RunContext[object], tool: ToolsetTool[object]
     ) -> Any:
         """Call a tool: as a unit, at flow scope where it was opted out, or plainly where the run is not at flow scope.
 
@@ -101,7 +100,7 @@ class KitaruToolset(WrapperToolset[Any]):
             return await suspendable(ctx, lambda: self._run(call, ctx))
         return await self._as_unit(config, call)
 
-    async def _run(self, call: ToolCall, ctx: RunContext[Any]) -> Any:
+    async def _run(self, call: ToolCall, ctx: RunContext[object]) -> object:
         return await self.wrapped.call_tool(call.name, call.args, ctx, call.tool)
 
     def _config(self, call: ToolCall) -> CheckpointConfig | Literal[False]:
@@ -116,12 +115,12 @@ class KitaruToolset(WrapperToolset[Any]):
             return check_config(own, argument=f"metadata[{_METADATA!r}] of tool {call.shown!r}")
         return self.settings.mcp_config if self.kind == "mcp" else self.settings.tool_config
 
-    async def _as_unit(self, config: CheckpointConfig, call: ToolCall) -> Any:
+    async def _as_unit(self, config: CheckpointConfig, call: ToolCall) -> object:
         state, usage = run_state(call.ctx), call.ctx.usage
-        before = deepcopy(usage)
+        before = private_usage(usage)
 
         async def body(unit_call: seam.Call) -> object:
-            private = deepcopy(before)
+            private = private_usage(before)
             with guarded(call.ctx, private) as unit_ctx, durable_unit_scope():
                 value, carried = await record_outcome(self._run(call, unit_ctx), tool=call.shown)
             delta = usage_delta(before, private)
@@ -197,7 +196,7 @@ def wrap_leaves(toolset: AbstractToolset[Any], settings: Settings, *, position: 
     """
     number = 0
 
-    def wrap(leaf: AbstractToolset[Any]) -> AbstractToolset[Any]:
+    def wrap(leaf: AbstractToolset[object]) -> AbstractToolset[Any]:
         nonlocal number
         number += 1
         return _wrap_leaf(leaf, settings, f"{position}{number}")
@@ -205,7 +204,7 @@ def wrap_leaves(toolset: AbstractToolset[Any], settings: Settings, *, position: 
     return toolset.visit_and_replace(wrap)
 
 
-def _wrap_leaf(leaf: AbstractToolset[Any], settings: Settings, position: str) -> AbstractToolset[Any]:
+def _wrap_leaf(leaf: AbstractToolset[object], settings: Settings, position: str) -> AbstractToolset[object]:
     if isinstance(leaf, KitaruToolset):
         return leaf
     if isinstance(leaf, FunctionToolset):
@@ -219,14 +218,14 @@ def _wrap_leaf(leaf: AbstractToolset[Any], settings: Settings, position: str) ->
     return KitaruToolset(leaf, settings, position)
 
 
-def _is_mcp(leaf: AbstractToolset[Any]) -> bool:
+def _is_mcp(leaf: AbstractToolset[object]) -> bool:
     # A toolset of this class exists only once its module is loaded; importing it here would cost everybody a second.
     module = sys.modules.get("pydantic_ai.mcp")
     return module is not None and isinstance(leaf, module.MCPToolset)
 
 
-def _dynamic(leaf: DynamicToolset[Any], settings: Settings, position: str) -> DynamicToolset[Any]:
-    async def wrapped(ctx: RunContext[Any]) -> AbstractToolset[Any] | None:
+def _dynamic(leaf: DynamicToolset[object], settings: Settings, position: str) -> DynamicToolset[object]:
+    async def wrapped(ctx: RunContext[object]) -> AbstractToolset[Any] | None:
         made = leaf.toolset_func(ctx)
         made = made if made is None or isinstance(made, AbstractToolset) else await made
         return None if made is None else wrap_leaves(made, settings, position=f"{position}.")
@@ -235,7 +234,7 @@ def _dynamic(leaf: DynamicToolset[Any], settings: Settings, position: str) -> Dy
 
 
 def kitaruify_toolset(
-    toolset: AbstractToolset[Any],
+    toolset: AbstractToolset[object],
     *,
     capture: CapturePolicy | None = None,
     tool_checkpoint_config: CheckpointConfig | None = None,

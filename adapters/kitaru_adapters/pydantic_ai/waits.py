@@ -127,7 +127,7 @@ def _call_id(tool: str, call_id: str | None) -> str:
     return identifier(call_id, what=f"A call of tool {tool!r}")
 
 
-def defer_hitl(settings: Settings, toolset: AbstractToolset[Any], call: ToolCall) -> None:
+def defer_hitl(settings: Settings, toolset: AbstractToolset[object], call: ToolCall) -> None:
     """Turn a call of a pure question into a deferred one; every other call passes.
 
     Args:
@@ -153,7 +153,7 @@ def defer_hitl(settings: Settings, toolset: AbstractToolset[Any], call: ToolCall
     raise CallDeferred(metadata={_PRIVATE: asked.name})
 
 
-async def suspendable(ctx: RunContext[Any], run: Callable[[], Awaitable[Any]]) -> Any:
+async def suspendable(ctx: RunContext[object], run: Callable[[], Awaitable[object]]) -> Any:
     """Run the body of a tool at flow scope; where it stops at a wait, its siblings are not disturbed.
 
     Args:
@@ -179,12 +179,12 @@ async def suspendable(ctx: RunContext[Any], run: Callable[[], Awaitable[Any]]) -
     raise CallDeferred(metadata={_PRIVATE: True})
 
 
-def _pending(ctx: RunContext[Any]) -> dict[str, seam.Question | _Paused]:
+def _pending(ctx: RunContext[object]) -> dict[str, seam.Question | _Paused]:
     return cast("dict[str, seam.Question | _Paused]", run_state(ctx).pending)
 
 
 async def answer_deferred(
-    settings: Settings, ctx: RunContext[Any], requests: DeferredToolRequests
+    settings: Settings, ctx: RunContext[object], requests: DeferredToolRequests
 ) -> DeferredToolResults | None:
     """Open one wait for each call of a batch that needs a person, all of them together, and give the answers back.
 
@@ -211,7 +211,7 @@ async def answer_deferred(
     return requests.build_results(approvals={key: bool(answers[key]) for key in approvals}, calls=results)
 
 
-async def _ask(questions: Mapping[str, seam.Question | _Paused]) -> dict[str, Any]:
+async def _ask(questions: Mapping[str, seam.Question | _Paused]) -> dict[str, object]:
     """Open all waits of a batch in one commit, then wait for all of them."""
     named = [(key, question) for key, asked in questions.items() for question in _of(asked)]
     foreign = [asked.suspension for asked in questions.values() if isinstance(asked, _Paused) and not asked.questions]
@@ -226,7 +226,7 @@ def _of(asked: seam.Question | _Paused) -> list[seam.Question]:
     return asked.questions[-1:] if isinstance(asked, _Paused) else [asked]
 
 
-async def _resume(ctx: RunContext[Any], call: seam.Question | _Paused, answer: Any) -> Any:
+async def _resume(ctx: RunContext[object], call: seam.Question | _Paused, answer: object) -> object:
     """Return the result of a deferred call: the answer itself, or what the paused body comes to now."""
     while isinstance(call, _Paused):
         try:
@@ -256,7 +256,7 @@ def _approval(settings: Settings, call: ToolCallPart, requests: DeferredToolRequ
 
 
 def _deferred(
-    settings: Settings, ctx: RunContext[Any], call: ToolCallPart, requests: DeferredToolRequests
+    settings: Settings, ctx: RunContext[object], call: ToolCallPart, requests: DeferredToolRequests
 ) -> seam.Question:
     call_id = _call_id(call.tool_name, call.tool_call_id)
     args = call.args_as_dict()
@@ -269,7 +269,7 @@ def _deferred(
     )
 
 
-def _return_schema(ctx: RunContext[Any], tool_name: str) -> object:
+def _return_schema(ctx: RunContext[object], tool_name: str) -> object:
     manager = ctx.tool_manager
     tool = manager.tools.get(tool_name) if manager is not None and manager.tools is not None else None
     schema = tool.tool_def.return_schema if tool is not None else None
@@ -286,7 +286,7 @@ def _metadata(
     settings: Settings,
     tool: str,
     call_id: str,
-    args: Mapping[str, Any],
+    args: Mapping[str, object],
     requests: DeferredToolRequests | None,
 ) -> dict[str, object]:
     known: dict[str, object] = {"adapter": ADAPTER, "tool_name": tool, "tool_call_id": call_id}

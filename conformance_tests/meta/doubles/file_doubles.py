@@ -13,6 +13,7 @@ from judged import doubles
 
 from kitaru.errors import KitaruJournalError, KitaruLeaseLostError
 from kitaru.journal.api import LiveEvent
+from kitaru.records.facts import MetadataLogged
 
 QUICK = frozenset({"J-80", "J-81", "J-82", "J-94", "J-95", "J-96"})
 """Cases that start no process; every double is run against these and against its own."""
@@ -77,10 +78,10 @@ class AllowsOneProcess(Right):
         return self.inner.create(draft, flow=flow, stack=stack)
 
 
-@wrong("85")
+@wrong("82", "85")
 class AcknowledgesTooEarly(Right):
     def append(self, lease, *drafts):
-        if len(drafts) == 1 and drafts[0].fact.__struct_config__.tag == "metadata.logged" and self.inner.has_leases():
+        if len(drafts) == 1 and isinstance(drafts[0].fact, MetadataLogged):
             self.waiting = [*getattr(self, "waiting", []), (lease, drafts)]
             return
         self.inner.append(lease, *drafts)
@@ -92,12 +93,13 @@ class AcknowledgesTooEarly(Right):
 
 
 @wrong("86", "87")
-class WritesBatchesBitByBit(Right):
+class HoldsTheLastOfABatchBack(Right):
+    held = ()
+
     def append(self, lease, *drafts):
-        self.inner.append(lease, drafts[0])
-        if len(drafts) > 1:
-            time.sleep(0.05)
-            self.inner.append(lease, *drafts[1:])
+        batch = len(drafts) > 1 and all(isinstance(draft.fact, MetadataLogged) for draft in drafts)
+        self.inner.append(lease, *self.held, *(drafts[:-1] if batch else drafts))
+        self.held = drafts[-1:] if batch else ()
 
 
 @wrong("88", "90")

@@ -16,6 +16,7 @@ from kitaru.engine import failures, payloads
 from kitaru.engine.fanout import close_pool, settle_futures
 from kitaru.engine.scope import current_boundary, current_run
 from kitaru.engine.signals import BodyRerun, ExecutionAborted, ExecutionCancelled, RunnerFenced, Suspension
+from kitaru.engine.staying import start_and_stay
 from kitaru.errors import (
     FailureOrigin,
     KitaruBackendError,
@@ -93,7 +94,7 @@ def start_thread(run: Run, body: Body, *, retries: int = 0, rebuild: Callable[[]
         current_boundary.set(None)
         drive(live, body, retries=retries, rebuild=rebuild)
 
-    threading.Thread(target=context.run, args=(work,), name=f"kitaru-{run.flow}").start()
+    start_and_stay(threading.Thread(target=context.run, args=(work,), name=f"kitaru-{run.flow}"))
     return live
 
 

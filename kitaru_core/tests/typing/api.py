@@ -75,6 +75,7 @@ from kitaru import (
     wait,
     wait_async,
 )
+from kitaru.client import FlowCheck
 
 
 @dataclass
@@ -268,6 +269,7 @@ def operating(client: KitaruClient, exec_id: str) -> None:
     assert_type(client.executions.cancel(exec_id), Execution)
     assert_type(client.executions.replay(exec_id, from_="fetch", text="b"), Execution)
     assert_type(client.executions.replay(exec_id, from_="fetch", dry_run=True), ReplayPlan)
+    assert_type(client.executions.check(plain, status="waiting"), FlowCheck)
     assert_type(client.executions.prune(older_than=timedelta(days=3), dry_run=True), list[str])
 
 

@@ -145,7 +145,7 @@ class Approvals:
         """
         run = lab.run(chain(b=_PAY_B))
         assert run.status == "waiting"
-        assert [call.status for call in run.calls if call.status != "completed"] == []
+        assert [call.status for call in run.boundaries if call.status != "completed"] == []
         assert "checkpoint.failed" not in {record["kind"] for record in run.records}
 
     @requirement("A-91", needs={"approvals", "granular"})

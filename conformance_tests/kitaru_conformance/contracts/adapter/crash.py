@@ -32,7 +32,7 @@ class Crash:
     @pytest.fixture
     def boundaries(self, lab: Lab) -> int:
         """How many boundaries a chain has."""
-        return len(lab.run(CHAIN).calls)
+        return len(lab.run(CHAIN).boundaries)
 
     @requirement("A-40", needs={"granular"})
     def test_a_kill_before_any_call_repeats_nothing(self, lab: Lab, boundaries: int) -> None:

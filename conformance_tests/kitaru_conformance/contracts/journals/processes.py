@@ -204,10 +204,10 @@ class Processes(JournalCases):
 
         If this fails: repair J-88 first; the lease is renewed while its holder lives.
         """
-        child = desk.start("hold", "e1", KITARU_LEASE_TTL="0.5")
+        child = desk.start("hold", "e1", KITARU_LEASE_TTL="1")
         assert _line(child) == "ready"
         journal = desk.open()
-        end = time.monotonic() + 1.5
+        end = time.monotonic() + 2.0
         while time.monotonic() < end:
             assert not journal.execution("e1").runner_lost
             time.sleep(0.05)

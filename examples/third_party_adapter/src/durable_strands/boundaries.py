@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import AsyncGenerator, Callable, Collection
 from functools import partial
 from typing import Any
 
@@ -25,7 +25,7 @@ from kitaru.seam import Call, Unit, occurrence, run_unit_async, stream_unit
 
 __all__ = ["Boundaries"]
 
-Events = AsyncIterator[TypedEvent]
+Events = AsyncGenerator[TypedEvent, None]
 
 
 class Boundaries:
@@ -36,8 +36,7 @@ class Boundaries:
     """
 
     def __init__(self, agent: Agent, name: str, fail_on: Collection[str]) -> None:
-        self._name, self._fail_on = name, fail_on
-        self._run = f"{name}#{occurrence(name)}"
+        self._name, self._fail_on, self._run = name, fail_on, f"{name}#{occurrence(name)}"
         self._answers = 0
         self._interrupts: Counter[str] = Counter()
         self.broken: Exception | None = None
@@ -69,9 +68,8 @@ class Boundaries:
 
     async def _tool(self, context: ExecuteToolContext, proceed: Callable[[ExecuteToolContext], Events]) -> Events:
         use = context.tool_use
-        # The framework's own tool for structured output computes nothing; it leaves its result in the agent.
         if context.tool is not None and context.tool.tool_type == "structured_output":
-            async for event in proceed(context):
+            async for event in proceed(context):  # it computes nothing, and leaves its result in the agent
                 yield event
             return
         call_id = str(use["toolUseId"])
@@ -94,11 +92,10 @@ class Boundaries:
         if isinstance(outcome.value, dict) and "interrupt" in outcome.value:
             self._interrupts[call_id] += 1
             raise InterruptException(Interrupt(**outcome.value["interrupt"]))
-        plain = {"toolUseId": call_id, "status": "success", "content": [{"text": str(outcome.value)}]}
-        yield ToolResultEvent(outcome.value["result"] if isinstance(outcome.value, dict) else plain)
+        said = {"toolUseId": call_id, "status": "success", "content": [{"text": str(outcome.value)}]}
+        yield ToolResultEvent(outcome.value["result"] if isinstance(outcome.value, dict) else said)
 
     async def _used(self, source: Events, events: list[TypedEvent], name: str) -> dict[str, Any]:
-        """Run a tool, and return what came of it as data: its result, or what it asks a person."""
         events.clear()
         try:
             async for event in source:
@@ -124,28 +121,23 @@ async def _metered(source: Events, call: Call) -> Events:
 
 
 def _said(events: list[TypedEvent]) -> dict[str, Any]:
-    stop = next(event for event in reversed(events) if isinstance(event, ModelStopReason))
-    message = {"role": stop.message["role"], "content": stop.message["content"]}
-    return {
-        "stop_reason": stop.stop_reason,
-        "message": message,
-        "usage": dict(stop.usage),
-        "metrics": dict(stop.metrics),
-    }
+    stop = [event for event in events if isinstance(event, ModelStopReason)][-1]
+    facts = {"stop_reason": stop.stop_reason, "usage": dict(stop.usage), "metrics": dict(stop.metrics)}
+    return {**facts, "message": {"role": stop.message["role"], "content": stop.message["content"]}}
 
 
-def _again(value: Any) -> Iterator[TypedEvent]:
-    """Yield for a recorded answer what somebody who reads the stream expects: its text, in one piece for each block."""
-    for block in _stop(value).message["content"]:
-        if "text" in block:
-            yield TypedEvent({"data": block["text"], "delta": {"text": block["text"]}})
+def _again(value: Any) -> list[TypedEvent]:
+    """Return for a recorded answer what somebody who reads the stream expects: its text, in one piece per block."""
+    texts = [block["text"] for block in _stop(value).message["content"] if "text" in block]
+    return [TypedEvent({"data": text, "delta": {"text": text}}) for text in texts]
 
 
 def _stop(value: Any) -> ModelStopReason:
     if isinstance(value, str):  # what a person writes in place of an answer
         value = {"stop_reason": "end_turn", "message": {"role": "assistant", "content": [{"text": value}]}}
-    usage = value.get("usage") or {"inputTokens": 0, "outputTokens": 0, "totalTokens": 0}
-    return ModelStopReason(value["stop_reason"], value["message"], usage, value.get("metrics") or {"latencyMs": 0})
+    usage: Any = value.get("usage", {"inputTokens": 0, "outputTokens": 0, "totalTokens": 0})
+    metrics: Any = value.get("metrics", {"latencyMs": 0})
+    return ModelStopReason(value["stop_reason"], value["message"], usage, metrics)
 
 
 def _asked(interrupt: Interrupt) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from typing import Any
+from typing import Any, cast
 
 from strands import Agent
 from strands.agent import AgentResult
@@ -49,8 +49,7 @@ class DurableAgent:
         if strategy != "calls":
             msg = f"There is no strategy {strategy!r} for Strands agents; use one of: calls."
             raise KitaruUsageError(msg)
-        self._make, self._name, self._fail_on = make, name, frozenset(fail_on)
-        self._schemas = answers or {}
+        self._make, self._name, self._fail_on, self._schemas = make, name, frozenset(fail_on), answers or {}
 
     def run(self, prompt: Any, **kwargs: Any) -> AgentResult:
         """Run an agent to its end, and return what `Agent.__call__` returns; it takes the same arguments."""
@@ -62,29 +61,28 @@ class DurableAgent:
         """Run an agent to its end on the running event loop, as `Agent.invoke_async` does."""
         async for event in self.stream(prompt, **kwargs):
             last = event
-        result: AgentResult = last["result"]
-        return result
+        return cast("AgentResult", last["result"])
 
     async def stream(self, prompt: Any, **kwargs: Any) -> AsyncIterator[dict[str, Any]]:
         """Run an agent and yield what `Agent.stream_async` yields; of an answer that was recorded, its text."""
         agent = self._make()
         boundaries = Boundaries(agent, self._name, self._fail_on) if in_flow() else None
         while prompt is not None:
-            given, prompt = prompt, None
+            asking = None
             try:
-                async for event in agent.stream_async(given, **kwargs):
+                async for event in agent.stream_async(prompt, **kwargs):
                     result = event.get("result")
                     if result is not None and result.stop_reason == "interrupt" and boundaries is not None:
-                        prompt = await self._answers(agent, result.interrupts or ())
+                        asking = result.interrupts
                     else:
                         yield event
             except Exception:
-                if boundaries is not None and boundaries.broken is not None:
+                if boundaries and boundaries.broken:
                     raise boundaries.broken from None
                 raise
+            prompt = await self._answers(agent, asking) if asking else None
 
     async def _answers(self, agent: Agent, interrupts: Any) -> list[Any]:
-        """Ask a person everything that is open, at once, and return the answers in the words of Strands."""
         given = await ask_async([self._question(agent, interrupt) for interrupt in interrupts])
         return [
             {"interruptResponse": {"interruptId": interrupt.id, "response": answer}}

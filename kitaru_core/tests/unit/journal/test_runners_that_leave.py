@@ -25,7 +25,7 @@ def leased(store):
 
 def test_a_lease_that_is_given_back_while_the_row_is_read_was_alive(leased):
     journal, lease = leased
-    with journal._journal._reading() as reading:
+    with journal._reading() as reading:
         journal.release(lease)
         assert not reading.execution(lease.execution_id).runner_lost
     assert journal.execution(lease.execution_id).runner_lost

@@ -39,8 +39,7 @@ def program(text):
 
 def test_importing_every_public_name_leaves_no_trace():
     events, changes = program(WATCHED)
-    # pydantic and its like ask for the machine's name; nothing may be opened, started or written.
-    assert ([event for event in events if event[0] != "socket.gethostname"], changes) == ([], [])
+    assert (events, changes) == ([], [])
 
 
 def test_importing_takes_little_time():
