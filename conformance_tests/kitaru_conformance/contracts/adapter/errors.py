@@ -47,12 +47,17 @@ class Errors:
 
     @requirement("A-122")
     def test_every_form_raises_the_same_error(self, lab: Lab, form: str) -> None:
-        """The exception that ends a run is the same in every form.
+        """The exception that ends a run is the same in every form; one of the adapter's own is of the same type.
 
         If this fails: repair A-120 and A-121 first.
         """
         script = broken(self.harness)
-        assert lab.run(script, form=form).error == lab.run(script).error
+        found, expected = lab.run(script, form=form).error, lab.run(script).error
+        assert found is not None
+        assert expected is not None
+        # What an adapter says itself of a failed model call may name the session of that very run.
+        compared = 1 if script is BROKEN_MODEL and self.harness.model_failures == "adapter" else len(expected)
+        assert found[:compared] == expected[:compared]
 
     @requirement("A-123", needs={"granular"})
     def test_the_failure_stands_at_the_call_that_failed(self, lab: Lab) -> None:
