@@ -23,10 +23,6 @@ class Place(Protocol):
     """Where executions are: a store, and processes that work with it."""
 
     @property
-    def harness(self) -> AdapterHarness:
-        """What runs scripts there."""
-
-    @property
     def client(self) -> KitaruClient:
         """The door to the store."""
 
