@@ -12,10 +12,12 @@ import msgspec
 from kitaru_conformance.script import Turn
 from kitaru_conformance.world import World
 
-__all__ = ["AdapterHarness", "Answer", "EntryPoint", "Form", "Place", "Settings"]
+__all__ = ["AdapterHarness", "Answer", "EntryPoint", "Form", "ModelFailures", "Place", "Settings", "ToolFailures"]
 
 Form = Literal["sync", "async", "stream"]
 Place = Literal["recorded", "plain", "refused"]
+ToolFailures = Literal["raised", "told"]
+ModelFailures = Literal["framework", "adapter"]
 
 _RUNNING = re.compile(r"a?(run|stream|iter|invoke|batch|query|transform|realtime)", re.ASCII)
 
@@ -94,6 +96,12 @@ class AdapterHarness:
             record, or `refused`. A mapping says it for each strategy.
         inside_checkpoint: The same for a run inside a checkpoint, where `plain` passes straight through to the
             framework, because that checkpoint is the boundary.
+        tool_failures: What the framework does about the exception of a tool: `raised` ends the run with it, `told`
+            tells the model of it like of any other result.
+        model_failures: Whose exception leaves a run when a model call failed: that of the `framework`, or one that the
+            `adapter` exports and documents, caused by it.
+        dear: Whether every run takes seconds, as when it starts a program of its own; a case that would kill a whole
+            run at each of its calls then kills it at two of them.
     """
 
     adapter: ClassVar[str]
@@ -104,6 +112,9 @@ class AdapterHarness:
     forms: ClassVar[tuple[Form, ...]] = ("sync",)
     outside_flow: ClassVar[Place | Mapping[str, Place]] = "recorded"
     inside_checkpoint: ClassVar[Place | Mapping[str, Place]] = "plain"
+    tool_failures: ClassVar[ToolFailures] = "raised"
+    model_failures: ClassVar[ModelFailures] = "framework"
+    dear: ClassVar[bool] = False
 
     def serve(self, world: World) -> AbstractContextManager[object]:
         """Stand up what the model side needs, such as a loopback server; entered around every run, also plain ones.

@@ -174,7 +174,7 @@ class WrapsErrors(DurableRunner):
             raise RuntimeError(f"The run failed: {error}") from error
 
 
-@double("errors", "120 123 124")
+@double("errors", "120 122 123 124")
 class SwallowsErrors(DurableRunner):
     async def tried(self, call: Call) -> Any:
         try:
