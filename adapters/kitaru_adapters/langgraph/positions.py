@@ -44,6 +44,14 @@ class PositionTracker(BaseCallbackHandler):
         self._tasks: dict[UUID, str] = {}
         self._lock = threading.Lock()
 
+    def on_chat_model_start(self, *args: Any, **kwargs: Any) -> None:
+        """Need nothing; for a handler without this method the framework writes the whole conversation out as text.
+
+        Args:
+            *args: As the framework calls its handlers.
+            **kwargs: The same.
+        """
+
     def on_chain_start(
         self,
         serialized: object,  # noqa: ARG002 - the framework's signature
