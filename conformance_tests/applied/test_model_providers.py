@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from kitaru_conformance import ModelProviderContract
-from kitaru_conformance.contracts.model_providers import Asked
+from kitaru_conformance.contracts.model_providers import Asked, Said
 from kitaru_plugins.model_providers.anthropic_messages import Anthropic
 from kitaru_plugins.model_providers.google_generate import Google
 from kitaru_plugins.model_providers.openai_chat import Ollama, OpenAI, OpenRouter
@@ -32,10 +32,14 @@ class Server:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 outer.asked.append(protocol.asked(self.path, self.headers, body))
                 status, answer, delay = outer.answers.popleft()
+                streamed = isinstance(answer, Said) and (body.get("stream") or ":stream" in self.path)
+                if streamed:
+                    data = b"".join(_event(one) for one in protocol.stream(answer))
+                else:
+                    data = json.dumps(protocol.answer(answer) if isinstance(answer, Said) else answer).encode()
                 time.sleep(delay)
-                data = json.dumps(answer).encode()
                 self.send_response(status)
-                self.send_header("content-type", "application/json")
+                self.send_header("content-type", "text/event-stream" if streamed else "application/json")
                 self.send_header("content-length", str(len(data)))
                 self.end_headers()
                 self.wfile.write(data)
@@ -48,11 +52,16 @@ class Server:
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
     def answer(self, said):
-        self.answers.append((200, self.protocol.answer(said), said.delay))
+        self.answers.append((200, said, said.delay))
 
     def refuse(self, status, text):
         error = {"type": "error", "error": {"type": "refused", "message": text, "code": status, "status": "REFUSED"}}
         self.answers.append((status, error, 0.0))
+
+
+def _event(data):
+    name = f"event: {data['type']}\n" if "type" in data else ""
+    return f"{name}data: {json.dumps(data)}\n\n".encode()
 
 
 class Chat:
@@ -66,7 +75,17 @@ class Chat:
             credential=headers.get("authorization", "").removeprefix("Bearer "),
             temperature=body.get("temperature"),
             max_tokens=body.get("max_tokens"),
+            schema=body.get("response_format", {}).get("json_schema", {}).get("schema"),
         )
+
+    @classmethod
+    def stream(cls, said):
+        whole = cls.answer(said)
+        common = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": said.model}
+        for piece in said.pieces:
+            yield {**common, "choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]}
+        yield {**common, "choices": [{"index": 0, "delta": {}, "finish_reason": said.finish or "stop"}]}
+        yield {**common, "choices": [], "usage": whole["usage"]}
 
     @staticmethod
     def answer(said):
@@ -109,7 +128,22 @@ class Messages:
             credential=headers.get("x-api-key", "") or headers.get("authorization", "").removeprefix("Bearer "),
             temperature=body.get("temperature"),
             max_tokens=body["max_tokens"],
+            schema=body.get("output_config", {}).get("format", {}).get("schema"),
         )
+
+    @classmethod
+    def stream(cls, said):
+        whole = cls.answer(said)
+        started = {**whole["usage"], "output_tokens": 1}
+        opened = {**whole, "content": [], "stop_reason": None, "usage": started}
+        yield {"type": "message_start", "message": opened}
+        yield {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
+        for piece in said.pieces:
+            yield {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": piece}}
+        yield {"type": "content_block_stop", "index": 0}
+        ended = {"stop_reason": whole["stop_reason"], "stop_sequence": None}
+        yield {"type": "message_delta", "delta": ended, "usage": {"output_tokens": said.output_tokens}}
+        yield {"type": "message_stop"}
 
     @staticmethod
     def answer(said):
@@ -141,12 +175,21 @@ class Generate:
         roles = {"user": "user", "model": "assistant"}
         settings = body.get("generationConfig", {})
         return Asked(
-            model=path.partition("/models/")[2].removesuffix(":generateContent"),
+            model=path.partition("/models/")[2].rpartition(":")[0],
             messages=system + [(roles[one["role"]], one["parts"][0]["text"]) for one in body["contents"]],
             credential=headers["x-goog-api-key"],
             temperature=settings.get("temperature"),
             max_tokens=settings.get("maxOutputTokens"),
+            schema=settings.get("responseJsonSchema"),
         )
+
+    @classmethod
+    def stream(cls, said):
+        whole = cls.answer(said)
+        for piece in ["", *said.pieces]:
+            parts = [{"text": piece}] if piece else [{"text": "hmm", "thought": True}]
+            yield {"candidates": [{"content": {"role": "model", "parts": parts}}], "modelVersion": said.model}
+        yield {**whole, "candidates": [{"content": {"role": "model"}, "finishReason": said.finish or "STOP"}]}
 
     @staticmethod
     def answer(said):
@@ -194,25 +237,29 @@ class Served(ModelProviderContract):
 
 class TestOpenAI(Served):
     subject = "openai"
-    capabilities = frozenset({"cached_tokens", "credentials", "reasoning_tokens", "total_tokens"})
+    capabilities = frozenset(
+        {"cached_tokens", "credentials", "reasoning_tokens", "streams", "structured", "total_tokens"}
+    )
 
 
 class TestOpenRouter(Served):
     subject = "openrouter"
-    capabilities = frozenset({"cached_tokens", "cost", "credentials", "reasoning_tokens", "total_tokens"})
+    capabilities = frozenset(
+        {"cached_tokens", "cost", "credentials", "reasoning_tokens", "streams", "structured", "total_tokens"}
+    )
     kind = OpenRouter
     protocol = PricedChat
 
 
 class TestOllama(Served):
     subject = "ollama"
-    capabilities = frozenset({"cached_tokens", "reasoning_tokens", "total_tokens"})
+    capabilities = frozenset({"cached_tokens", "reasoning_tokens", "streams", "structured", "total_tokens"})
     kind = Ollama
 
 
 class TestAnthropic(Served):
     subject = "anthropic"
-    capabilities = frozenset({"cached_tokens", "credentials"})
+    capabilities = frozenset({"cached_tokens", "credentials", "streams", "structured"})
     kind = Anthropic
     protocol = Messages
     path = ""
@@ -220,7 +267,9 @@ class TestAnthropic(Served):
 
 class TestGoogle(Served):
     subject = "google"
-    capabilities = frozenset({"cached_tokens", "credentials", "reasoning_tokens", "total_tokens"})
+    capabilities = frozenset(
+        {"cached_tokens", "credentials", "reasoning_tokens", "streams", "structured", "total_tokens"}
+    )
     kind = Google
     protocol = Generate
     path = ""

@@ -10,6 +10,7 @@ import hashlib
 import os
 import sqlite3
 import threading
+import weakref
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -87,6 +88,8 @@ class ThreadStore:
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
+        # A saver is often made in passing and never closed; its file is, when nobody has the saver any more.
+        weakref.finalize(self, self._db.close)
         self._lock = threading.RLock()
         found = self._db.execute("PRAGMA application_id").fetchone()[0]
         if found not in {0, _APPLICATION_ID} or (found == 0 and self._has_tables()):

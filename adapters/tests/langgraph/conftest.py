@@ -9,6 +9,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Annotated, Any, TypedDict
 
 import pytest
@@ -131,6 +132,7 @@ class World(Driver):
         self.calls: list[str] = []
         self.crash: collections.Counter[str] = collections.Counter()
         self._lock = threading.Lock()
+        self.closing = ExitStack()
 
     @property
     def hello(self) -> dict[str, Any]:
@@ -174,7 +176,9 @@ class World(Driver):
         if kind == "memory":
             return InMemorySaver()
         if kind == "sqlite":
-            return SqliteSaver(sqlite3.connect(self.folder / "lg.db", check_same_thread=False))
+            connection = sqlite3.connect(self.folder / "lg.db", check_same_thread=False)
+            self.closing.callback(connection.close)
+            return SqliteSaver(connection)
         return KitaruCheckpointSaver(self.folder / "threads.db")
 
     def asking(self, saver, *nodes: str, entered: list[str] | None = None, **options: Any):
@@ -209,4 +213,6 @@ def _own_store(tmp_path, monkeypatch):
 
 @pytest.fixture
 def world(tmp_path):
-    return World(tmp_path)
+    found = World(tmp_path)
+    yield found
+    found.closing.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 
 import pytest
 from langchain_core.messages import HumanMessage
@@ -65,8 +66,8 @@ def test_conversation_of_a_model_call_is_stored_without_text_by_default(world, t
         runner.invoke(_asked(), thread_id="t")
 
     story.run().wait()
-    db = sqlite3.connect(tmp_path / "kitaru.db")
-    model_calls = [body for (body,) in db.execute("SELECT body FROM records") if b"model_call__" in bytes(body)]
+    with closing(sqlite3.connect(tmp_path / "kitaru.db")) as db:
+        model_calls = [body for (body,) in db.execute("SELECT body FROM records") if b"model_call__" in bytes(body)]
     assert model_calls
     assert not any(QUESTION.encode() in bytes(body) for body in model_calls)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import operator
 import sqlite3
 import stat
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Annotated, TypedDict
 
@@ -98,19 +100,19 @@ def test_copy_and_prune_leave_a_thread_that_goes_on(saver):
 def test_deleting_the_last_thread_leaves_no_bytes_behind(saver, tmp_path):
     _say(_chat(saver), "one")
     saver.delete_thread("t")
-    db = sqlite3.connect(tmp_path / "threads.db")
     tables = ["checkpoints", "versions", "writes", "chain", "parts"]
     counts = " UNION ALL ".join(f"SELECT count(*) FROM {table}" for table in tables)  # noqa: S608 - five fixed names
-    assert db.execute(counts).fetchall() == [(0,)] * 5
+    with closing(sqlite3.connect(tmp_path / "threads.db")) as db:
+        assert db.execute(counts).fetchall() == [(0,)] * 5
 
 
 def test_conversation_is_stored_once_and_not_once_for_each_step(saver, tmp_path):
     graph = _chat(saver)
     for turn in range(60):
         _say(graph, f"{turn} " + "x" * 3000)
-    db = sqlite3.connect(tmp_path / "threads.db")
-    (messages,) = db.execute("SELECT count(*) FROM chain").fetchone()
-    (size,) = db.execute("SELECT sum(length(data)) FROM parts").fetchone()
+    with closing(sqlite3.connect(tmp_path / "threads.db")) as db:
+        (messages,) = db.execute("SELECT count(*) FROM chain").fetchone()
+        (size,) = db.execute("SELECT sum(length(data)) FROM parts").fetchone()
     assert messages <= 60 * 4
     assert size < 60 * 3000
 
@@ -146,11 +148,22 @@ def test_allowed_type_comes_back_as_itself(tmp_path):
 def test_file_is_private_and_foreign_files_are_left_alone(saver, tmp_path):
     assert stat.S_IMODE((tmp_path / "threads.db").stat().st_mode) == 0o600
     other = tmp_path / "other.db"
-    sqlite3.connect(other).execute("CREATE TABLE mine (x)").connection.commit()
+    with closing(sqlite3.connect(other)) as db:
+        db.execute("CREATE TABLE mine (x)")
+        db.commit()
     before = other.read_bytes()
     with pytest.raises(KitaruJournalError, match="no file of kitaru"):
         KitaruCheckpointSaver(other)
     assert other.read_bytes() == before
+
+
+def test_a_saver_that_nobody_has_any_more_has_closed_its_file(tmp_path):
+    saver = KitaruCheckpointSaver(tmp_path / "dropped.db")
+    _say(_chat(saver), "one")
+    assert (tmp_path / "dropped.db-wal").exists()
+    del saver
+    gc.collect()
+    assert not (tmp_path / "dropped.db-wal").exists()
 
 
 def test_unknown_prune_strategy_and_copy_onto_itself_are_refused(saver):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 
 import pytest
 from langchain_core.messages import HumanMessage
@@ -14,9 +15,9 @@ TURNS, SIZE = 40, 4000
 
 
 def _bytes(path):
-    db = sqlite3.connect(path)
-    (rows,) = db.execute("SELECT sum(length(body) + coalesce(length(payload), 0)) FROM records").fetchone()
-    (blobs,) = db.execute("SELECT coalesce(sum(length(data)), 0) FROM blobs").fetchone()
+    with closing(sqlite3.connect(path)) as db:
+        (rows,) = db.execute("SELECT sum(length(body) + coalesce(length(payload), 0)) FROM records").fetchone()
+        (blobs,) = db.execute("SELECT coalesce(sum(length(data)), 0) FROM blobs").fetchone()
     return rows + blobs
 
 

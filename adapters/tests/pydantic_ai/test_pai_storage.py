@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
+from contextlib import closing
 
 from pydantic_ai.messages import ModelMessagesTypeAdapter, ModelRequest, ModelResponse, TextPart, UserPromptPart
 
@@ -29,8 +30,7 @@ def test_a_conversation_is_stored_once_and_not_once_per_call(lab, store):
         return len(ModelMessagesTypeAdapter.dump_json(messages))
 
     conversation = lab.run(body).wait(30)
-    with sqlite3.connect(store) as database:
+    with closing(sqlite3.connect(store)) as database:
         pages = database.execute("select sum(pgsize) from dbstat").fetchone()[0]
-    database.close()
     assert conversation > 450_000
     assert pages < 1.5 * conversation

@@ -9,11 +9,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import ClassVar, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol, cast
 
 import pytest
 
-from kitaru.models.api import ModelProviderClient, ModelReply, ModelRequest
+from kitaru.models.api import ModelProviderClient, ModelReply, ModelRequest, StreamingModelProviderClient
 from kitaru_conformance.contract import Contract
 from kitaru_conformance.requirements import requirement
 
@@ -21,6 +21,14 @@ __all__ = ["Asked", "ModelProviderContract", "Said", "Wire"]
 
 _SAID: Final = (("system", "be brief"), ("user", "2 + 2?"))
 _KEY: Final = "made-up-key-1234"
+_PIECES: Final = ('{"city": "', "Ma", 'lmö 🙂"', "}")
+_TEXT: Final = "".join(_PIECES)
+_SCHEMA: Final[Mapping[str, Any]] = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}},
+    "required": ["city"],
+    "additionalProperties": False,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +45,7 @@ class Said:
         reasoning: How many of those written were for thinking.
         cost: What it costs in USD.
         delay: Seconds until the answer comes.
+        pieces: The text in the pieces in which it is streamed; the whole in one if empty.
     """
 
     text: str = "four"
@@ -48,6 +57,7 @@ class Said:
     reasoning: int = 15
     cost: float = 0.0042
     delay: float = 0.0
+    pieces: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +70,7 @@ class Asked:
         credential: The credential that came along.
         temperature: The temperature, if one was sent.
         max_tokens: The limit, if one was sent.
+        schema: The JSON schema that the answer is to fit, if one was sent.
     """
 
     model: str
@@ -67,6 +78,7 @@ class Asked:
     credential: str = ""
     temperature: float | None = None
     max_tokens: int | None = None
+    schema: Mapping[str, Any] | None = None
 
 
 class Wire(Protocol):
@@ -95,6 +107,8 @@ class ModelProviderContract(Contract):
         "cost": "It says what a call cost.",
         "credentials": "It needs a credential.",
         "reasoning_tokens": "It says how many tokens were written while thinking.",
+        "streams": "It hands the text out while the model writes it.",
+        "structured": "It holds a model to a JSON schema.",
         "total_tokens": "It says how many tokens there were in all.",
     }
 
@@ -127,6 +141,21 @@ class ModelProviderContract(Contract):
         def ask(said: Sequence[tuple[str, str]] = _SAID, **more: object) -> ModelReply:
             given: dict[str, object] = {"model": "model-1", "credentials": credentials, **more}
             return complete(ModelRequest(messages=_messages(said), **given))  # type: ignore[arg-type]  # checked by the struct's users
+
+        return ask
+
+    @pytest.fixture(params=["sync", "async"])
+    def stream(
+        self, request: pytest.FixtureRequest, provider: ModelProviderClient, credentials: Mapping[str, str]
+    ) -> Callable[..., list[str | ModelReply]]:
+        """Give a function that streams an answer of the model `model-1`, in both its forms, and returns what came."""
+        streaming = cast("StreamingModelProviderClient", provider)
+
+        def ask(**more: Any) -> list[str | ModelReply]:  # noqa: ANN401 - the request's fields
+            one = ModelRequest(model="model-1", messages=_messages(_SAID), credentials=credentials, **more)
+            if request.param == "sync":
+                return list(streaming.stream(one))
+            return asyncio.run(_all(streaming, one))
 
         return ask
 
@@ -351,6 +380,85 @@ class ModelProviderContract(Contract):
 
         # A call that blocks the loop lets it go round once or twice, before and after.
         assert asyncio.run(ask()) > 2
+
+    @requirement("M-20", needs={"streams"})
+    def test_the_text_comes_in_pieces(self, stream: Callable[..., list[str | ModelReply]], wire: Wire) -> None:
+        """The text is handed out in the pieces in which it comes, and at the end the answer with the whole text.
+
+        If this fails: repair M-02 first; look at which events of the provider's stream hold text.
+        """
+        wire.answer(Said(text=_TEXT, pieces=_PIECES))
+        *pieces, reply = stream()
+        assert [piece for piece in pieces if piece] == list(_PIECES)
+        assert isinstance(reply, ModelReply)
+        assert reply.text == _TEXT
+
+    @requirement("M-21", needs={"streams"})
+    def test_a_streamed_answer_has_all_figures(
+        self,
+        stream: Callable[..., list[str | ModelReply]],
+        provider: ModelProviderClient,
+        credentials: Mapping[str, str],
+        wire: Wire,
+    ) -> None:
+        """The answer at the end of a stream is the one that `complete` gives, with every figure.
+
+        If this fails: repair M-20 first; some providers count tokens in the last event only, or only when asked to.
+        """
+        wire.answer(Said(text=_TEXT, pieces=_PIECES))
+        streamed = stream()[-1]
+        wire.answer(Said(text=_TEXT))
+        whole = provider.complete(ModelRequest(model="model-1", messages=_messages(_SAID), credentials=credentials))
+        assert _figures(streamed) == _figures(whole)
+
+    @requirement("M-22", needs={"streams"})
+    def test_a_refused_stream_is_raised_once(self, stream: Callable[..., list[str | ModelReply]], wire: Wire) -> None:
+        """A stream that the provider refuses raises, says the provider's status and words, and is not tried again.
+
+        If this fails: repair M-20 first; look at what the SDK does with errors.
+        """
+        wire.refuse(400, "you may not")
+        with pytest.raises(Exception, match="400") as caught:
+            stream()
+        assert "you may not" in str(caught.value)
+        assert len(wire.asked) == 1
+
+    @requirement("M-23", needs={"structured"})
+    def test_a_schema_arrives_when_given(
+        self, provider: ModelProviderClient, call: Callable[..., ModelReply], wire: Wire
+    ) -> None:
+        """A provider that says it is `structured` sends the schema along when there is one, and none otherwise.
+
+        If this fails: repair M-02 first.
+        """
+        assert getattr(provider, "structured", False) is True
+        for schema in (_SCHEMA, None):
+            wire.answer(Said(text=_TEXT))
+            assert call(schema=schema).text == _TEXT
+            assert _properties(wire.asked[-1]) == (None if schema is None else ["city"])
+
+    @requirement("M-24", needs={"streams", "structured"})
+    def test_a_schema_arrives_with_a_stream(self, stream: Callable[..., list[str | ModelReply]], wire: Wire) -> None:
+        """A streamed call sends the schema along as well.
+
+        If this fails: repair M-20 and M-23 first.
+        """
+        wire.answer(Said(text=_TEXT, pieces=_PIECES))
+        stream(schema=_SCHEMA)
+        assert _properties(wire.asked[-1]) == ["city"]
+
+
+async def _all(provider: StreamingModelProviderClient, request: ModelRequest) -> list[str | ModelReply]:
+    return [item async for item in provider.stream_async(request)]
+
+
+def _figures(reply: object) -> dict[str, object]:
+    # The provider's own figures may be put in other words within a stream.
+    return {name: getattr(reply, name, None) for name in ModelReply.__struct_fields__ if name != "raw_usage"}
+
+
+def _properties(asked: Asked) -> list[str] | None:
+    return None if asked.schema is None else list(asked.schema["properties"])
 
 
 def _messages(said: Sequence[tuple[str, str]]) -> list[dict[str, str]]:

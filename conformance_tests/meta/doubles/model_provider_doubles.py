@@ -8,6 +8,7 @@ import threading
 import time
 
 from judged import doubles
+from msgspec import structs
 
 from kitaru.models.api import ModelReply
 from kitaru_conformance.contracts.model_providers import Asked
@@ -47,6 +48,7 @@ class Right:
     """A provider that does everything."""
 
     fails = frozenset()
+    structured = True
     credentials = ("ACME_API_KEY",)
     options = ("ACME_BASE_URL",)
 
@@ -57,6 +59,7 @@ class Right:
             credential=request.credentials["ACME_API_KEY"],
             temperature=request.temperature,
             max_tokens=request.max_tokens,
+            schema=request.schema,
         )
 
     def reply(self, said):
@@ -88,6 +91,15 @@ class Right:
         await asyncio.sleep(said.delay)
         return self.reply(said)
 
+    def stream(self, request):
+        said = WIRES[-1].exchange(self.ask(request))
+        yield from said.pieces
+        yield self.reply(said)
+
+    async def stream_async(self, request):
+        for item in self.stream(request):
+            yield item
+
 
 def wrong(*ids):
     """Mark a double with the ids of the cases it must fail, and no others."""
@@ -113,7 +125,8 @@ class _ChangesQuestions(Right):
     def ask(self, request):
         found = super().ask(request)
         fields = {
-            name: getattr(found, name) for name in ("model", "messages", "credential", "temperature", "max_tokens")
+            name: getattr(found, name)
+            for name in ("model", "messages", "credential", "temperature", "max_tokens", "schema")
         }
         return Asked(**{**fields, **self.change(request, found)})
 
@@ -250,6 +263,47 @@ class ChangesMessages(Right):
 class BlocksTheLoop(Right):
     async def complete_async(self, request):
         return self.complete(request)
+
+
+@wrong("20")
+class WaitsForTheWhole(Right):
+    def stream(self, request):
+        reply = self.complete(request)
+        yield from (reply.text, reply)
+
+
+@wrong("21")
+class CountsNothingWhileStreaming(Right):
+    def stream(self, request):
+        *pieces, reply = super().stream(request)
+        yield from pieces
+        yield ModelReply(text=reply.text, model=reply.model, finish_reason=reply.finish_reason)
+
+
+@wrong("22")
+class TriesToStreamAgain(Right):
+    def stream(self, request):
+        try:
+            yield from super().stream(request)
+        except RefusedError:
+            yield from super().stream(request)
+
+
+@wrong("23")
+class ForgetsTheSchema(Right):
+    def complete(self, request):
+        return super().complete(structs.replace(request, schema=None))
+
+
+@wrong("23")
+class DoesNotSayThatItIsStructured(Right):
+    structured = False
+
+
+@wrong("24")
+class ForgetsTheSchemaWhileStreaming(Right):
+    def stream(self, request):
+        yield from super().stream(structs.replace(request, schema=None))
 
 
 DOUBLES = doubles(globals(), Right)

@@ -10,7 +10,9 @@ from kitaru_conformance import ModelProviderContract
 
 
 class InProcess(ModelProviderContract):
-    capabilities = frozenset({"cached_tokens", "cost", "credentials", "reasoning_tokens", "total_tokens"})
+    capabilities = frozenset(
+        {"cached_tokens", "cost", "credentials", "reasoning_tokens", "streams", "structured", "total_tokens"}
+    )
 
     @pytest.fixture
     def wire(self, monkeypatch):

@@ -6,39 +6,29 @@ that checkpoint, which is the boundary already.
 
 from __future__ import annotations
 
-import asyncio
-import os
 import re
-import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
-import msgspec
-
+from kitaru.authoring.llm_pieces import Listener, retell, retell_async
+from kitaru.authoring.llm_work import Order, Work
 from kitaru.engine.boundary import run_unit, run_unit_async
 from kitaru.engine.ids import normalise as normalise_name
 from kitaru.engine.scope import current_boundary, flow_scope, occurrence
-from kitaru.engine.unit import Unit
 from kitaru.errors import KitaruUsageError
-from kitaru.models.aliases import resolve_model_selection
-from kitaru.models.api import ModelReply, ModelRequest
-from kitaru.models.credentials import find_credentials
-from kitaru.models.messages import check_limits, normalise
-from kitaru.models.providers import Target, find_provider
-from kitaru.models.usage import CallFacts, call_metadata, cost_of, usage_record
-from kitaru.settings.resolve import llm_estimated_costs
 
 if TYPE_CHECKING:
     from kitaru.engine.call import Call
 
 __all__ = ["llm", "llm_async"]
 
-_MOCK_VARIABLE: Final = "KITARU_LLM_MOCK_RESPONSE"
 _BETWEEN_WORDS: Final = re.compile(r"\W+")
 
 Prompt = str | Sequence[Mapping[str, Any]]
+T = TypeVar("T")
 
 
+@overload
 def llm(
     prompt: Prompt,
     *,
@@ -47,8 +37,45 @@ def llm(
     temperature: float | None = None,
     max_tokens: int | None = None,
     name: str | None = None,
-) -> str:
-    """Call a model and return its text.
+    schema: None = None,
+    on_text: Listener | None = None,
+) -> str: ...
+@overload
+def llm(
+    prompt: Prompt,
+    *,
+    model: str | None = None,
+    system: str | None = None,
+    temperature: float | None = None,
+    max_tokens: int | None = None,
+    name: str | None = None,
+    schema: type[T],
+    on_text: Listener | None = None,
+) -> T: ...
+@overload
+def llm(
+    prompt: Prompt,
+    *,
+    model: str | None = None,
+    system: str | None = None,
+    temperature: float | None = None,
+    max_tokens: int | None = None,
+    name: str | None = None,
+    schema: object,
+    on_text: Listener | None = None,
+) -> Any: ...  # noqa: ANN401 - the type that was asked for
+def llm(
+    prompt: Prompt,
+    *,
+    model: str | None = None,
+    system: str | None = None,
+    temperature: float | None = None,
+    max_tokens: int | None = None,
+    name: str | None = None,
+    schema: object = None,
+    on_text: Listener | None = None,
+) -> Any:
+    """Call a model and return its text, or a value of the type that is asked for.
 
     Args:
         prompt: A text, or messages with `role` and `content`.
@@ -57,25 +84,71 @@ def llm(
         temperature: How freely to choose words.
         max_tokens: How much may be written.
         name: Name of the call; `llm_1`, `llm_2`, ... by default.
+        schema: Type of the answer: anything pydantic takes, or a JSON schema as a dict. Providers that can hold a
+            model to it are told to, the others ask for it in words; what comes back is checked in any case.
+        on_text: Called with each piece of the text while the model writes it. What is recorded is the whole; when the
+            body runs again, the same pieces are told from the record. In a flow's body it stands outside of the flow,
+            in a checkpoint it belongs to that checkpoint.
 
     Returns:
-        The text.
+        The text, or the value if there is a schema.
 
     Raises:
         KitaruContextError: No flow is running here.
         KitaruUsageError: An argument cannot be, nothing says which model to use, or nobody serves it.
-        KitaruRuntimeError: The credentials are missing, or the answer has no text.
+        KitaruRuntimeError: The credentials are missing, the answer has no text, or it does not fit the schema.
         KitaruBackendError: The provider failed.
+        Exception: Whatever `on_text` raised, unchanged; the call has failed then.
     """
-    order = _Order(prompt, system, model=model, temperature=temperature, max_tokens=max_tokens)
+    order = Order(
+        prompt, system, model=model, schema=schema, on_text=on_text, temperature=temperature, max_tokens=max_tokens
+    )
     call = current_boundary.get()
     if call is not None:
-        return _Work(order, call, _name_inside(call, name)).run()
+        return order.value(Work(order, call, _name_inside(call, name), is_whole=False).run())
     flow_scope("llm()")
     unit = order.unit(_name_in_flow(name))
-    return run_unit(unit, lambda opened: _Work(order, opened, opened.invocation_id).run()).value
+    outcome = run_unit(unit, lambda opened: Work(order, opened, opened.invocation_id, is_whole=True).run())
+    retell(on_text, outcome)
+    return order.value(outcome.value)
 
 
+@overload
+def llm_async(
+    prompt: Prompt,
+    *,
+    model: str | None = None,
+    system: str | None = None,
+    temperature: float | None = None,
+    max_tokens: int | None = None,
+    name: str | None = None,
+    schema: None = None,
+    on_text: Listener | None = None,
+) -> Coroutine[Any, Any, str]: ...
+@overload
+def llm_async(
+    prompt: Prompt,
+    *,
+    model: str | None = None,
+    system: str | None = None,
+    temperature: float | None = None,
+    max_tokens: int | None = None,
+    name: str | None = None,
+    schema: type[T],
+    on_text: Listener | None = None,
+) -> Coroutine[Any, Any, T]: ...
+@overload
+def llm_async(
+    prompt: Prompt,
+    *,
+    model: str | None = None,
+    system: str | None = None,
+    temperature: float | None = None,
+    max_tokens: int | None = None,
+    name: str | None = None,
+    schema: object,
+    on_text: Listener | None = None,
+) -> Coroutine[Any, Any, Any]: ...
 async def llm_async(
     prompt: Prompt,
     *,
@@ -84,7 +157,9 @@ async def llm_async(
     temperature: float | None = None,
     max_tokens: int | None = None,
     name: str | None = None,
-) -> str:
+    schema: object = None,
+    on_text: Listener | None = None,
+) -> Any:
     """Call a model as `llm` does, without blocking the event loop.
 
     Args:
@@ -94,128 +169,32 @@ async def llm_async(
         temperature: As for `llm`.
         max_tokens: As for `llm`.
         name: As for `llm`.
+        schema: As for `llm`.
+        on_text: As for `llm`; what it returns is awaited if it can be.
 
     Returns:
-        The text.
+        The text, or the value if there is a schema.
 
     Raises:
         KitaruContextError: No flow is running here.
         KitaruUsageError: An argument cannot be, nothing says which model to use, or nobody serves it.
-        KitaruRuntimeError: The credentials are missing, or the answer has no text.
+        KitaruRuntimeError: The credentials are missing, the answer has no text, or it does not fit the schema.
         KitaruBackendError: The provider failed.
+        Exception: Whatever `on_text` raised, unchanged; the call has failed then.
     """
-    order = _Order(prompt, system, model=model, temperature=temperature, max_tokens=max_tokens)
+    order = Order(
+        prompt, system, model=model, schema=schema, on_text=on_text, temperature=temperature, max_tokens=max_tokens
+    )
     call = current_boundary.get()
     if call is not None:
-        return await _Work(order, call, _name_inside(call, name)).run_async()
+        return order.value(await Work(order, call, _name_inside(call, name), is_whole=False).run_async())
     flow_scope("llm_async()")
     unit = order.unit(_name_in_flow(name))
-    outcome = await run_unit_async(unit, lambda opened: _Work(order, opened, opened.invocation_id).run_async())
-    return outcome.value
-
-
-class _Order:
-    """What was asked for, checked before anything is recorded."""
-
-    __slots__ = ("limits", "messages", "model")
-
-    def __init__(self, prompt: object, system: object, *, model: str | None, **limits: float | None) -> None:
-        self.messages = normalise(prompt, system)
-        check_limits(limits["temperature"], limits["max_tokens"])
-        if model is not None and (not isinstance(model, str) or not model.strip()):
-            msg = f"llm(model=) must be an alias or provider/model, not {model!r}."
-            raise KitaruUsageError(msg)
-        self.model = model
-        self.limits: dict[str, Any] = limits
-
-    def unit(self, name: str) -> Unit:
-        # The messages are kept once, as the call's prompt; here they only count for noticing drift.
-        shown = {"model": self.model, **self.limits}
-        return Unit(
-            name=name,
-            kind="model",
-            type="llm_call",
-            inputs={key: value for key, value in shown.items() if value is not None},
-            identity={"messages": self.messages, **shown},
-        )
-
-
-class _Work:
-    """The call itself, in the body of a boundary."""
-
-    __slots__ = ("_call", "_facts", "_name", "_order", "_started")
-
-    def __init__(self, order: _Order, call: Call, name: str) -> None:
-        self._order = order
-        self._call = call
-        self._name = name
-        self._started = 0.0
-        selection = resolve_model_selection(order.model, frozen=call.run.facts.settings.get("model_registry"))
-        provider = selection.resolved_model.partition("/")[0]
-        self._facts = CallFacts(name=name, selection=selection, provider=provider)
-
-    def run(self) -> str:
-        canned = self._begin()
-        if canned is not None:
-            return self._mocked(canned)
-        target, request = self._address()
-        try:
-            reply = target.call(request)
-        except Exception:
-            self._failed()
-            raise
-        return self._answered(reply)
-
-    async def run_async(self) -> str:
-        canned = self._begin()
-        if canned is not None:
-            return self._mocked(canned)
-        # The first call imports the provider's SDK, which takes longer than a loop may be held up.
-        target, request = await asyncio.to_thread(self._address)
-        try:
-            reply = await target.call_async(request)
-        except Exception:
-            self._failed()
-            raise
-        return self._answered(reply)
-
-    def _begin(self) -> str | None:
-        """Keep the prompt; return the canned answer if the environment has one."""
-        self._call.save_messages(f"{self._name}_prompt", self._order.messages)
-        self._started = time.perf_counter()
-        return os.environ.get(_MOCK_VARIABLE)
-
-    def _address(self) -> tuple[Target, ModelRequest]:
-        selection = self._facts.selection
-        target = find_provider(selection)
-        credentials = find_credentials(target.client, selection)
-        self._facts = msgspec.structs.replace(self._facts, provider=target.name, credential_source=credentials.source)
-        request = ModelRequest(
-            model=target.model, messages=self._order.messages, credentials=credentials.values, **self._order.limits
-        )
-        self._started = time.perf_counter()
-        return target, request
-
-    def _mocked(self, text: str) -> str:
-        self._facts = msgspec.structs.replace(self._facts, mocked=True)
-        return self._answered(ModelReply(text=text))
-
-    def _answered(self, reply: ModelReply) -> str:
-        self._stop()
-        cost = cost_of(self._facts, reply, llm_estimated_costs())
-        self._call.save(f"{self._name}_response", reply.text, type="response")
-        self._call.log(llm_calls={self._name: call_metadata(self._facts, reply, cost)})
-        self._call.record_usage(usage_record(self._facts, reply, cost))
-        return reply.text
-
-    def _failed(self) -> None:
-        self._stop()
-        self._facts = msgspec.structs.replace(self._facts, status="failed")
-        self._call.record_usage(usage_record(self._facts, None, cost_of(self._facts, None, "off")))
-
-    def _stop(self) -> None:
-        taken = round((time.perf_counter() - self._started) * 1000, 3)
-        self._facts = msgspec.structs.replace(self._facts, latency_ms=taken)
+    outcome = await run_unit_async(
+        unit, lambda opened: Work(order, opened, opened.invocation_id, is_whole=True).run_async()
+    )
+    await retell_async(on_text, outcome)
+    return order.value(outcome.value)
 
 
 def _name_in_flow(name: str | None) -> str:

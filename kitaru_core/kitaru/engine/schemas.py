@@ -9,7 +9,7 @@ import msgspec
 
 from kitaru.errors import KitaruUsageError, KitaruWaitValidationError
 
-__all__ = ["answer_for", "check_answer", "json_schema", "plain"]
+__all__ = ["answer_for", "check_answer", "json_schema", "plain", "type_adapter"]
 
 _SIMPLE: dict[object, dict[str, Any]] = {
     bool: {"type": "boolean"},
@@ -35,7 +35,7 @@ def json_schema(schema: object) -> dict[str, Any] | None:
     if isinstance(schema, type) and schema in _SIMPLE:
         return dict(_SIMPLE[schema])
     try:
-        return cast("dict[str, Any]", _adapter(schema).json_schema())
+        return cast("dict[str, Any]", type_adapter(schema).json_schema())
     except Exception as error:
         msg = (
             f"wait(schema={schema!r}) cannot be turned into a JSON schema ({type(error).__name__}: {error}). Use a "
@@ -45,7 +45,12 @@ def json_schema(schema: object) -> dict[str, Any] | None:
         raise KitaruUsageError(msg) from error
 
 
-def _adapter(schema: object) -> Any:  # noqa: ANN401 - pydantic's adapter of a type known only at run time
+def type_adapter(schema: object) -> Any:  # noqa: ANN401 - pydantic's adapter of a type known only at run time
+    """Return pydantic's adapter of a type or annotation.
+
+    Raises:
+        Exception: Whatever pydantic says of a type it does not take.
+    """
     import types
     import typing
 
@@ -129,7 +134,7 @@ def answer_for(name: str, schema: object, value: object) -> object:
     if schema in (bool, int, str) and type(value) is schema:
         return value
     try:
-        return _adapter(schema).validate_json(msgspec.json.encode(value))
+        return type_adapter(schema).validate_json(msgspec.json.encode(value))
     except ValueError as error:
         msg = f"The answer to {name!r} does not fit what the flow asks for: {error}"
         raise KitaruWaitValidationError(msg) from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Literal
 
@@ -20,6 +22,7 @@ __all__ = [
     "in_checkpoint",
     "in_flow",
     "log_drift",
+    "no_scope",
     "occurrence",
 ]
 
@@ -119,6 +122,17 @@ def flow_scope(what: str) -> Run:
         )
         raise KitaruContextError(msg)
     return run
+
+
+@contextmanager
+def no_scope() -> Iterator[None]:
+    """Stand outside of every flow for a while: for code that is only told something, on a first run or on a rerun."""
+    boundary, run = current_boundary.set(None), current_run.set(None)
+    try:
+        yield
+    finally:
+        current_run.reset(run)
+        current_boundary.reset(boundary)
 
 
 def occurrence(label: str) -> int:

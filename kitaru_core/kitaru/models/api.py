@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
 
-__all__ = ["Message", "ModelProviderClient", "ModelReply", "ModelRequest"]
+__all__ = [
+    "Message",
+    "ModelProviderClient",
+    "ModelReply",
+    "ModelRequest",
+    "StreamingModelProviderClient",
+    "with_schema_in_words",
+]
 
 Message = Mapping[str, Any]
 """One message: `role`, `content`, and whatever else the provider takes."""
@@ -22,6 +29,7 @@ class ModelRequest(msgspec.Struct, frozen=True, kw_only=True):
         temperature: How freely to choose words; the provider's default if `None`.
         max_tokens: How much may be written; the provider's default if `None`.
         credentials: What the provider asked for, by environment name; it goes into the client object and nowhere else.
+        schema: JSON schema of an object that the text must be; only providers that are `structured` are given one.
     """
 
     model: str
@@ -29,6 +37,7 @@ class ModelRequest(msgspec.Struct, frozen=True, kw_only=True):
     temperature: float | None = None
     max_tokens: int | None = None
     credentials: Mapping[str, str] = {}
+    schema: Mapping[str, Any] | None = None
 
     def __repr__(self) -> str:
         return f"ModelRequest(model={self.model!r}, messages={len(self.messages)})"
@@ -63,7 +72,12 @@ class ModelReply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelProviderClient(Protocol):
-    """What the card of a model provider loads."""
+    """What the card of a model provider loads.
+
+    Two things are optional. A provider that hands text out while it is written is a `StreamingModelProviderClient`. One
+    whose attribute `structured` is true has models write what fits `ModelRequest.schema`; for the others the schema is
+    put into words and goes before the conversation.
+    """
 
     @property
     def credentials(self) -> Sequence[str]:
@@ -78,3 +92,31 @@ class ModelProviderClient(Protocol):
 
     async def complete_async(self, request: ModelRequest) -> ModelReply:
         """Do the same on the caller's event loop."""
+
+
+class StreamingModelProviderClient(ModelProviderClient, Protocol):
+    """A provider that hands out the text while the model writes it."""
+
+    def stream(self, request: ModelRequest) -> Generator[str | ModelReply, None, None]:
+        """Call the model; yield its text piece by piece, and at the end the answer that `complete` would return."""
+
+    def stream_async(self, request: ModelRequest) -> AsyncGenerator[str | ModelReply, None]:
+        """Do the same on the caller's event loop."""
+
+
+def with_schema_in_words(messages: Sequence[Message], schema: Mapping[str, Any]) -> list[Message]:
+    """Ask for JSON in words, for a model that cannot be held to a schema otherwise.
+
+    Args:
+        messages: The messages; they stay as they are.
+        schema: The JSON schema.
+
+    Returns:
+        The messages, with one of the system's more after those of the system that stand in front.
+    """
+    words = (
+        "Answer with one JSON value and nothing around it. It must fit this JSON schema:\n"
+        f"{msgspec.json.encode(dict(schema)).decode()}"
+    )
+    first = next((place for place, one in enumerate(messages) if one["role"] != "system"), len(messages))
+    return [*messages[:first], {"role": "system", "content": words}, *messages[first:]]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Generator
+from contextlib import aclosing, closing
 from typing import Final, NoReturn, cast
 
 from kitaru.artifacts.redaction import Redactor, shared_redactor
 from kitaru.errors import KitaruBackendError, KitaruError, KitaruRuntimeError, KitaruUsageError
 from kitaru.hooks.manager import get_manager
 from kitaru.models.aliases import ResolvedModelSelection
-from kitaru.models.api import ModelProviderClient, ModelReply, ModelRequest
+from kitaru.models.api import ModelProviderClient, ModelReply, ModelRequest, StreamingModelProviderClient
 
 __all__ = ["Target", "find_provider"]
 
@@ -66,6 +68,59 @@ class Target:
         except Exception as error:  # noqa: BLE001 - as above
             self._fail(error, request)
         return self._checked(reply)
+
+    def stream(self, request: ModelRequest) -> Generator[str | ModelReply, None, None]:
+        """Call the model and hand its text out while it is written; see `call`.
+
+        Args:
+            request: The call.
+
+        Yields:
+            The pieces of the text, one piece if the provider does not stream, and at the end the answer.
+        """
+        if not hasattr(self.client, "stream"):
+            reply = self.call(request)
+            yield from (reply.text, reply)
+            return
+        ended = False
+        try:
+            with closing(cast("StreamingModelProviderClient", self.client).stream(request)) as items:
+                for item in items:
+                    ended = isinstance(item, ModelReply)
+                    yield self._checked(item) if isinstance(item, ModelReply) else item
+        except KitaruError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as above; what the consumer raises does not come by here
+            self._fail(error, request)
+        self._check_end(ended=ended)
+
+    async def stream_async(self, request: ModelRequest) -> AsyncGenerator[str | ModelReply, None]:
+        """Hand the text out on the caller's event loop; see `stream`.
+
+        Args:
+            request: The call.
+        """
+        if not hasattr(self.client, "stream_async"):
+            reply = await self.call_async(request)
+            yield reply.text
+            yield reply
+            return
+        ended = False
+        try:
+            async with aclosing(cast("StreamingModelProviderClient", self.client).stream_async(request)) as items:
+                async for item in items:
+                    ended = isinstance(item, ModelReply)
+                    yield self._checked(item) if isinstance(item, ModelReply) else item
+        except KitaruError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fail(error, request)
+        self._check_end(ended=ended)
+
+    def _check_end(self, *, ended: bool) -> None:
+        if not ended:
+            msg = f"{self.name}/{self.model} stopped in the middle of its answer. Call again, or without on_text=."
+            raise KitaruBackendError(msg)
 
     def _fail(self, error: Exception, request: ModelRequest) -> NoReturn:
         # The SDK's own exception is not chained: its text and the request in it may hold the credential.

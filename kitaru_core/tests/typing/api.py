@@ -158,6 +158,8 @@ def plain(text: str, times: int = 1) -> int:
     assert_type(pay(3), str)
     assert_type(llm("hello", model="fast"), str)
     assert_type(llm([{"role": "user", "content": "hello"}]), str)
+    assert_type(llm("hello", schema=int), int)
+    assert_type(llm("hello", schema=Review, on_text=print), Review)
     assert_type(current_execution_id(), str | None)
     log(step="counted", words=future.result())
     return times

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from typing import Final, TypedDict, cast
 
 from anthropic import Anthropic as Client
-from anthropic import AsyncAnthropic, omit
+from anthropic import AsyncAnthropic, Omit, omit, transform_schema
 from anthropic.types import Message as Answer
-from anthropic.types import MessageParam, TextBlockParam
+from anthropic.types import MessageParam, OutputConfigParam, TextBlockParam
 
 from kitaru.errors import KitaruUsageError
-from kitaru.models.api import Message, ModelReply, ModelRequest
+from kitaru.models.api import Message, ModelReply, ModelRequest, with_schema_in_words
+from kitaru_plugins.model_providers.schemas import closed
 
 __all__ = ["Anthropic"]
 
@@ -31,7 +32,10 @@ class Anthropic:
     Attributes:
         credentials: Names of which one must be found.
         options: Names that are handed over where they are found.
+        structured: Models are held to a schema.
     """
+
+    structured: bool = True
 
     credentials: tuple[str, ...] = ("ANTHROPIC_API_KEY",)
     options: tuple[str, ...] = ("ANTHROPIC_BASE_URL",)
@@ -45,13 +49,14 @@ class Anthropic:
         Raises:
             KitaruUsageError: A message of the system's does not stand in front.
         """
-        system, messages = _split(request.messages)
+        system, messages, form = _prepared(request)
         with Client(**_address(request.credentials)) as client:
             answer = client.messages.create(
                 model=request.model,
                 messages=messages,
                 max_tokens=request.max_tokens or _MAX_TOKENS,
                 system=system or omit,
+                output_config=form,
                 extra_body=_extra(request),
             )
         return _reply(answer)
@@ -65,16 +70,70 @@ class Anthropic:
         Raises:
             KitaruUsageError: A message of the system's does not stand in front.
         """
-        system, messages = _split(request.messages)
+        system, messages, form = _prepared(request)
         async with AsyncAnthropic(**_address(request.credentials)) as client:
             answer = await client.messages.create(
                 model=request.model,
                 messages=messages,
                 max_tokens=request.max_tokens or _MAX_TOKENS,
                 system=system or omit,
+                output_config=form,
                 extra_body=_extra(request),
             )
         return _reply(answer)
+
+    def stream(self, request: ModelRequest) -> Generator[str | ModelReply, None, None]:
+        """Call the model and hand its text out while it is written.
+
+        Args:
+            request: The call.
+
+        Yields:
+            The pieces of the text, and at the end the answer.
+
+        Raises:
+            KitaruUsageError: A message of the system's does not stand in front.
+        """
+        system, messages, form = _prepared(request)
+        with Client(**_address(request.credentials)) as client:
+            opened = client.messages.stream(
+                model=request.model,
+                messages=messages,
+                max_tokens=request.max_tokens or _MAX_TOKENS,
+                system=system or omit,
+                output_config=form,
+                extra_body=_extra(request),
+            )
+            with opened as answer:
+                yield from answer.text_stream
+                yield _reply(answer.get_final_message())
+
+    async def stream_async(self, request: ModelRequest) -> AsyncGenerator[str | ModelReply, None]:
+        """Hand the text out on the caller's event loop.
+
+        Args:
+            request: The call.
+
+        Yields:
+            The pieces of the text, and at the end the answer.
+
+        Raises:
+            KitaruUsageError: A message of the system's does not stand in front.
+        """
+        system, messages, form = _prepared(request)
+        async with AsyncAnthropic(**_address(request.credentials)) as client:
+            opened = client.messages.stream(
+                model=request.model,
+                messages=messages,
+                max_tokens=request.max_tokens or _MAX_TOKENS,
+                system=system or omit,
+                output_config=form,
+                extra_body=_extra(request),
+            )
+            async with opened as answer:
+                async for piece in answer.text_stream:
+                    yield piece
+                yield _reply(await answer.get_final_message())
 
 
 def _address(credentials: Mapping[str, str]) -> _Address:
@@ -84,6 +143,17 @@ def _address(credentials: Mapping[str, str]) -> _Address:
 def _extra(request: ModelRequest) -> dict[str, float] | None:
     # The SDK has no parameter for it any more, because newer models refuse it; older ones still take it.
     return None if request.temperature is None else {"temperature": request.temperature}
+
+
+def _prepared(request: ModelRequest) -> tuple[list[TextBlockParam], list[MessageParam], OutputConfigParam | Omit]:
+    """Put a request into this provider's parts: texts of the system's, the conversation, and the form of the answer."""
+    if request.schema is None:
+        return *_split(request.messages), omit
+    strict = closed(request.schema)
+    if strict is None:
+        # This provider holds models to closed objects only; for others it is asked in words.
+        return *_split(with_schema_in_words(request.messages, request.schema)), omit
+    return *_split(request.messages), {"format": {"type": "json_schema", "schema": transform_schema(strict)}}
 
 
 def _split(messages: Sequence[Message]) -> tuple[list[TextBlockParam], list[MessageParam]]:

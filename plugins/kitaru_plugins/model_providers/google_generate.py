@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Generator, Mapping
 from typing import Final
 
 import msgspec
@@ -31,7 +31,10 @@ class Google:
     Attributes:
         credentials: Names of which one must be found.
         options: Names that are handed over where they are found.
+        structured: Models are held to a schema.
     """
+
+    structured: bool = True
 
     credentials: tuple[str, ...] = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
     options: tuple[str, ...] = ("GOOGLE_GEMINI_BASE_URL",)
@@ -66,6 +69,54 @@ class Google:
                 )
         return _reply(answer)
 
+    def stream(self, request: ModelRequest) -> Generator[str | ModelReply, None, None]:
+        """Call the model and hand its text out while it is written.
+
+        Args:
+            request: The call.
+
+        Yields:
+            The pieces of the text, and at the end the answer.
+
+        Raises:
+            KitaruUsageError: A message has another role than `system`, `user` or `assistant`, or no text.
+        """
+        contents, config = _contents(request), _config(request)
+        whole = ModelReply(text="")
+        with _client(request.credentials) as client:
+            for chunk in client.models.generate_content_stream(model=request.model, contents=contents, config=config):
+                piece = _reply(chunk)
+                whole = _grown(whole, piece)
+                if piece.text:
+                    yield piece.text
+        yield whole
+
+    async def stream_async(self, request: ModelRequest) -> AsyncGenerator[str | ModelReply, None]:
+        """Hand the text out on the caller's event loop.
+
+        Args:
+            request: The call.
+
+        Yields:
+            The pieces of the text, and at the end the answer.
+
+        Raises:
+            KitaruUsageError: A message has another role than `system`, `user` or `assistant`, or no text.
+        """
+        contents, config = _contents(request), _config(request)
+        whole = ModelReply(text="")
+        with _client(request.credentials) as client:
+            async with client.aio as asynchronous:
+                chunks = await asynchronous.models.generate_content_stream(
+                    model=request.model, contents=contents, config=config
+                )
+                async for chunk in chunks:
+                    piece = _reply(chunk)
+                    whole = _grown(whole, piece)
+                    if piece.text:
+                        yield piece.text
+        yield whole
+
 
 def _client(credentials: Mapping[str, str]) -> Client:
     key = next(value for name, value in credentials.items() if name in Google.credentials)
@@ -87,6 +138,8 @@ def _config(request: ModelRequest) -> GenerateContentConfig:
         temperature=request.temperature,
         max_output_tokens=request.max_tokens,
         system_instruction="\n\n".join(system) or None,
+        response_mime_type=None if request.schema is None else "application/json",
+        response_json_schema=None if request.schema is None else dict(request.schema),
     )
 
 
@@ -116,6 +169,17 @@ def _reply(answer: GenerateContentResponse) -> ModelReply:
         finish_reason=None if reason is None else reason.value,
     )
     return reply if answer.usage_metadata is None else _counted(reply, answer.usage_metadata)
+
+
+def _grown(whole: ModelReply, piece: ModelReply) -> ModelReply:
+    """Take in what a chunk says; each one counts all tokens so far."""
+    counted = piece if piece.raw_usage else whole
+    return msgspec.structs.replace(
+        counted,
+        text=whole.text + piece.text,
+        model=piece.model or whole.model,
+        finish_reason=piece.finish_reason or whole.finish_reason,
+    )
 
 
 def _counted(reply: ModelReply, usage: GenerateContentResponseUsageMetadata) -> ModelReply:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Generator, Mapping
 from typing import Final, TypedDict, cast
 from urllib.parse import urlsplit
 
@@ -11,15 +11,23 @@ import msgspec
 from openai import AsyncOpenAI, Omit, omit
 from openai import OpenAI as Client
 from openai.types import CompletionUsage
-from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
+from openai.types.chat import (
+    ChatCompletion,
+    ChatCompletionChunk,
+    ChatCompletionMessageParam,
+    ChatCompletionStreamOptionsParam,
+)
+from openai.types.shared_params import ResponseFormatJSONSchema
 
 from kitaru.errors import KitaruUsageError
 from kitaru.models.api import ModelReply, ModelRequest
+from kitaru_plugins.model_providers.schemas import closed
 
 __all__ = ["Ollama", "OpenAI", "OpenRouter"]
 
 _NEWER_LIMIT: Final = re.compile(r"gpt-5|o[134]")
 _OLLAMA_PORT: Final = 11434
+_WITH_USAGE: Final[ChatCompletionStreamOptionsParam] = {"include_usage": True}
 
 
 class _Address(TypedDict):
@@ -35,8 +43,10 @@ class OpenAI:
     Attributes:
         credentials: Names of which one must be found.
         options: Names that are handed over where they are found.
+        structured: Models are held to a schema.
     """
 
+    structured: bool = True
     credentials: tuple[str, ...] = ("OPENAI_API_KEY",)
     options: tuple[str, ...] = ("OPENAI_BASE_URL",)
 
@@ -54,6 +64,7 @@ class OpenAI:
                 temperature=omit if request.temperature is None else request.temperature,
                 max_tokens=limit,
                 max_completion_tokens=newer_limit,
+                response_format=_format(request),
             )
             return _reply(answer)
 
@@ -71,8 +82,69 @@ class OpenAI:
                 temperature=omit if request.temperature is None else request.temperature,
                 max_tokens=limit,
                 max_completion_tokens=newer_limit,
+                response_format=_format(request),
             )
             return _reply(answer)
+
+    def stream(self, request: ModelRequest) -> Generator[str | ModelReply, None, None]:
+        """Call the model and hand its text out while it is written.
+
+        Args:
+            request: The call.
+
+        Yields:
+            The pieces of the text, and at the end the answer.
+        """
+        with Client(**self._address(request.credentials)) as client:
+            limit, newer_limit = self._limits(request)
+            answer = client.chat.completions.create(
+                model=request.model,
+                messages=_messages(request),
+                temperature=omit if request.temperature is None else request.temperature,
+                max_tokens=limit,
+                max_completion_tokens=newer_limit,
+                response_format=_format(request),
+                stream=True,
+                stream_options=_WITH_USAGE,
+            )
+            whole = ModelReply(text="")
+            with answer:
+                for chunk in answer:
+                    piece = _piece(chunk)
+                    whole = _grown(whole, chunk, piece)
+                    if piece:
+                        yield piece
+            yield whole
+
+    async def stream_async(self, request: ModelRequest) -> AsyncGenerator[str | ModelReply, None]:
+        """Hand the text out on the caller's event loop.
+
+        Args:
+            request: The call.
+
+        Yields:
+            The pieces of the text, and at the end the answer.
+        """
+        async with AsyncOpenAI(**self._address(request.credentials)) as client:
+            limit, newer_limit = self._limits(request)
+            answer = await client.chat.completions.create(
+                model=request.model,
+                messages=_messages(request),
+                temperature=omit if request.temperature is None else request.temperature,
+                max_tokens=limit,
+                max_completion_tokens=newer_limit,
+                response_format=_format(request),
+                stream=True,
+                stream_options=_WITH_USAGE,
+            )
+            whole = ModelReply(text="")
+            async with answer:
+                async for chunk in answer:
+                    piece = _piece(chunk)
+                    whole = _grown(whole, chunk, piece)
+                    if piece:
+                        yield piece
+            yield whole
 
     def _address(self, credentials: Mapping[str, str]) -> _Address:
         return _Address(api_key=credentials["OPENAI_API_KEY"], base_url=credentials.get("OPENAI_BASE_URL"))
@@ -129,6 +201,31 @@ def _ollama_address(host: str) -> str:
 def _messages(request: ModelRequest) -> list[ChatCompletionMessageParam]:
     # Whether they are well formed is the server's to say; the user may have given keys of a newer version.
     return cast("list[ChatCompletionMessageParam]", list(request.messages))
+
+
+def _format(request: ModelRequest) -> ResponseFormatJSONSchema | Omit:
+    if request.schema is None:
+        return omit
+    strict = closed(request.schema)
+    name = re.sub(r"\W+", "_", str(request.schema.get("title") or "answer"), flags=re.ASCII)[:64]
+    schema = dict(request.schema) if strict is None else strict
+    return {"type": "json_schema", "json_schema": {"name": name, "schema": schema, "strict": strict is not None}}
+
+
+def _piece(chunk: ChatCompletionChunk) -> str:
+    return (chunk.choices[0].delta.content or "") if chunk.choices else ""
+
+
+def _grown(whole: ModelReply, chunk: ChatCompletionChunk, piece: str) -> ModelReply:
+    """Take in what a chunk says; the tokens are counted in one of its own, behind the text."""
+    reason = chunk.choices[0].finish_reason if chunk.choices else None
+    grown = msgspec.structs.replace(
+        whole,
+        text=whole.text + piece,
+        model=chunk.model or whole.model,
+        finish_reason=reason or whole.finish_reason,
+    )
+    return grown if chunk.usage is None else _counted(grown, chunk.usage)
 
 
 def _reply(answer: ChatCompletion) -> ModelReply:
