@@ -155,6 +155,9 @@ def fingerprint(messages: Sequence[BaseMessage]) -> list[object]:
     ]
 
 
+_ATOMS = {str, int, float, bool, bytes, type(None)}
+
+
 def digest_of(value: object) -> str:
     """Return a digest of what a value says, without what changes in every run.
 
@@ -168,6 +171,8 @@ def digest_of(value: object) -> str:
 
 
 def _said(value: object) -> object:
+    if type(value) in _ATOMS:  # most of what is digested; the checks below are slow for them
+        return value
     if isinstance(value, BaseMessage):
         return fingerprint([value])
     if isinstance(value, Mapping):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["StoredMessage", "StoredObject", "pack", "unpack"]
 
+_ATOMS = {str, int, float, bool, bytes, type(None)}
 _OBJECTS: dict[str, tuple[type, tuple[str, ...]]] = {
     "command": (Command, ("graph", "update", "resume", "goto")),
     "send": (Send, ("node", "arg", "timeout")),
@@ -91,6 +92,8 @@ def pack(value: object) -> object:
     Raises:
         KitaruEncodingError: A message keeps something outside its fields, which would not come back.
     """
+    if type(value) in _ATOMS:
+        return value
     if isinstance(value, BaseMessage):
         return _packed_message(value)
     if isinstance(value, (dict, list, tuple)):
@@ -154,6 +157,8 @@ def unpack(value: object) -> object:
     Raises:
         KitaruDecodingError: A message's class is not loaded in this process.
     """
+    if type(value) in _ATOMS:
+        return value
     if isinstance(value, StoredMessage):
         parts = {name: unpack(part) for name, part in value.fields.items()}
         return _constructed(_message_class(value), parts)

@@ -84,7 +84,7 @@ class DurableModel(Model):
             response = await self.inner.get_response(*args, **kwargs)
             recorded = RecordedResponse.of(response)
             recorded.failed_attempts = scope.failed_attempts
-            request.record_usage(call, recorded, started)
+            request.record_usage(call, response.usage, started)
             return recorded
 
         with request.counting_failures():
@@ -116,7 +116,7 @@ class DurableModel(Model):
             publisher = ModelStreamPublisher(call, scope.acting_agent, scope.settings.capture)
             async for event in publisher.published(self.inner.stream_response(*args, **kwargs)):
                 if isinstance(event, ResponseCompletedEvent):
-                    request.record_usage(call, RecordedResponse.of_stream(event.response), started)
+                    request.record_usage(call, RecordedResponse.of_stream(event.response).tokens(), started)
                 yield event
 
         def assemble(events: list[TResponseStreamEvent]) -> RecordedResponse:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agents.model_settings import ModelSettings
+    from agents.usage import Usage
 
     from kitaru.seam import Call, Outcome, Unit
     from kitaru_adapters.openai_agents.boundary import RunScope
@@ -89,14 +90,14 @@ class ModelRequest:
             self._scope.failed_attempts += 1
             raise
 
-    def record_usage(self, call: Call, response: RecordedResponse, started: float) -> None:
+    def record_usage(self, call: Call, tokens: Usage, started: float) -> None:
         """Record what the call cost, in the body that paid for it."""
         settings = self._scope.settings
         if settings.capture.save_usage:
             call.record_usage(
                 model_call_record(
                     call,
-                    response.tokens(),
+                    tokens,
                     model=self._model,
                     calculator=settings.cost_calculator,
                     latency_ms=round((time.monotonic() - started) * 1000, 3),

@@ -138,6 +138,18 @@ def test_type_that_is_not_allowed_is_refused_when_it_is_written(saver):
         _digging(saver).invoke({"found": []}, {"configurable": {"thread_id": "t"}})
 
 
+class Word(str):
+    __slots__ = ()
+
+
+def test_type_is_refused_although_its_plain_twin_was_read_back_before(saver):
+    config = {"configurable": {"thread_id": "t", "checkpoint_id": "1"}}
+    for number in range(2):
+        saver.put_writes(config, [("found", "gold")], f"task-{number}")
+    with pytest.raises(KitaruEncodingError, match="Word"):
+        saver.put_writes(config, [("found", Word("gold"))], "task-2")
+
+
 def test_allowed_type_comes_back_as_itself(tmp_path):
     with KitaruCheckpointSaver(tmp_path / "threads.db", types=[Treasure]) as saver:
         graph, config = _digging(saver), {"configurable": {"thread_id": "t"}}
