@@ -12,7 +12,7 @@ N ?= 500
 CUTS ?= 0
 
 .PHONY: help demo test test-genai2 test-third-party lint types types-wheel pages docs picture offline-model \
-	test-offline-model bench bench-adapters crash-campaign constraints clean
+	test-offline-model bench bench-adapters crash-campaign doubles constraints clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1	\2/p' Makefile | expand -t 18
@@ -46,6 +46,7 @@ pages: $(VENV)/.dev ## write the generated pages anew
 
 docs: pages $(VENV)/.docs ## write the generated pages anew, and build the site into site/
 	$(BIN)/zensical build --clean --strict
+	$(BIN)/python docs/generate_llms.py site/llms-full.txt
 
 picture: $(VENV)/.dev ## draw docs/assets/crash-and-resume.svg from a run that is really killed
 	$(BIN)/python docs/generate_picture.py
@@ -64,6 +65,9 @@ bench-adapters: $(VENV)/.dev ## measure what durability costs the runs of three 
 
 crash-campaign: $(VENV)/.dev ## kill real runs in N random ways, cut the power CUTS times, check each
 	$(BIN)/python benchmarks/crash_campaign.py --schedules $(N) --cuts $(CUTS) $(ARGS)
+
+doubles: $(VENV)/.dev ## examine every double of an adapter by every case that its fault could reach
+	KITARU_ALL_DOUBLES=1 $(BIN)/python -m pytest conformance_tests/meta/test_doubles.py
 
 constraints: ## resolve all dependencies anew and pin them
 	$(PYTHON) .ci/pin.py

@@ -54,7 +54,7 @@ def main() -> None:
         run(*install, "-c", EXAMPLE / "constraints.txt", f"{kitaru}[conformance]", f"{example}[test]")
         judge(python, EXAMPLE / "tests", folder / "example", EXAMPLE / "conformance.json")
         new = folder / "new"
-        run(python.with_name("kitaru"), "adapter", "new", "toy", "--framework", "pluggy", "--folder", new)
+        run(python.with_name("kitaru"), "adapter", "new", "toy", "--framework", "iniconfig", "--folder", new)
         run(*install, "--no-deps", build(new, folder))
         judge(python, new / "tests", folder / "made", folder / "made.json")
 

@@ -161,12 +161,15 @@ def _lines(text: str) -> list[str]:
 def _is_run(block: Block, words: list[str]) -> bool:
     """Tell whether a command is run; those that are not must at least be possible."""
     program, *rest = words
-    if program == "kitaru" or (program == "python" and (Path(rest[0]).exists() or rest[:2] == ["-m", "pytest"])):
+    first = rest[0] if rest else ""
+    if program == "kitaru" or (program == "python" and (Path(first).exists() or rest[:2] == ["-m", "pytest"])):
         return True
     possible: dict[str, Callable[[], object]] = {
         "pip": lambda: _extras_exist(" ".join(rest)),
-        "make": lambda: rest and re.search(rf"^{re.escape(rest[0])}:", (ROOT / "Makefile").read_text(), re.MULTILINE),
-        "python": lambda: (ROOT / rest[0]).is_file() or rest[:2] == ["-m", "venv"],
+        "make": lambda: first and re.search(rf"^{re.escape(first)}:", (ROOT / "Makefile").read_text(), re.MULTILINE),
+        "python": (ROOT / first).is_file,
+        "pytest": Path(first).exists,  # what it runs on is a project of the reader's
+        "python3": lambda: rest[:2] == ["-m", "venv"],
         "source": lambda: True,
     }
     if program not in possible or not possible[program]():

@@ -1,8 +1,8 @@
 """Processes that run one action each and may be killed: `python -m kitaru_conformance.child HARNESS SOCKET`.
 
 The program imports the harness, and with it the framework, once, and then what a first run imports on its way. It forks
-for every connection to its socket; the forked process carries out the action that it is sent and answers with what came
-of it.
+for every connection to its socket. The forked process carries out the action that it is sent and answers with a line
+that says what came of it, if it lives so long; the program adds the exit code once the process has ended.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import contextlib
 import gc
 import importlib
 import os
+import selectors
+import signal
 import socket
 import sys
 import tempfile
@@ -80,20 +82,53 @@ def main(harness: str, path: str) -> None:
     load_harness(harness)
     _import_ahead(harness)
     gc.freeze()  # what is there now is never looked at again, so the processes can share it
-    with socket.socket(socket.AF_UNIX) as listening:
+    with socket.socket(socket.AF_UNIX) as listening, selectors.DefaultSelector() as selector:
         listening.bind(path)
         listening.listen()
-        listening.settimeout(1)
+        selector.register(listening, selectors.EVENT_READ)
+        selector.register(_bell(), selectors.EVENT_READ)
+        running: dict[int, socket.socket] = {}
         while os.getppid() == parent:
-            _reap()
-            try:
-                connection, _ = listening.accept()
-            except TimeoutError:
-                continue
-            with connection:
-                if os.fork() == 0:
-                    listening.close()
-                    os._exit(_attend(connection))
+            for key, _ in selector.select(1):
+                if key.fileobj is listening:
+                    _begin(listening, running)
+                else:
+                    os.read(key.fd, 4096)
+            _end(running)
+
+
+def _bell() -> int:
+    """Return what becomes readable when a process has ended."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    signal.set_wakeup_fd(writing)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    return reading
+
+
+def _begin(listening: socket.socket, running: dict[int, socket.socket]) -> None:
+    """Fork a process that carries out what comes over a new connection."""
+    connection, _ = listening.accept()
+    child = os.fork()
+    if child:
+        running[child] = connection
+        return
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for other in (listening, *running.values()):
+        other.close()  # or a client would hear the end of its own process only with the end of this one
+    _behave(connection)
+
+
+def _end(running: dict[int, socket.socket]) -> None:
+    """Tell the clients of processes that have ended how they ended."""
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            child, status = os.waitpid(-1, os.WNOHANG)
+            if not child:
+                return
+            with running.pop(child) as connection, contextlib.suppress(OSError):
+                connection.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
 
 
 def _import_ahead(harness: str) -> None:
@@ -117,40 +152,16 @@ def _import_ahead(harness: str) -> None:
     os.wait()
 
 
-def _reap() -> None:
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-
-
-def _attend(connection: socket.socket) -> int:
-    """Carry an action out in a process of its own, and send what became of it."""
-    connection.settimeout(None)
-    with connection.makefile("rwb") as stream:
-        action = msgspec.json.decode(stream.readline(), type=Action)
-        reading, writing = os.pipe()
-        child = os.fork()
-        if child == 0:
-            os.close(reading)
-            _behave(action, writing)
-        os.close(writing)
-        with os.fdopen(reading, "rb") as answer:
-            data = answer.read()
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        result = msgspec.json.decode(data, type=Result) if data else Result()
-        stream.write(msgspec.json.encode(msgspec.structs.replace(result, code=code)))
-    return 0
-
-
-def _behave(action: Action, writing: int) -> None:
-    os.setsid()
-    os.environ.update(action.environment)
-    disarm()
-    arm_from_environment()
+def _behave(connection: socket.socket) -> None:
     code = 1
     try:
-        result = _carry_out(action)
-        os.write(writing, msgspec.json.encode(result))
+        os.setsid()
+        with connection.makefile("rwb") as stream:
+            action = msgspec.json.decode(stream.readline(), type=Action)
+            os.environ.update(action.environment)
+            disarm()
+            arm_from_environment()
+            stream.write(msgspec.json.encode(_carry_out(action)) + b"\n")
         code = 0
     finally:
         os._exit(code)

@@ -12,10 +12,12 @@ import msgspec
 from kitaru_conformance.script import Turn
 from kitaru_conformance.world import World
 
-__all__ = ["AdapterHarness", "Answer", "EntryPoint", "Form", "Place", "Settings"]
+__all__ = ["AdapterHarness", "Answer", "EntryPoint", "Form", "ModelFailures", "Place", "Settings", "ToolFailures"]
 
 Form = Literal["sync", "async", "stream"]
 Place = Literal["recorded", "plain", "refused"]
+ToolFailures = Literal["raised", "told"]
+ModelFailures = Literal["framework", "adapter"]
 
 _RUNNING = re.compile(r"a?(run|stream|iter|invoke|batch|query|transform|realtime)", re.ASCII)
 
@@ -86,20 +88,33 @@ class AdapterHarness:
             * `cancel`: a running tool of a cancelled execution ends, and nothing runs behind it.
         granular: The strategy in which no boundary holds more than one model call or one tool call, or `None`.
         whole: The strategy in which a whole run with all its calls is one boundary, or `None`.
+        bookkeeping: Types of the boundaries that the adapter opens beside model and tool calls in the granular
+            strategy, such as the record of a finished run. They are left out where a case counts calls or looks at
+            their order; they are killed at like any other.
         forms: Which of `run`, `run_async` and `stream` there are.
         outside_flow: What a run does outside any flow: `recorded` in a flow that it opens itself, `plain` without a
             record, or `refused`. A mapping says it for each strategy.
         inside_checkpoint: The same for a run inside a checkpoint, where `plain` passes straight through to the
             framework, because that checkpoint is the boundary.
+        tool_failures: What the framework does about the exception of a tool: `raised` ends the run with it, `told`
+            tells the model of it like of any other result.
+        model_failures: Whose exception leaves a run when a model call failed: that of the `framework`, or one that the
+            `adapter` exports and documents, caused by it.
+        dear: Whether every run takes seconds, as when it starts a program of its own; a case that would kill a whole
+            run at each of its calls then kills it at two of them.
     """
 
     adapter: ClassVar[str]
     capabilities: ClassVar[frozenset[str]] = frozenset()
     granular: ClassVar[str | None] = None
     whole: ClassVar[str | None] = None
+    bookkeeping: ClassVar[frozenset[str]] = frozenset()
     forms: ClassVar[tuple[Form, ...]] = ("sync",)
     outside_flow: ClassVar[Place | Mapping[str, Place]] = "recorded"
     inside_checkpoint: ClassVar[Place | Mapping[str, Place]] = "plain"
+    tool_failures: ClassVar[ToolFailures] = "raised"
+    model_failures: ClassVar[ModelFailures] = "framework"
+    dear: ClassVar[bool] = False
 
     def serve(self, world: World) -> AbstractContextManager[object]:
         """Stand up what the model side needs, such as a loopback server; entered around every run, also plain ones.

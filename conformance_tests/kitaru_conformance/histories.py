@@ -1,7 +1,7 @@
 """Expected histories: which records a journal holds, in which order, as data that can be read without code.
 
 A file lists `[[record]]` tables. Each names the fields that must be equal; a value `"<anything>"` only asks for the
-field. Records of the kinds that `ignored` lists may stand anywhere.
+field, and a list for one of its values. Records of the kinds that `ignored` lists may stand anywhere.
 """
 
 from __future__ import annotations
@@ -42,7 +42,13 @@ def matches(name: str, records: Sequence[Mapping[str, object]]) -> list[str]:
 
 
 def _fits(record: Mapping[str, object], wanted: Mapping[str, object]) -> bool:
-    return all(name in record if value == _ANYTHING else record.get(name) == value for name, value in wanted.items())
+    return all(_suits(record, name, value) for name, value in wanted.items())
+
+
+def _suits(record: Mapping[str, object], name: str, value: object) -> bool:
+    if value == _ANYTHING:
+        return name in record
+    return record.get(name) in (value if isinstance(value, list) else [value])
 
 
 def _shown(record: Mapping[str, object], wanted: Mapping[str, object]) -> dict[str, object]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from mcp.server import MCPServer
-
 from kitaru_conformance.script import Script
 from kitaru_conformance.world import World
 
@@ -20,6 +18,8 @@ def main(ledger: str, script: str) -> None:
         ledger: File of the ledger.
         script: The script, as JSON.
     """
+    from mcp.server import MCPServer  # comes with the frameworks that can use it
+
     world = World(Script.decode(script), ledger)
     server = MCPServer("scripted")
     for tool in world.script.tools:

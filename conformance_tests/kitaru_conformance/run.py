@@ -12,7 +12,7 @@ import msgspec
 
 from kitaru import CheckpointCall, Execution, ExecutionStatus, KitaruClient, PendingWait
 from kitaru_conformance.child import Action, Result
-from kitaru_conformance.harness import Answer
+from kitaru_conformance.harness import AdapterHarness, Answer
 from kitaru_conformance.ledger import Ledger
 from kitaru_conformance.script import Turn
 
@@ -25,6 +25,10 @@ class Place(Protocol):
     @property
     def client(self) -> KitaruClient:
         """The door to the store."""
+
+    @property
+    def harness(self) -> AdapterHarness:
+        """The harness of the adapter that is examined."""
 
     def action(self, **facts: Any) -> Action:  # noqa: ANN401 - fields of `Action`
         """Return an action on this store."""
@@ -65,18 +69,23 @@ class Run:
         return self.execution.status
 
     @property
-    def calls(self) -> list[CheckpointCall]:
-        """Its boundaries, in the order of the body."""
+    def boundaries(self) -> list[CheckpointCall]:
+        """All its boundaries, in the order of the body."""
         return self.execution.checkpoints
 
     @property
+    def calls(self) -> list[CheckpointCall]:
+        """Its boundaries without the adapter's bookkeeping, in the order of the body."""
+        return [call for call in self.boundaries if call.checkpoint_type not in self._place.harness.bookkeeping]
+
+    @property
     def names(self) -> list[str]:
-        """The readable ids of its boundaries, in the order of the body."""
+        """The readable ids of its calls, in the order of the body."""
         return [call.invocation_id for call in self.calls]
 
     @property
     def ids(self) -> list[str]:
-        """The ids of its boundaries, in the order of the body; each selects exactly one."""
+        """The ids of its calls, in the order of the body; each selects exactly one."""
         return [call.call_id for call in self.calls]
 
     @property
@@ -104,6 +113,14 @@ class Run:
         """Type and message of what it failed with."""
         failure = self.execution.failure
         return None if failure is None else (failure.exception_type or "", failure.message)
+
+    @property
+    def captured(self) -> str:
+        """What was kept for people: inputs, metadata and saved artifacts, as one text."""
+        execution = self.execution
+        calls = [(call.inputs, call.metadata) for call in execution.checkpoints]
+        saved = [one.readable() for one in execution.artifacts if one.save_type != "step_output"]
+        return repr((calls, saved, execution.metadata))
 
     @property
     def shown(self) -> str:

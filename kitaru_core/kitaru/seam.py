@@ -11,12 +11,14 @@ Three forms of the same call exist, and they write the same records:
 * `stream_unit` for a body that yields items while it runs.
 
 Everything an adapter may ask about its surroundings (`in_flow`, `in_checkpoint`, `current_scope`, `occurrence`) or do
-at flow scope (`ask`, `ask_async`, `automatic_flow`, `automatic_flow_async`) is here as well. An adapter imports
-`kitaru`, `kitaru.seam`, `kitaru.hooks`, `kitaru.errors`, `kitaru.records` and `kitaru_adapters.kit`; never the engine.
+at flow scope (`ask`, `ask_async`, `automatic_flow`, `automatic_flow_async`) is here as well, and `redact` for what it
+writes elsewhere than through the engine. An adapter imports `kitaru`, `kitaru.seam`, `kitaru.hooks`, `kitaru.errors`,
+`kitaru.records` and `kitaru_adapters.kit`; never the engine.
 """
 
 from __future__ import annotations
 
+from kitaru.artifacts.redaction import redact
 from kitaru.engine.boundary import commit_unit as commit
 from kitaru.engine.boundary import peek_unit as peek
 from kitaru.engine.boundary import run_unit, run_unit_async
@@ -53,6 +55,7 @@ __all__ = [
     "occurrence",
     "open_questions",
     "peek",
+    "redact",
     "run_unit",
     "run_unit_async",
     "stream_unit",

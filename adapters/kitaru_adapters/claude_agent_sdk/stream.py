@@ -15,7 +15,7 @@ from claude_agent_sdk import (
     UserMessage,
 )
 
-from kitaru_adapters.kit.limits import clip
+from kitaru_adapters.kit.limits import DISPLAY_LIMIT, clip
 from kitaru_adapters.kit.streams import LiveStream, StreamKinds
 
 if TYPE_CHECKING:
@@ -124,8 +124,10 @@ def _described_event(event: dict[str, Any], *, text: bool) -> tuple[str, str, di
         delta = event.get("delta") or {}
         fields["delta_type"] = delta.get("type")
         category = _DELTAS.get(str(delta.get("type")), "content_block_delta")
-        shown = clip(str(delta.get("text", ""))) if text and category == "text_delta" else category.replace("_", " ")
-        return category, shown, fields
+        if not (text and category == "text_delta"):
+            return category, category.replace("_", " "), fields
+        said = str(delta.get("text", ""))
+        return category, clip(said), fields | {"text": said[:DISPLAY_LIMIT]}
     if kind == "message_start":
         fields["model"] = (event.get("message") or {}).get("model")
     if kind == "message_delta":

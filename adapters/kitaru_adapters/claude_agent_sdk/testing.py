@@ -27,9 +27,15 @@ __all__ = ["ApiError", "LoopbackAnthropic", "Reply", "Script", "Text", "ToolUse"
 
 @dataclass(frozen=True)
 class Text:
-    """A text block of the model's answer."""
+    """A text block of the model's answer.
+
+    Attributes:
+        text: The text.
+        pieces: The pieces in which it is streamed; all at once when left empty.
+    """
 
     text: str
+    pieces: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -248,20 +254,22 @@ def _events(turn: Turn, blocks: Sequence[Text | ToolUse]) -> Iterator[bytes]:
     }
     yield _event("message_start", message=message)
     for index, block in enumerate(blocks):
-        start, delta = _parts(block)
+        start, deltas = _parts(block)
         yield _event("content_block_start", index=index, content_block=start)
-        yield _event("content_block_delta", index=index, delta=delta)
+        for delta in deltas:
+            yield _event("content_block_delta", index=index, delta=delta)
         yield _event("content_block_stop", index=index)
     reason = "tool_use" if any(isinstance(block, ToolUse) for block in blocks) else "end_turn"
     yield _event("message_delta", delta={"stop_reason": reason, "stop_sequence": None}, usage={"output_tokens": 5})
     yield _event("message_stop")
 
 
-def _parts(block: Text | ToolUse) -> tuple[dict[str, object], dict[str, object]]:
+def _parts(block: Text | ToolUse) -> tuple[dict[str, object], list[dict[str, object]]]:
     if isinstance(block, Text):
-        return {"type": "text", "text": ""}, {"type": "text_delta", "text": block.text}
+        pieces = block.pieces or (block.text,)
+        return {"type": "text", "text": ""}, [{"type": "text_delta", "text": piece} for piece in pieces]
     start: dict[str, object] = {"type": "tool_use", "id": block.id, "name": block.name, "input": {}}
-    return start, {"type": "input_json_delta", "partial_json": json.dumps(block.input)}
+    return start, [{"type": "input_json_delta", "partial_json": json.dumps(block.input)}]
 
 
 def _event(kind: str, **fields: object) -> bytes:

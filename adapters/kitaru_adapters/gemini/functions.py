@@ -14,8 +14,9 @@ from kitaru_adapters.gemini.types import ADAPTER
 from kitaru_adapters.kit.names import identifier, slug
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
+    from kitaru.records.boundary import Effect
     from kitaru.seam import Call
     from kitaru_adapters.gemini.options import TurnOptions
     from kitaru_adapters.gemini.types import GeminiInteractionFunctionCall, GeminiInteractionResult
@@ -28,6 +29,7 @@ __all__ = [
 ]
 
 _ANY_JSON = {"title": "Result of the function"}
+_NOT_ALLOWED = "A person did not allow this call, so it was not run."
 
 
 def wait_for_function_calls(
@@ -66,7 +68,8 @@ def wait_for_function_calls(
     """
     calls = _open_calls(result, "wait_for_function_calls")
     asking = _Asking(schemas or {}, names or {}, question, timeout, metadata or {}, show_arguments)
-    return _request(result, ask([asking.question(call) for call in calls]), request, options)
+    answers = ask([asking.question(call) for call in calls])
+    return _request(result, list(map(_answer, calls, answers)), request, options)
 
 
 async def wait_for_function_calls_async(
@@ -84,7 +87,8 @@ async def wait_for_function_calls_async(
     """Ask a person for every open function call without blocking the event loop; see `wait_for_function_calls`."""
     calls = _open_calls(result, "wait_for_function_calls_async")
     asking = _Asking(schemas or {}, names or {}, question, timeout, metadata or {}, show_arguments)
-    return _request(result, await ask_async([asking.question(call) for call in calls]), request, options)
+    answers = await ask_async([asking.question(call) for call in calls])
+    return _request(result, list(map(_answer, calls, answers)), request, options)
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,9 @@ def run_function_calls(
     functions: Mapping[str, Callable[..., object]],
     *,
     retries: int = 0,
+    effects: Mapping[str, Effect] | None = None,
+    approve: Collection[str] = (),
+    show_arguments: bool = False,
     request: GeminiInteractionRequest | None = None,
     **options: Unpack[TurnOptions],
 ) -> GeminiInteractionRequest:
@@ -127,6 +134,10 @@ def run_function_calls(
         result: A turn that ended in `requires_action`.
         functions: The functions by name; each gets the model's arguments as keywords.
         retries: How many more attempts each of them has.
+        effects: What running a function twice would mean, by its name, such as `irreversible`.
+        approve: Names of functions whose calls a person has to allow first. These waits are opened together; a call
+            that is not allowed is answered with an error instead of being run.
+        show_arguments: Whether the model's arguments may be shown with waits and checkpoints; they can hold user data.
         request: The request of that turn, if the result does not come straight from a runner.
         **options: Fields of the next request.
 
@@ -134,17 +145,23 @@ def run_function_calls(
         The request that answers all calls.
 
     Raises:
-        KitaruUsageError: Called outside the flow body, nothing is asked for, or a function is not offered.
+        KitaruUsageError: Called outside the flow body, nothing is asked for, or a function is not offered here.
     """
     calls = _offered(_open_calls(result, "run_function_calls"), functions)
-    values = []
+    running = _running(result, functions, retries, effects or {}, approve, show_arguments=show_arguments)
+    guarded = [call for call in calls if call.function_name in approve]
+    denied = _denied(guarded, ask([running.question(call) for call in guarded]) if guarded else [])
+    answers = []
     for call in calls:
         function = functions[call.function_name]
         if inspect.iscoroutinefunction(function):
             msg = f"{call.function_name!r} is a coroutine function; use `await run_function_calls_async(...)`."
             raise KitaruUsageError(msg)
-        values.append(run_unit(_unit(result, call, retries), _body(function, call)).value)
-    return _request(result, values, request, options)
+        if call.call_id in denied:
+            answers.append(_not_allowed(call))
+        else:
+            answers.append(_answer(call, run_unit(running.unit(call), _body(function, call)).value))
+    return _request(result, answers, request, options)
 
 
 async def run_function_calls_async(
@@ -152,16 +169,25 @@ async def run_function_calls_async(
     functions: Mapping[str, Callable[..., object]],
     *,
     retries: int = 0,
+    effects: Mapping[str, Effect] | None = None,
+    approve: Collection[str] = (),
+    show_arguments: bool = False,
     request: GeminiInteractionRequest | None = None,
     **options: Unpack[TurnOptions],
 ) -> GeminiInteractionRequest:
     """Run every open function call on the event loop, coroutine functions too; see `run_function_calls`."""
     calls = _offered(_open_calls(result, "run_function_calls_async"), functions)
-    values = []
+    running = _running(result, functions, retries, effects or {}, approve, show_arguments=show_arguments)
+    guarded = [call for call in calls if call.function_name in approve]
+    denied = _denied(guarded, await ask_async([running.question(call) for call in guarded]) if guarded else [])
+    answers = []
     for call in calls:
-        outcome = await run_unit_async(_unit(result, call, retries), _async_body(functions[call.function_name], call))
-        values.append(outcome.value)
-    return _request(result, values, request, options)
+        if call.call_id in denied:
+            answers.append(_not_allowed(call))
+        else:
+            outcome = await run_unit_async(running.unit(call), _async_body(functions[call.function_name], call))
+            answers.append(_answer(call, outcome.value))
+    return _request(result, answers, request, options)
 
 
 def _open_calls(result: GeminiInteractionResult, what: str) -> list[GeminiInteractionFunctionCall]:
@@ -186,17 +212,54 @@ def _offered(
     return calls
 
 
-def _unit(result: GeminiInteractionResult, call: GeminiInteractionFunctionCall, retries: int) -> Unit:
-    return Unit(
-        name=f"{slug(call.function_name, fallback='function')}_gemini_function",
-        adapter=ADAPTER,
-        kind="tool",
-        type="tool_call",
-        key=f"{result.interaction_id}:{call.call_id}",
-        inputs={"tool_args": call.arguments},
-        business_key=call.call_id,
-        retries=retries,
-    )
+@dataclass(frozen=True)
+class _Running:
+    interaction_id: str
+    retries: int
+    effects: Mapping[str, Effect]
+    show_arguments: bool
+
+    def unit(self, call: GeminiInteractionFunctionCall) -> Unit:
+        function = call.function_name
+        return Unit(
+            name=f"{slug(function, fallback='function')}_gemini_function",
+            adapter=ADAPTER,
+            kind="tool",
+            type="tool_call",
+            key=f"{self.interaction_id}:{call.call_id}",
+            inputs={"tool_args": call.arguments} if self.show_arguments else {},
+            identity={"tool_args": call.arguments},
+            business_key=call.call_id,
+            retries=self.retries,
+            effect=self.effects.get(function),
+        )
+
+    def question(self, call: GeminiInteractionFunctionCall) -> Question:
+        function = call.function_name
+        facts = {"adapter": ADAPTER, "call_id": call.call_id, "function_name": function}
+        return Question(
+            name=f"approve_{slug(function, fallback='function')}_{identifier(call.call_id, what=function)}",
+            schema=bool,
+            question=f"May the model run the function {function}?",
+            metadata=facts | ({"arguments": call.arguments} if self.show_arguments else {}),
+            bound_to={"call_id": call.call_id, "function": function, "arguments": call.arguments},
+        )
+
+
+def _running(
+    result: GeminiInteractionResult,
+    functions: Mapping[str, object],
+    retries: int,
+    effects: Mapping[str, Effect],
+    approve: Collection[str],
+    *,
+    show_arguments: bool,
+) -> _Running:
+    for argument, names in (("effects", effects), ("approve", approve)):
+        if unknown := sorted(set(names) - set(functions)):
+            msg = f"{argument} names {', '.join(unknown)}; offered here are: {', '.join(sorted(functions)) or 'none'}."
+            raise KitaruUsageError(msg)
+    return _Running(result.interaction_id, retries, effects, show_arguments)
 
 
 def _body(function: Callable[..., object], call: GeminiInteractionFunctionCall) -> Callable[[Call], object]:
@@ -216,14 +279,22 @@ def _async_body(
     return body
 
 
+def _denied(guarded: Sequence[GeminiInteractionFunctionCall], allowed: Sequence[object]) -> set[str]:
+    return {call.call_id for call, yes in zip(guarded, allowed, strict=True) if not yes}
+
+
+def _not_allowed(call: GeminiInteractionFunctionCall) -> FunctionAnswer:
+    return FunctionAnswer(call_id=call.call_id, name=call.function_name, result=_NOT_ALLOWED, error=True)
+
+
+def _answer(call: GeminiInteractionFunctionCall, value: object) -> FunctionAnswer:
+    return FunctionAnswer(call_id=call.call_id, name=call.function_name, result=value)
+
+
 def _request(
     result: GeminiInteractionResult,
-    values: Sequence[object],
+    answers: Sequence[FunctionAnswer],
     request: GeminiInteractionRequest | None,
     options: TurnOptions,
 ) -> GeminiInteractionRequest:
-    answers = [
-        FunctionAnswer(call_id=call.call_id, name=call.function_name, result=value)
-        for call, value in zip(result.function_calls, values, strict=True)
-    ]
     return GeminiInteractionRequest.function_results(results=answers, from_result=result, request=request, **options)

@@ -15,6 +15,7 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import islice
 from typing import TYPE_CHECKING, Self
 from urllib.parse import parse_qs, urlsplit
 
@@ -334,7 +335,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
         with suppress(BrokenPipeError, ConnectionResetError):
-            for sent, event in enumerate(list(job.events())[skip:]):
+            for sent, event in enumerate(islice(job.events(), skip, None)):
                 if sent == limit:
                     self.close_connection = True
                     return

@@ -6,7 +6,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Approve", "Decision", "Decisions", "Edit", "EditedAction", "Reject", "Respond", "default_schema"]
+__all__ = [
+    "Approve",
+    "Decision",
+    "Decisions",
+    "Edit",
+    "EditedAction",
+    "Reject",
+    "Respond",
+    "default_schema",
+    "guarded_calls",
+]
 
 
 class _Answer(BaseModel):
@@ -82,6 +92,23 @@ class Decisions(_Answer):
     """
 
     decisions: list[Decision]
+
+
+def guarded_calls(value: object) -> list[dict[str, Any]]:
+    """Return the tool calls that an interrupt of LangChain's approval middleware is about.
+
+    Args:
+        value: What the interrupt shows.
+
+    Returns:
+        `name`, `args` and `description` of each call; nothing for any other interrupt.
+    """
+    if not isinstance(value, dict):
+        return []
+    if value.get("type") == "tool_approval":
+        return [value]
+    found = value.get("action_requests") if "review_configs" in value else None
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
 def default_schema(value: object, response_schema: dict[str, Any] | None) -> object:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from kitaru.seam import Call, Outcome
     from kitaru_adapters.kit.configs import CheckpointConfig
     from kitaru_adapters.langgraph.invocation import Invocation
+    from kitaru_adapters.langgraph.turns import Turn
 
 __all__ = ["SuspendedInGraph", "durable_model_call", "durable_tool_call", "model_name"]
 
@@ -231,14 +232,28 @@ def durable_tool_call(inv: Invocation, request: ToolCallRequest, handler: Callab
     tool = request.tool_call["name"]
     config = inv.policy.for_tool(tool)
     place = inv.tracker.here()
+    turn = inv.tracker.turn()
     if not _opens_unit(inv, config):
+        if turn is not None:
+            inv.tracker.turns.gone(turn)
         return (yield from _observed_tool(inv, place, request, _passing(handler)))
     position = f"{place}/tool:{request.tool_call['id'] or tool}"
     with inv.ordinals.next(position) as number:
         unit = with_config(_tool_unit(inv, request, f"{position}#{number}"), config or {})
         if unit.cache is not False and _reads_state(request):
             unit = with_config(unit, {"cache": False})
-        return (yield from _observed_tool(inv, place, request, _tool_in_unit(inv, unit, request, handler)))
+        if turn is not None:
+            yield _in_turn(inv, turn)
+        return (yield from _observed_tool(inv, place, request, _tool_in_unit(inv, unit, request, handler, turn)))
+
+
+def _in_turn(inv: Invocation, turn: Turn) -> Step:
+    """Return the step that waits for the calls before this one; on an event loop they come in order by themselves."""
+
+    async def at_once() -> None:
+        return None
+
+    return Step(lambda: inv.tracker.turns.wait(turn), at_once)
 
 
 def _reads_state(request: ToolCallRequest) -> bool:
@@ -271,9 +286,11 @@ def _tool_unit(inv: Invocation, request: ToolCallRequest, position: str) -> Unit
 
 
 def _tool_in_unit(
-    inv: Invocation, unit: Unit, request: ToolCallRequest, handler: Callable[[], Step]
+    inv: Invocation, unit: Unit, request: ToolCallRequest, handler: Callable[[], Step], turn: Turn | None
 ) -> Procedure[tuple[object, Outcome[object]]]:
     def body(call: Call) -> Procedure[object]:
+        if turn is not None:
+            inv.tracker.turns.gone(turn)
         with inv.usage.unit() as used, recorded_sends(request.runtime.config) as sends:
             result = yield from _leaving_whole(call, handler)
         call.carry({"usage": list(used)})

@@ -7,6 +7,7 @@ user can never be mistaken for one.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -155,7 +156,7 @@ def unpack(value: object) -> object:
     """
     if isinstance(value, StoredMessage):
         parts = {name: unpack(part) for name, part in value.fields.items()}
-        return _message_class(value).model_construct(_fields_set=set(parts), **parts)
+        return _constructed(_message_class(value), parts)
     if isinstance(value, StoredObject):
         known = _kinds().get(value.kind)
         if known is None:
@@ -165,8 +166,24 @@ def unpack(value: object) -> object:
     return _rebuilt(value, unpack) if isinstance(value, (dict, list, tuple)) else value
 
 
+def _constructed(cls: type[BaseMessage], parts: dict[str, Any]) -> BaseMessage:
+    # By itself pydantic inspects the signature of each default's factory anew, which costs more than all the rest.
+    left_out = {name: make() for name, make in _plain_defaults(cls).items() if name not in parts}
+    return cls.model_construct(_fields_set=set(parts), **left_out, **parts)
+
+
+@cache
+def _plain_defaults(cls: type[BaseMessage]) -> dict[str, Callable[[], object]]:
+    """Return how to make the defaults that are empty containers; pydantic makes the others."""
+    return {name: type(value) for name, value in _defaults(cls).items() if type(value) in {dict, list} and not value}
+
+
 def _message_class(stored: StoredMessage) -> type[BaseMessage]:
     """Find a message's class among those that are loaded; names found in data are never imported."""
+    module, _, name = stored.type.partition(":")
+    near = vars(sys.modules[module]).get(name) if module in sys.modules else None
+    if isinstance(near, type) and issubclass(near, BaseMessage) and _class_path(near) == stored.type:
+        return near
     pending: list[type[BaseMessage]] = [BaseMessage]
     while pending:
         cls = pending.pop()

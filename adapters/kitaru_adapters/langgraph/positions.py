@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.callbacks import BaseCallbackHandler
 from langgraph.config import get_config
 
+from kitaru_adapters.langgraph.turns import Turn, Turns
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from uuid import UUID
 
 __all__ = ["Ordinals", "PositionTracker"]
 
@@ -28,20 +31,33 @@ class PositionTracker(BaseCallbackHandler):
 
     Attributes:
         base_step: Step of the thread's head before the invocation.
+        turns: Order of the calls in fan-outs.
     """
 
     run_inline = True  # a call right after the start of its node must find it
 
     def __init__(self, base_step: int = FRESH_STEP) -> None:
         self.base_step = base_step
+        self.turns = Turns()
         self._segments: dict[str, str] = {}
+        self._turns: dict[str, Turn] = {}
+        self._tasks: dict[UUID, str] = {}
         self._lock = threading.Lock()
+
+    def on_chat_model_start(self, *args: Any, **kwargs: Any) -> None:
+        """Need nothing; for a handler without this method the framework writes the whole conversation out as text.
+
+        Args:
+            *args: As the framework calls its handlers.
+            **kwargs: The same.
+        """
 
     def on_chain_start(
         self,
         serialized: object,  # noqa: ARG002 - the framework's signature
         inputs: object,  # noqa: ARG002
         *,
+        run_id: UUID,
         metadata: dict[str, Any] | None = None,
         **kwargs: Any,  # noqa: ARG002
     ) -> None:
@@ -49,29 +65,72 @@ class PositionTracker(BaseCallbackHandler):
         namespace = (metadata or {}).get("langgraph_checkpoint_ns")
         if metadata and isinstance(namespace, str) and namespace and "langgraph_node" in metadata:
             with self._lock:
-                self._segments.setdefault(namespace, self._segment(metadata, nested="|" in namespace))
+                if namespace in self._segments:
+                    return
+                step = self._step(metadata, nested="|" in namespace)
+                push = _push_of(metadata)
+                self._segments[namespace] = f"{metadata['langgraph_node']}@{step}{f'[{push}]' if push else ''}"
+                self._begun(namespace, metadata["langgraph_node"], step, push)
+                self._tasks[run_id] = namespace
 
-    def _segment(self, metadata: Mapping[str, Any], *, nested: bool) -> str:
+    def on_chain_end(self, outputs: object, *, run_id: UUID, **kwargs: Any) -> None:  # noqa: ARG002 - as above
+        """Note that a node ended."""
+        self._ended(run_id)
+
+    def on_chain_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:  # noqa: ARG002 - as above
+        """Note that a node failed or was interrupted."""
+        self._ended(run_id)
+
+    def _step(self, metadata: Mapping[str, Any], *, nested: bool) -> object:
         step = metadata.get("langgraph_step")
-        if isinstance(step, int) and not nested:
-            step -= self.base_step
-        path = metadata.get("langgraph_path") or ()
-        push = f"[{_push_index(path)}]" if path and path[0] == _PUSH else ""
-        return f"{metadata['langgraph_node']}@{step}{push}"
+        return step - self.base_step if isinstance(step, int) and not nested else step
+
+    def _begun(self, namespace: str, node: str, step: object, push: str) -> None:
+        if not isinstance(step, int):
+            return
+        parent = self._way(namespace.rpartition("|")[0])
+        turn = Turn(parent, step, int(push), node) if push.isdecimal() else None
+        if turn is not None:
+            self._turns[namespace] = turn
+        self.turns.began(parent, step, turn)
+
+    def _ended(self, run_id: UUID) -> None:
+        with self._lock:
+            turn = self._turns.get(self._tasks.pop(run_id, ""))
+        if turn is not None:
+            self.turns.gone(turn)
+
+    def turn(self) -> Turn | None:
+        """Return the place in a fan-out of the task that runs now; `None` for a task that stands alone."""
+        namespace = _namespace()
+        with self._lock:
+            return self._turns.get(namespace)
 
     def here(self) -> str:
         """Return the way from the root of the graph to the node that runs now, or an empty text outside nodes."""
-        try:
-            metadata = get_config().get("metadata") or {}
-        except RuntimeError:
-            return ""
-        namespace = metadata.get("langgraph_checkpoint_ns")
-        if not isinstance(namespace, str) or not namespace:
-            return ""
-        parts = namespace.split("|")
+        namespace = _namespace()
         with self._lock:
-            known = [self._segments.get("|".join(parts[: end + 1])) for end in range(len(parts))]
+            return self._way(namespace)
+
+    def _way(self, namespace: str) -> str:
+        parts = namespace.split("|")
+        known = [self._segments.get("|".join(parts[: end + 1])) for end in range(len(parts))]
         return "/".join(found or part.split(":")[0] for found, part in zip(known, parts, strict=True))
+
+
+def _namespace() -> str:
+    """Return LangGraph's namespace of the node that runs now, or an empty text outside nodes."""
+    try:
+        metadata = get_config().get("metadata") or {}
+    except RuntimeError:
+        return ""
+    namespace = metadata.get("langgraph_checkpoint_ns")
+    return namespace if isinstance(namespace, str) else ""
+
+
+def _push_of(metadata: Mapping[str, Any]) -> str:
+    path = metadata.get("langgraph_path") or ()
+    return _push_index(path) if path and path[0] == _PUSH else ""
 
 
 def _push_index(path: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import secrets
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.serde.types import ERROR
 
 from kitaru.errors import KitaruEncodingError, KitaruUsageError
+from kitaru.seam import redact
 from kitaru_adapters.langgraph.saver_store import Encoded, ThreadStore
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 __all__ = ["KitaruCheckpointSaver"]
 
 _PLAIN = (dict, list, str, int, float, bool, type(None))
+_CONTAINERS = (dict, list, tuple)
+_REMEMBERED = 50_000
 _SELECT = "SELECT thread, ns, id, parent, type, body, meta_type, meta FROM checkpoints"
 
 
@@ -50,6 +54,7 @@ class KitaruCheckpointSaver(BaseCheckpointSaver[str]):
     def __init__(self, path: str | os.PathLike[str], *, types: Collection[type] = ()) -> None:
         super().__init__(serde=JsonPlusSerializer(allowed_msgpack_modules=tuple(types) or None))
         self._store = ThreadStore(Path(path))
+        self._read_back: set[tuple[type, bytes]] = set()
 
     def __enter__(self) -> Self:
         """Return the saver; it is closed at the end of the block."""
@@ -122,6 +127,11 @@ class KitaruCheckpointSaver(BaseCheckpointSaver[str]):
     def _checked(self, value: object, channel: str) -> Encoded:
         encoded: Encoded = self.serde.dumps_typed(value)
         if channel == ERROR:  # LangGraph reads an error back as text on purpose
+            told = self.serde.loads_typed(encoded)
+            shown = redact(told)
+            return encoded if shown == told else self.serde.dumps_typed(shown)
+        seen = None if isinstance(value, _CONTAINERS) else (type(value), hashlib.sha256(encoded[1]).digest())
+        if seen in self._read_back:  # every step hands the whole conversation in again
             return encoded
         if lost := _lost_type(value, self.serde.loads_typed(encoded)):
             msg = (
@@ -129,6 +139,10 @@ class KitaruCheckpointSaver(BaseCheckpointSaver[str]):
                 "class in KitaruCheckpointSaver(types=[...])."
             )
             raise KitaruEncodingError(msg, path=channel, type_name=lost)
+        if seen is not None:
+            if len(self._read_back) >= _REMEMBERED:
+                self._read_back.clear()
+            self._read_back.add(seen)
         return encoded
 
     def _stored(self, encoded: Encoded | list[Encoded] | None) -> tuple[str, bytes | None]:

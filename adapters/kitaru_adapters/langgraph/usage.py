@@ -44,6 +44,14 @@ class UsageTracker(BaseCallbackHandler):
         self.outside: list[Tokens] = []
         self._lock = threading.Lock()
 
+    def on_chat_model_start(self, *args: Any, **kwargs: Any) -> None:
+        """Need nothing; for a handler without this method the framework writes the whole conversation out as text.
+
+        Args:
+            *args: As the framework calls its handlers.
+            **kwargs: The same.
+        """
+
     def on_llm_end(self, response: LLMResult, **kwargs: Any) -> None:  # noqa: ARG002 - the framework's signature
         """Note the tokens of a model call that ended."""
         entry = _tokens(response)

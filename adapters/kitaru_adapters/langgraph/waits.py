@@ -9,7 +9,9 @@ from pydantic import BaseModel
 
 from kitaru.errors import KitaruUsageError
 from kitaru.seam import Question, ask, ask_async, in_flow
-from kitaru_adapters.langgraph.approvals import default_schema
+from kitaru_adapters.kit.limits import clip
+from kitaru_adapters.langgraph.approvals import default_schema, guarded_calls
+from kitaru_adapters.langgraph.capture import redacted
 from kitaru_adapters.langgraph.types import LangGraphRunRequest
 
 if TYPE_CHECKING:
@@ -243,6 +245,7 @@ def _question(
             "interrupt_path": chosen.path,
             "task_id": chosen.task_id,
             "node_name": chosen.node_name,
+            **_guarded(chosen.value),
             "user_metadata": metadata or {},
         },
         timeout=timeout,
@@ -253,7 +256,22 @@ def _question(
 def _text(chosen: LangGraphInterruptSummary) -> str:
     if isinstance(chosen.value, str) and len(chosen.value) <= _SHOWN:
         return chosen.value
+    calls = guarded_calls(chosen.value)
+    if calls:
+        return clip(" ".join(map(_asked, calls)), _SHOWN)
     return f"Node {chosen.node_name!r} of the graph waits for an answer."
+
+
+def _asked(call: dict[str, Any]) -> str:
+    """Return the author's own words for a call; the framework's own ones hold the bare arguments."""
+    own = str(call.get("description") or "")
+    return own if own and str(call.get("args")) not in own else f"May the tool {call.get('name')!r} be called?"
+
+
+def _guarded(value: object) -> dict[str, Any]:
+    """Return what a person has to know of the calls that are to be approved, with secrets taken out."""
+    calls = [{"name": call.get("name"), "args": redacted(call.get("args"))} for call in guarded_calls(value)]
+    return {"tool_calls": calls} if calls else {}
 
 
 def _resume(

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from agents.models.interface import Model, ModelProvider
 from agents.run_internal.model_provider_lifecycle import _normalize_run_config_for_runner
-from openai.types.responses import ResponseCompletedEvent, ResponseOutputItemDoneEvent
+from openai.types.responses import (
+    ResponseCompletedEvent,
+    ResponseOutputItemDoneEvent,
+    ResponseOutputMessage,
+    ResponseOutputText,
+    ResponseTextDeltaEvent,
+)
 
 from kitaru.errors import KitaruRuntimeError
 from kitaru.seam import run_unit_async, stream_unit
@@ -21,7 +27,7 @@ from kitaru_adapters.openai_agents.request import ModelRequest
 from kitaru_adapters.openai_agents.stream import ModelStreamPublisher
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from agents import RunConfig
     from agents.items import ModelResponse, TResponseStreamEvent
@@ -200,4 +206,22 @@ def _assemble(events: list[TResponseStreamEvent]) -> RecordedResponse:
 
 
 def _replay(response: RecordedResponse) -> list[TResponseStreamEvent]:
-    return [response.with_failed_attempts().completed_event()]
+    """Return a stream that says again what was recorded: each text as one piece, then the whole response."""
+    completed = response.with_failed_attempts().completed_event()
+    return [*_texts(completed), completed]
+
+
+def _texts(completed: ResponseCompletedEvent) -> Iterator[TResponseStreamEvent]:
+    for output_index, item in enumerate(completed.response.output):
+        if isinstance(item, ResponseOutputMessage):
+            for content_index, part in enumerate(item.content):
+                if isinstance(part, ResponseOutputText) and part.text:
+                    yield ResponseTextDeltaEvent(
+                        type="response.output_text.delta",
+                        delta=part.text,
+                        item_id=item.id,
+                        output_index=output_index,
+                        content_index=content_index,
+                        logprobs=[],
+                        sequence_number=0,
+                    )

@@ -57,7 +57,8 @@ def test_thinking_and_tool_input_are_never_shown():
 
 
 def test_text_is_shown_when_allowed_and_bounded():
-    assert published(delta(type="text_delta", text="hello"), text=True)["display"] == "hello"
+    shown = published(delta(type="text_delta", text="hello "), text=True)
+    assert (shown["display"], shown["text"]) == ("hello", "hello ")
     assert len(published(delta(type="text_delta", text="x" * 999), text=True)["display"]) == 240
 
 

@@ -165,6 +165,51 @@ def test_coroutine_functions_run_on_the_loop(service, make_runner):
     assert service.creates[1]["input"][1]["result"] == {"city": "Rome"}
 
 
+@pytest.mark.parametrize(("options", "shown"), [({}, False), ({"show_arguments": True}, True)])
+def test_arguments_of_functions_are_shown_only_if_asked_for(service, make_runner, options, shown):
+    service.script(TWO_CALLS)
+    runner = make_runner()
+
+    @flow
+    def ask() -> None:
+        run_function_calls(runner.run_sync(START), {"weather": lambda city: city.upper()}, **options)
+
+    handle = ask.run()
+    handle.wait()
+    _, *functions = KitaruClient().executions.get(handle.exec_id).checkpoints
+    assert ["Bonn" in repr(functions[0].inputs), "Rome" in repr(functions[1].inputs)] == [shown, shown]
+
+
+@pytest.mark.parametrize("options", [{"effects": {"wether": "irreversible"}}, {"approve": ["wether"]}])
+def test_settings_of_functions_that_are_not_offered_are_refused(service, make_runner, options):
+    service.script(TWO_CALLS)
+    runner = make_runner()
+
+    @flow
+    def ask() -> object:
+        return run_function_calls(runner.run_sync(START), {"weather": print}, **options)
+
+    with pytest.raises(Exception, match="names wether; offered here are: weather"):
+        ask.run().wait()
+
+
+def test_a_call_that_a_person_denies_is_answered_with_an_error(service, make_runner):
+    service.script(TWO_CALLS, Turn(text="done"))
+    runner, ran = make_runner(), []
+
+    @flow
+    def ask() -> str | None:
+        request = run_function_calls(runner.run_sync(START), {"weather": ran.append}, approve=["weather"])
+        return runner.run_sync(request).output_text
+
+    handle, client = ask.run(), KitaruClient()
+    _until_paused(handle)
+    for wait in client.executions.pending_waits(handle.exec_id):
+        client.executions.input(handle.exec_id, wait=wait.name, value=False)
+    assert (handle.wait(), ran) == ("done", [])
+    assert [item["is_error"] for item in service.creates[1]["input"]] == [True, True]
+
+
 def test_an_unknown_function_is_refused_with_what_is_offered(service, make_runner):
     service.script(TWO_CALLS)
     runner = make_runner()

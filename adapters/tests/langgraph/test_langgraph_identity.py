@@ -9,8 +9,8 @@ import time
 from typing import Annotated, TypedDict
 
 import pytest
-from langchain.agents.middleware import wrap_model_call
-from langchain_core.messages import HumanMessage
+from langchain.agents.middleware import wrap_model_call, wrap_tool_call
+from langchain_core.messages import HumanMessage, ToolMessage
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import Send
 
@@ -53,6 +53,52 @@ def _tool_outputs(world, exec_id):
         if call.checkpoint_type == "tool_call":
             stored = next(ref for ref in call.artifacts if ref.direction == "output").load().fields["result"]
             yield stored.fields["tool_call_id"], stored.fields["content"]
+
+
+def _recorded(world, exec_id):
+    return [call.inputs["tool_args"]["x"] for call in world.checkpoints(exec_id) if call.checkpoint_type == "tool_call"]
+
+
+def test_parallel_calls_are_recorded_in_the_models_order_whichever_thread_is_first(world):
+    second = threading.Event()
+
+    @wrap_tool_call
+    def late(request, handler):
+        if request.tool_call["args"]["x"] == 2:
+            second.set()
+        else:
+            second.wait(5)
+            time.sleep(0.1)
+        return handler(request)
+
+    runner = world.graph_runner(world.agent(world.wish(("a", 1), ("a", 2)), "done", middleware=[late]))
+
+    @flow
+    def story():
+        runner.invoke(world.hello, thread_id="t")
+
+    handle = story.run()
+    handle.wait()
+    assert _recorded(world, handle.exec_id) == [1, 2]
+
+
+def test_no_call_waits_for_one_that_other_middleware_answers(world):
+    @wrap_tool_call
+    def answered(request, handler):
+        call = request.tool_call
+        return ToolMessage("no", tool_call_id=call["id"]) if call["args"]["x"] == 1 else handler(request)
+
+    runner = world.graph_runner(world.agent(world.wish(("a", 1), ("a", 2)), "done", middleware=[answered]))
+
+    @flow
+    def story():
+        before = time.monotonic()
+        runner.invoke(world.hello, thread_id="t")
+        return time.monotonic() - before
+
+    handle = story.run()
+    assert handle.wait() < 1.5
+    assert _recorded(world, handle.exec_id) == [2]
 
 
 class _Topics(TypedDict):

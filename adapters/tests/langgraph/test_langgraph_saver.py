@@ -33,6 +33,23 @@ async def test_official_conformance_package_passes_in_every_group(tmp_path):
     assert len(report.results) == 8
 
 
+def test_secret_in_an_error_is_not_written(tmp_path):
+    def fails(state):
+        msg = "the server refused api_key=s3same-and-long"
+        raise ValueError(msg)
+
+    saver = KitaruCheckpointSaver(tmp_path / "threads.db")
+    builder = StateGraph(MessagesState)
+    builder.add_node("fails", fails)
+    builder.add_edge(START, "fails")
+    config = {"configurable": {"thread_id": "t"}}
+    with pytest.raises(ValueError, match="s3same"):
+        builder.compile(checkpointer=saver).invoke({"messages": [HumanMessage("hello")]}, config)
+    (said,) = [value for _, channel, value in saver.get_tuple(config).pending_writes if channel == "__error__"]
+    assert "the server refused" in said
+    assert "s3same" not in said
+
+
 def _chat(saver, answer="yes"):
     builder = StateGraph(MessagesState)
     builder.add_node("say", lambda state: {"messages": [AIMessage(f"{answer} {len(state['messages'])}")]})

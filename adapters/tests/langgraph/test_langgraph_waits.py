@@ -7,6 +7,7 @@ import time
 import pytest
 from langchain.agents.middleware import HumanInTheLoopMiddleware
 from langchain_core.messages import AIMessage
+from langchain_core.tools import StructuredTool
 from langgraph.graph import START, MessagesState, StateGraph
 
 import kitaru
@@ -165,6 +166,45 @@ def test_approval_middleware_of_the_framework(world, mode, decision, told, ran):
     world.answer(handle.exec_id, ok={"decisions": [decision]} if mode == "batched" else decision)
     assert told in handle.wait()
     assert [call for call in world.calls if call.startswith("a:")] == ran
+
+
+@pytest.mark.parametrize("mode", ["batched", "per_call"])
+def test_wait_for_an_approval_names_the_call_and_shows_no_secret(world, mode):
+    def pay(x: int, api_key: str) -> str:
+        return "paid"
+
+    wish = AIMessage("", tool_calls=[{"name": "pay", "args": {"x": 1, "api_key": "s3same"}, "id": "p1"}])
+    guard = HumanInTheLoopMiddleware(interrupt_on={"pay": True}, interrupt_mode=mode)
+    agent = world.agent(
+        wish,
+        "done",
+        tools=[StructuredTool.from_function(pay, description="pay")],
+        saver=world.saver("memory"),
+        middleware=[guard],
+    )
+    runner = world.graph_runner(agent)
+
+    @flow
+    def story():
+        return wait_for_interrupt(runner.invoke(world.hello, thread_id="t")).kind
+
+    (wait,) = world.waiting(story.run().exec_id)
+    assert wait.question == "May the tool 'pay' be called?"
+    assert wait.metadata["tool_calls"] == [{"name": "pay", "args": {"x": 1, "api_key": "[redacted]"}}]
+
+
+def test_wait_for_an_approval_asks_in_the_words_of_the_author(world):
+    words = {"a": {"allowed_decisions": ["approve"], "description": "Shall we?"}}
+    guard = HumanInTheLoopMiddleware(interrupt_on=words, interrupt_mode="per_call")
+    agent = world.agent(world.wish(("a", 1)), "done", saver=world.saver("memory"), middleware=[guard])
+    runner = world.graph_runner(agent)
+
+    @flow
+    def story():
+        return wait_for_interrupt(runner.invoke(world.hello, thread_id="t")).kind
+
+    (wait,) = world.waiting(story.run().exec_id)
+    assert wait.question == "Shall we?"
 
 
 def test_invalid_decision_is_refused_at_the_wait_and_runs_nothing(world):

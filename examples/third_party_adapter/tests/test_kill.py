@@ -18,11 +18,8 @@ ANSWER = "Lisbon: 24 degrees. Booked hotel Avenida."
 @pytest.fixture
 def travel(tmp_path):
     """Return a function that runs a command of the program in a process of its own, and what it really did so far."""
-    places = {
-        "KITARU_WAIT_TIMEOUT": "0",
-        "KITARU_STORE": str(tmp_path / "kitaru.db"),
-        "KITARU_CONFIG_PATH": str(tmp_path / "config"),
-    }
+    places = {"KITARU_STORE": str(tmp_path / "kitaru.db"), "KITARU_CONFIG_PATH": str(tmp_path / "config")}
+    places |= {"KITARU_WAIT_TIMEOUT": "0", "TRAVEL_LOG": str(tmp_path / "log")}
 
     def run(command, **environ):
         full = {**os.environ, **places, **environ}

@@ -80,6 +80,10 @@ def is_secret_name(name: str) -> bool:
     return any(word == "key" and before not in _HARMLESS_KEYS for before, word in pairwise(words))
 
 
+_DIRECTORIES: Final = frozenset({"PWD", "OLDPWD"})
+"""Variables in which a shell keeps where it is and was; no passwords, whatever the name says."""
+
+
 class Redactor:
     """Knows secrets and cuts them out.
 
@@ -116,7 +120,8 @@ class Redactor:
         Args:
             environment: Such as `os.environ`.
         """
-        self.add(*(value for name, value in environment.items() if is_secret_name(name)))
+        secret = (name for name in environment if name not in _DIRECTORIES and is_secret_name(name))
+        self.add(*(environment[name] for name in secret))
 
     def text(self, text: str) -> str:
         """Return `text` without the secrets in it.

@@ -164,7 +164,7 @@ class Attempts:
         blobs = [*self._output.blobs]
         history = None
         if unit.history is not None:
-            history, added = payloads.chain_history(unit.history, entry.run.histories)
+            history, added = payloads.chain_history(unit.history, entry.run.histories, entry.run.chain)
             blobs += added
             self._history = history
         fact = CheckpointCompleted(

@@ -73,6 +73,13 @@ def run_body(call: Call, body: Callable[[Call], T]) -> T:
 
 async def run_body_async(call: Call, body: Callable[[Call], Awaitable[T]]) -> T:
     """Await a coroutine body in the scope of its call, on the running loop and task."""
+    if call.unit.timeout is None and call.run.hooks is None:
+        token = current_boundary.set(call)
+        try:
+            return await body(call)
+        finally:
+            current_boundary.reset(token)
+            call.close()
     with boundary_scope(call):
         if call.unit.timeout is None:
             return await body(call)

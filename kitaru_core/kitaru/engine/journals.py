@@ -55,6 +55,10 @@ class Attendant:
         """Return the journal as the engine uses it."""
         return AttendedJournal(journal, self._observers)
 
+    def opened(self, journal: Journal) -> None:
+        """Show plugins what processes that died may not have shown; a plugin may open this journal meanwhile."""
+        self._observers.catch_up(journal)
+
 
 class AttendedJournal:
     """A journal with its very large values and its observers.
@@ -79,7 +83,6 @@ class AttendedJournal:
         self.waits = journal.waits
         self.publish = journal.publish
         self.events = journal.events
-        observers.catch_up(journal)
 
     def create(self, draft: Draft, *, flow: str, stack: str | None) -> Lease:
         """Record a new execution; see `Journal.create`."""
@@ -125,13 +128,14 @@ class AttendedJournal:
 
     def append(self, lease: Lease, *drafts: Draft) -> None:
         """Append records durably; see `Journal.append`."""
-        for draft in drafts:
-            if draft.blobs and self._large.concern(drafts):
-                noted, kept = self._large.keep(drafts)
-                self._append(lease, *noted)
-                self._large.settle(kept)
-                return
-        self._append(lease, *drafts)
+        if len(drafts) == 1 and not drafts[0].blobs:  # almost every checkpoint
+            self._append(lease, *drafts)
+        elif self._large.concern(drafts):
+            noted, kept = self._large.keep(drafts)
+            self._append(lease, *noted)
+            self._large.settle(kept)
+        else:
+            self._append(lease, *drafts)
 
     def append_async(self, lease: Lease, *drafts: Draft) -> Awaitable[None]:
         """Append records durably without blocking the event loop; see `Journal.append_async`."""

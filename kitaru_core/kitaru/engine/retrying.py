@@ -79,7 +79,7 @@ def as_policy(retries: int | RetryPolicy | None) -> RetryPolicy:
     Raises:
         KitaruUsageError: It is neither a number of at least 0 nor a policy.
     """
-    if retries is None:
+    if retries is None or (type(retries) is int and retries == 0):
         return NO_RETRIES
     return retries if isinstance(retries, RetryPolicy) else RetryPolicy(max_retries=retries)
 

@@ -95,6 +95,7 @@ class Run:
         self.wait_counts: dict[str, int] = {}
         self.asked: dict[str, WaitState] = {}
         self.histories: dict[str, int] = {}
+        self.chain: payloads.Chain = payloads.Chain()
         self.prompts: dict[str, int] = {}
         self._source_nodes: dict[str, dict[str, HistoryRef]] = {}
         self.futures: list[CheckpointFuture[Any]] = []

@@ -11,9 +11,10 @@ from contextlib import suppress
 from functools import cache
 from weakref import WeakSet
 
-__all__ = ["start_and_stay"]
+__all__ = ["is_ending", "start_and_stay"]
 
 _threads: WeakSet[threading.Thread] = WeakSet()
+_ending = threading.Event()
 
 
 def start_and_stay(thread: threading.Thread) -> None:
@@ -43,6 +44,12 @@ def _register() -> None:
             register(_stay)
 
 
+def is_ending() -> bool:
+    """Tell whether the program has come to its end: a runner that only waits for a person must not hold it."""
+    return _ending.is_set() or not threading.main_thread().is_alive()
+
+
 def _stay() -> None:
+    _ending.set()
     for thread in list(_threads):
         thread.join()

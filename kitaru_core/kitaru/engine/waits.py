@@ -17,6 +17,7 @@ from kitaru.crash_points import hit
 from kitaru.engine import payloads, schemas
 from kitaru.engine.scope import flow_scope
 from kitaru.engine.signals import ControlSignal, ExecutionAborted, Suspension
+from kitaru.engine.staying import is_ending
 from kitaru.errors import (
     KitaruContextError,
     KitaruDivergenceError,
@@ -130,7 +131,7 @@ def ask_in(run: Run, questions: Sequence[Question]) -> list[Any]:
         if _refresh(run, states):
             continue
         left = end - time.monotonic()
-        if left <= 0 or _interpreter_is_ending():
+        if left <= 0 or is_ending():
             raise _suspension(run, states)
         run.changed.wait(min(left, _LOOK_EVERY))
         run.check()
@@ -169,7 +170,7 @@ async def ask_async(questions: Sequence[Question]) -> list[Any]:
             if await _refresh_async(run, states):
                 continue
             left = end - time.monotonic()
-            if left <= 0 or _interpreter_is_ending():
+            if left <= 0 or is_ending():
                 raise _suspension(run, states)
             try:
                 async with asyncio.timeout(min(left, _LOOK_EVERY)):
@@ -322,7 +323,7 @@ async def _refresh_async(run: Run, states: Sequence[WaitState]) -> bool:
         return await asyncio.to_thread(_refresh, run, states)
     except RuntimeError:
         # At exit the interpreter takes no more work for threads; this look is then the last one.
-        if not _interpreter_is_ending():
+        if not is_ending():
             raise
         return _refresh(run, states)
 
@@ -351,8 +352,3 @@ def _value(run: Run, question: Question, state: WaitState) -> Any:  # noqa: ANN4
             f"present one: {error} Put the schema back, or replay the execution to ask again."
         )
         raise KitaruDivergenceError(msg, exec_id=run.execution_id) from error
-
-
-def _interpreter_is_ending() -> bool:
-    # At exit the interpreter joins this thread; a runner that only polls must not hold the process.
-    return not threading.main_thread().is_alive()

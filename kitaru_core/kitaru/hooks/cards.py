@@ -139,10 +139,12 @@ class JournalDriver(_SchemeCard, frozen=True, kw_only=True):
 
 
 class ArtifactStoreDriver(_SchemeCard, frozen=True, kw_only=True):
-    """A place for large payloads; `load` returns the function that opens one by address.
+    """A place for very large payloads, used when `KITARU_ARTIFACT_STORE` is an address of one of its schemes.
 
     Attributes:
         schemes: The address schemes it serves, such as `("s3", "gs")`.
+        load: Returns the function that opens one: it is called with the address and returns an `ArtifactStore`
+            (`kitaru.artifacts.api`). It is opened when the first payload of 4 MiB or more is met.
     """
 
 
@@ -161,11 +163,12 @@ class CodecCard(_NamedCard, frozen=True, kw_only=True):
 
 
 class TargetDriver(_NamedCard, frozen=True, kw_only=True):
-    """A place where a checkpoint's body can run; `load` returns the target.
+    """A place where a checkpoint's body can run.
 
     Attributes:
         name: Word for it in `runtime=`, such as `isolated`.
         remote: Whether the body leaves this machine.
+        load: Returns the `ExecutionTarget` (`kitaru.targets.api`); it is kept for the life of the process.
     """
 
     what: ClassVar[str] = "execution target"
@@ -174,13 +177,14 @@ class TargetDriver(_NamedCard, frozen=True, kw_only=True):
 
 
 class StackKind(_NamedCard, frozen=True, kw_only=True):
-    """A kind of stack; `load` returns its driver.
+    """A kind of stack, for `create_stack(kind=)` and `kitaru stack create --type`.
 
     Attributes:
         name: Word for it, such as `kubernetes`.
         extra: The extra that brings what it needs, if it needs any.
         fields: Settings it takes, each with a sentence about it.
         remote: Whether the server can run executions on it.
+        load: Returns the `StackDriver` (`kitaru.stacks.api`), which checks settings and names the parts of a stack.
     """
 
     what: ClassVar[str] = "kind of stack"
@@ -204,10 +208,12 @@ class ModelProvider(_NamedCard, frozen=True, kw_only=True):
 
 
 class SecretStoreDriver(_NamedCard, frozen=True, kw_only=True):
-    """A place that keeps secrets; `load` returns the function that opens it.
+    """A place that keeps secrets, used when `KITARU_SECRET_STORE` names it.
 
     Attributes:
         name: Word for it, such as `environment`.
+        load: Returns the function that opens it; that takes nothing and returns a `SecretStore`
+            (`kitaru.secrets.api`).
     """
 
     what: ClassVar[str] = "secret store"

@@ -29,6 +29,9 @@ class Attendant(Protocol):
     def around(self, journal: Journal) -> Journal:
         """Return the journal that is to be used in the place of one that was opened."""
 
+    def opened(self, journal: Journal) -> None:
+        """Do what is to be done once, as soon as others can use the journal as well."""
+
 
 _lock = threading.Lock()
 _open: dict[str, Journal] = {}
@@ -58,6 +61,7 @@ def open_journal(
         KitaruJournalError: The journal cannot be opened.
     """
     key = _normalise(address)
+    attendant = None
     with _lock:
         journal = _open.get(key)
         if journal is None:
@@ -65,6 +69,8 @@ def open_journal(
             attendant = None if attend is None else attend(key)
             journal = _opener(key)(key, level, on_committed if attendant is None else attendant.show)
             journal = _open[key] = journal if attendant is None else attendant.around(journal)
+    if attendant is not None:
+        attendant.opened(journal)
     return journal
 
 

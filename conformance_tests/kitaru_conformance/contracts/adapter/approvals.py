@@ -108,6 +108,7 @@ class Approvals:
         If this fails: repair A-86 first; then look whether answers are matched by the order in which they come.
         """
         run = lab.run(_BOTH)
+        assert len(run.waits) == len(_BOTH.tools)
         for wait in sorted(run.waits, key=lambda wait: "pay" in f"{wait.name} {wait.question} {wait.metadata}"):
             approved = "pay" in f"{wait.name} {wait.question} {wait.metadata}"
             run.tell(wait.name, self.harness().approval(approved=approved))
@@ -131,7 +132,7 @@ class Approvals:
         """
         run = lab.run(paying())
         run.tell(run.waits[0].name, self.harness().approval(approved=True))
-        run.go_on({"KITARU_CONFORMANCE_DIE_AT": "tool:pay:begin"})
+        run.go_on({"KITARU_CRASH_AT": "boundary.before_body"})
         assert run.result.code == KILLED
         run.go_on()
         assert (run.answer.text, run.ledger.count("tool:pay", phase="end")) == ("done", 1)
@@ -144,7 +145,7 @@ class Approvals:
         """
         run = lab.run(chain(b=_PAY_B))
         assert run.status == "waiting"
-        assert [call.status for call in run.calls if call.status != "completed"] == []
+        assert [call.status for call in run.boundaries if call.status != "completed"] == []
         assert "checkpoint.failed" not in {record["kind"] for record in run.records}
 
     @requirement("A-91", needs={"approvals", "granular"})

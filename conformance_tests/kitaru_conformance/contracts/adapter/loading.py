@@ -17,6 +17,7 @@ from kitaru_conformance.requirements import requirement
 
 __all__ = ["Loading"]
 
+_OPENED = {"checkpoint.started", "checkpoint.completed", "checkpoint.failed"}
 _LOOK = """
 import sys
 from kitaru.hooks import get_manager
@@ -85,5 +86,5 @@ class Loading:
         If this fails: add the kind to the card's `boundaries`, or open the boundary as what it is.
         """
         records = lab.run(CHAIN, settings=Settings(strategy=strategy)).records
-        opened = {record.get("kind_of_work", "function") for record in records if "invocation_id" in record}
+        opened = {record.get("kind_of_work", "function") for record in records if record["kind"] in _OPENED}
         assert opened <= set(card.boundaries)

@@ -80,7 +80,7 @@ class Passthrough:
         """
         run = lab.run(CHAIN, settings=Settings(strategy=strategy), scope="checkpoint")
         refused = _at(self.harness.inside_checkpoint, strategy) == "refused"
-        assert [call.adapter for call in run.calls] == [None]
+        assert [call.adapter for call in run.boundaries] == [None]
         assert run.status == ("failed" if refused else "completed")
         assert run.ledger.count("tool") == (0 if refused else 2)
 

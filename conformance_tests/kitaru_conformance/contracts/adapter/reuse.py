@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kitaru_conformance.contracts.adapter.scripts import BROKEN_TOOL, CHAIN, chain
+from kitaru_conformance.contracts.adapter.scripts import BROKEN_TOOL, CHAIN, broken, chain
 from kitaru_conformance.harness import AdapterHarness, Settings
 from kitaru_conformance.lab import KILLED, Lab
 from kitaru_conformance.requirements import requirement
@@ -93,6 +93,6 @@ class Reuse:
 
         If this fails: the failure of the run is kept as its outcome.
         """
-        run = lab.run(BROKEN_TOOL, settings=Settings(strategy=self.harness.whole or ""))
+        run = lab.run(broken(self.harness), settings=Settings(strategy=self.harness.whole or ""))
         assert run.error is not None
         assert run.go_on().answer.text == "A one and B two"

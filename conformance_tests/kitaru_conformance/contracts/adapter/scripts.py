@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from kitaru_conformance.harness import AdapterHarness
 from kitaru_conformance.script import Script, Tool, ToolCall, Turn
 
-__all__ = ["BROKEN_TOOL", "CHAIN", "TALK", "chain", "pair"]
+__all__ = ["BROKEN_MODEL", "BROKEN_TOOL", "CHAIN", "TALK", "broken", "chain", "pair"]
 
 
 def chain(*, a: Tool | None = None, b: Tool | None = None, turns: tuple[int, ...] = (0, 0, 0)) -> Script:
@@ -39,3 +40,13 @@ CHAIN = chain()
 
 TALK = Script(turns=(Turn(text="Hello there, world", chunks=("Hello ", "there, ", "world")),))
 BROKEN_TOOL = chain(b=Tool(name="b", result="B {value}", failures=1))
+BROKEN_MODEL = chain(turns=(0, 1, 0))
+
+
+def broken(harness: type[AdapterHarness]) -> Script:
+    """Return a run that fails once before its end, by a tool wherever the failure of a tool ends a run.
+
+    Args:
+        harness: The class of the harness.
+    """
+    return BROKEN_TOOL if harness.tool_failures == "raised" else BROKEN_MODEL

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kitaru_conformance.contracts.adapter.scripts import BROKEN_TOOL
+from kitaru_conformance.contracts.adapter.scripts import broken
 from kitaru_conformance.harness import AdapterHarness, Settings
 from kitaru_conformance.lab import Lab
 from kitaru_conformance.requirements import requirement
@@ -26,7 +26,7 @@ class Secrets:
 
         If this fails: the adapter writes the message down itself; leave failures to the seam, or redact them.
         """
-        run = lab.run(BROKEN_TOOL, settings=Settings(strategy=strategy), environment=_ENVIRONMENT)
+        run = lab.run(broken(self.harness), settings=Settings(strategy=strategy), environment=_ENVIRONMENT)
         assert run.error is not None
         assert _CANARY.encode() not in lab.contents()
 

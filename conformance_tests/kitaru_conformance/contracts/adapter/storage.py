@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from base64 import b85encode
+from hashlib import sha512
+
 from kitaru_conformance.harness import AdapterHarness
 from kitaru_conformance.lab import Lab
 from kitaru_conformance.requirements import requirement
@@ -13,10 +16,10 @@ _CALLS = 12
 
 
 def _long(calls: int) -> Script:
-    """Return a conversation in which every call adds about two kilobytes that cannot be compressed away."""
-    filler = "".join(chr(33 + n * n % 89) for n in range(2000))
-    turns = tuple(Turn(calls=(ToolCall("a", f"{n} {filler}", f"c{n}"),)) for n in range(calls))
-    return Script(turns=(*turns, Turn(text="done")), tools=(Tool(name="a", result="{value}"),))
+    """Return a conversation in which every call adds two kilobytes that cannot be compressed away."""
+    values = [b"".join(sha512(b"%d/%d/%d" % (calls, n, part)).digest() for part in range(24)) for n in range(calls)]
+    turns = tuple(Turn(calls=(ToolCall("a", b85encode(value).decode(), f"c{n}"),)) for n, value in enumerate(values))
+    return Script(turns=(*turns, Turn(text="done")), tools=(Tool(name="a", result="seen"),))
 
 
 class Storage:

@@ -39,12 +39,12 @@ class Tools:
 
     @requirement("A-202", needs={"opt_out", "granular"})
     def test_a_tool_left_out_is_no_boundary_and_runs_each_time(self, lab: Lab) -> None:
-        """A tool that is left out of recording is no boundary and runs in every rerun; it alone.
+        """A tool that is left out of recording is no boundary and runs each time its run is made again; it alone.
 
         If this fails: the setting is not looked up by the tool's name.
         """
         script = chain(b=Tool(name="b", result="B {value}", durable=False))
-        run = lab.run(script, environment=_BEHIND_THE_RUN).go_on()
+        run = lab.run(script, environment={"KITARU_CRASH_AT": "boundary.before_body:4"}).go_on()
         done = [run.ledger.count(label) for label in ("model", "tool:a", "tool:b")]
         assert (run.answer.text, len(run.calls), done) == ("A one and B two", 4, [3, 1, 2])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Final
@@ -104,4 +105,9 @@ def _script_module() -> str | None:
     if spec is not None:
         return str(spec.name)
     file = getattr(main, "__file__", None)
-    return Path(file).stem if file else None
+    return _stem(file) if file else None
+
+
+@lru_cache(maxsize=8)
+def _stem(file: str) -> str:
+    return Path(file).stem

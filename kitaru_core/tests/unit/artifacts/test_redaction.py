@@ -125,3 +125,10 @@ def test_no_text_makes_it_slow(text):
     start = time.process_time()
     Redactor(["hunter2"]).text(text)
     assert time.process_time() - start < 2
+
+
+def test_the_directory_a_shell_is_in_is_no_password():
+    redactor = Redactor()
+    redactor.add_environment({"PWD": "/home/ann/flows", "OLDPWD": "/home/ann/notes", "DB_PWD": "a real password"})
+    assert redactor.text("/home/ann/flows/a.py and /home/ann/notes") == "/home/ann/flows/a.py and /home/ann/notes"
+    assert "a real password" not in redactor.text("it is a real password")

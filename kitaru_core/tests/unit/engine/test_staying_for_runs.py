@@ -35,6 +35,8 @@ async def on_a_loop() -> str:
 
 @kitaru.flow
 def late(which: str) -> str:
+    if which == "asked":
+        return str(kitaru.wait(name="number", schema=int, timeout=600))
     return {"pooled": pooled, "imported": imported, "on_a_loop": on_a_loop}[which]()
 
 if __name__ == "__main__":
@@ -64,3 +66,11 @@ def test_a_worker_stays_for_the_run_that_it_goes_on_with(tmp_path, client, monke
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (killed.returncode, done.returncode) == (-9, 0), done.stdout + done.stderr
     assert client.executions.result(execution.exec_id) == "7"
+
+
+def test_a_run_that_only_waits_for_a_person_does_not_hold_the_program(tmp_path, client):
+    program = tmp_path / "late.py"
+    program.write_text(PROGRAM)
+    done = subprocess.run([sys.executable, program, "asked"], capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode == 0, done.stderr
+    assert client.executions.latest(flow="late").status == "waiting"

@@ -145,6 +145,26 @@ def missed_without(acme, tmp_path):
     return [one for one in json.loads(done.stdout) if tuple(one) not in shown]
 
 
+READS = """
+import kitaru
+from kitaru.hooks import PluginCard, hookimpl
+
+@hookimpl
+def kitaru_plugin_card():
+    return PluginCard(name="reader", hookspec=1)
+
+@hookimpl
+def kitaru_record_committed(record):
+    print("read", kitaru.KitaruClient().executions.get(record.execution_id).flow_name, flush=True)
+"""
+
+
+def test_a_plugin_may_read_the_journal_that_is_just_being_opened(acme, site):
+    site.install("reader-plugin", "1.0", "reader", READS)
+    acme(RUN, KITARU_CRASH_AT="journal.after_commit:1", KITARU_PLUGINS_DISABLED="reader")
+    assert "read ask" in acme(LOOK).stdout
+
+
 @kitaru.checkpoint
 def double(n):
     return 2 * n
