@@ -8,10 +8,12 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 EXTRAS := pydantic-ai,openai-agents,langgraph,claude-agent-sdk,gemini,llm,secrets,cache,otel,conformance,test,dev
 ROOTS := kitaru_core/kitaru adapters/kitaru_adapters plugins/kitaru_plugins conformance_tests/kitaru_conformance
 USER_CODE := kitaru_core/tests/typing/api.py
+JUDGED := conformance_tests/applied $(wildcard adapters/tests/*/test_*_conformance.py)
+REPORT := docs/conformance/report
 N ?= 500
 CUTS ?= 0
 
-.PHONY: help demo test test-genai2 test-third-party lint types types-wheel pages docs picture offline-model \
+.PHONY: help demo test conformance test-genai2 test-third-party lint types types-wheel pages docs picture offline-model \
 	test-offline-model bench bench-adapters crash-campaign doubles constraints clean
 
 help: ## show this list
@@ -20,8 +22,13 @@ help: ## show this list
 demo: $(VENV)/.demo ## run the quickstart: an agent that is killed and goes on
 	$(BIN)/python examples/quickstart/demo.py
 
-test: $(VENV)/.dev ## run the whole test suite
-	$(BIN)/python -m pytest -n auto $(ARGS)
+test: $(VENV)/.dev ## run the whole test suite, and hold the published conformance report against it
+	$(BIN)/python -m pytest -n auto --kitaru-report=build/conformance.json $(ARGS)
+	@test -n "$(ARGS)" || $(BIN)/python docs/compare_reports.py build/conformance.json
+
+conformance: $(VENV)/.dev ## judge all adapters, journals and stores, and publish the report
+	$(BIN)/python -m pytest -n auto $(JUDGED) --kitaru-report=$(REPORT).json --kitaru-report=$(REPORT).md
+	$(BIN)/python docs/generate_adapters.py
 
 test-genai2: $(VENV)/.dev ## run the Gemini tests with google-genai 2.x as well
 	$(BIN)/python adapters/tests/gemini/run_with_other_major.py 2 $(ARGS)
