@@ -1,4 +1,4 @@
-"""Write the table of adapters into README.md and adapters/index.md: what they are, and how they fare under the contract.
+"""Write the table of adapters into README.md and adapters/index.md: what they are, and how the contract judges them.
 
 The one half comes from the cards that the adapters hand out, the other from the report in conformance/, which
 `make conformance` writes.
