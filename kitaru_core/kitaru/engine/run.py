@@ -18,7 +18,7 @@ from kitaru.engine.histories import nodes_of
 from kitaru.engine.hooking import boundary_hooks
 from kitaru.engine.ids import child_id
 from kitaru.engine.ledger import Ledger
-from kitaru.engine.signals import ControlSignal, ExecutionCancelled, RunnerFenced
+from kitaru.engine.signals import ExecutionCancelled, RunnerFenced
 from kitaru.engine.summaries import Totals, merge_metadata, totals_of
 from kitaru.errors import KitaruDivergenceError, KitaruEncodingError, KitaruLeaseLostError, KitaruUsageError
 from kitaru.journal.api import Draft
@@ -104,7 +104,6 @@ class Run:
         self.pool: CallPool | None = None
         self.home_thread: int = threading.get_ident()
         self.home_task: object | None = None
-        self.left: ControlSignal | None = None
         self.changed: threading.Event = threading.Event()
         self.last_call_id: str | None = None
         self.failures: dict[int, tuple[str, str]] = {}

@@ -151,7 +151,8 @@ def _attempt(live: LiveRun, body: Body) -> BaseException | None:
     """Run the body once; return what it raised if that is a failure."""
     run = live.run
     try:
-        value = _result(run, body)
+        value = call_body(run, body)
+        settle_futures(run)
         hit("flow.body_done")
         run.check()
         _finish_completed(run, value)
@@ -168,26 +169,6 @@ def _attempt(live: LiveRun, body: Body) -> BaseException | None:
         settle_futures(run, observe=True)
         return error
     return None
-
-
-def _result(run: Run, body: Body) -> object:
-    """Run the body to its end; what came of it does not count if a wait in a thread of its own had to leave."""
-    try:
-        value = call_body(run, body)
-        settle_futures(run)
-    except Exception as error:
-        if run.left is None:
-            raise
-        _log.warning(
-            "Execution %s: a wait in a thread of the body's own left, and the body then raised %s: %s. It runs again.",
-            run.execution_id,
-            type(error).__name__,
-            error,
-        )
-        value = None
-    if run.left is not None:
-        raise run.left
-    return value
 
 
 def call_body(run: Run, body: Body) -> object:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from kitaru.artifacts.redaction import redact
 from kitaru.crash_points import hit
 from kitaru.engine import payloads, schemas
 from kitaru.engine.scope import flow_scope
-from kitaru.engine.signals import ControlSignal, ExecutionAborted, Suspension
+from kitaru.engine.signals import ExecutionAborted, Suspension
 from kitaru.engine.staying import is_ending
 from kitaru.errors import (
     KitaruContextError,
@@ -109,14 +108,7 @@ def ask(questions: Sequence[Question]) -> list[Any]:
         KitaruContextError: No flow is running here, or the caller is inside a boundary.
         KitaruUsageError: A schema or timeout cannot be.
     """
-    run = flow_scope("wait()")
-    try:
-        return ask_in(run, questions)
-    except ControlSignal as signal:
-        if threading.get_ident() != run.home_thread:
-            # A signal ends only the thread it is raised in; the body is told of it when it has come to its end.
-            run.left = signal
-        raise
+    return ask_in(flow_scope("wait()"), questions)
 
 
 def ask_in(run: Run, questions: Sequence[Question]) -> list[Any]:

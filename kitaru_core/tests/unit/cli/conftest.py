@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -17,6 +18,11 @@ from kitaru import KitaruClient
 from kitaru.cli.app import run
 
 PROGRAM = str(Path(sys.executable).with_name("kitaru"))
+
+
+def hear_interrupts():
+    """Undo what a shell does to programs that it starts in the background: they ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @dataclass
@@ -103,6 +109,7 @@ def terminal():
             dimensions=(60, width),
             encoding="utf-8",
             timeout=30,
+            preexec_fn=hear_interrupts,
         )
         opened.append(child)
         return child

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -23,6 +24,15 @@ if __name__ == "__main__":
 """
 
 
+def hear_interrupts():
+    """Undo what a shell does to programs that it starts in the background: they ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def on_a_terminal(script):
+    return pexpect.spawn(sys.executable, [script], encoding="utf-8", timeout=20, preexec_fn=hear_interrupts)
+
+
 @pytest.fixture
 def script(tmp_path, monkeypatch):
     monkeypatch.setenv("KITARU_RUN_MODE", "inline")
@@ -34,7 +44,7 @@ def script(tmp_path, monkeypatch):
 @pytest.fixture
 def terminal(script):
     """The program on a terminal."""
-    child = pexpect.spawn(sys.executable, [script], encoding="utf-8", timeout=20)
+    child = on_a_terminal(script)
     yield child
     child.close(force=True)
 
@@ -64,7 +74,7 @@ def test_breaking_off_the_question_aborts_the_wait(terminal):
 
 def test_a_switch_turns_the_questions_off(script, monkeypatch):
     monkeypatch.setenv("KITARU_DISABLE_INTERACTIVE_INPUT", "1")
-    child = pexpect.spawn(sys.executable, [script], encoding="utf-8", timeout=20)
+    child = on_a_terminal(script)
     assert "status waiting" in ended(child)
 
 
