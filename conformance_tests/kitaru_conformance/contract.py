@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, NoReturn
 
-__all__ = ["Contract", "contract_of"]
+import pytest
+
+__all__ = ["Contract", "contract_of", "must_be_given"]
 
 
 class Contract:
@@ -43,6 +45,18 @@ class Contract:
     def name_in_reports(cls) -> str:
         """Return the subject's name."""
         return cls.subject or cls.__name__.removeprefix("Test")
+
+
+def must_be_given(fixture: str, what: str) -> NoReturn:
+    """Say that the author of a subject left out one of the fixtures that only the author can give.
+
+    Args:
+        fixture: Its name.
+        what: What it gives.
+    """
+    pytest.fail(
+        f"The contract cannot judge without the fixture `{fixture}`, {what}. Give it in the test class.", pytrace=False
+    )
 
 
 def contract_of(subject: type[Contract]) -> type[Contract]:

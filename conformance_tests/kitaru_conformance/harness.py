@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import ClassVar, Literal
 
 import msgspec
 
+from kitaru.errors import KitaruUsageError
 from kitaru_conformance.script import Turn
 from kitaru_conformance.world import World
 
@@ -64,7 +66,7 @@ class EntryPoint(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
-class AdapterHarness:
+class AdapterHarness(ABC):
     """Runs neutral scripts on one framework, with kitaru and without.
 
     A subclass is made anew for every run, without arguments, often in another process that loads its file by path. So
@@ -128,6 +130,7 @@ class AdapterHarness:
         del world
         return nullcontext()
 
+    @abstractmethod
     def run(self, world: World, settings: Settings) -> Answer:
         """Run the script durably; where the adapter has no synchronous form, with `asyncio.run`.
 
@@ -142,7 +145,6 @@ class AdapterHarness:
         Returns:
             What came out.
         """
-        raise NotImplementedError
 
     async def run_async(self, world: World, settings: Settings) -> Answer:
         """Run the script durably on the running event loop; needed for the form `async`.
@@ -154,7 +156,8 @@ class AdapterHarness:
         Returns:
             What came out.
         """
-        raise NotImplementedError
+        del world, settings
+        raise _missing(self, "run_async", "or leave `async` out of `forms`")
 
     async def stream(self, world: World, settings: Settings) -> Answer:
         """Run the script durably and read it as a stream to its end; needed for the form `stream`.
@@ -166,8 +169,10 @@ class AdapterHarness:
         Returns:
             What came out, with the pieces of text that arrived.
         """
-        raise NotImplementedError
+        del world, settings
+        raise _missing(self, "stream", "or leave `stream` out of `forms`")
 
+    @abstractmethod
     def plain(self, world: World) -> Answer:
         """Run the script with the framework alone, as somebody would who does not know kitaru.
 
@@ -177,7 +182,6 @@ class AdapterHarness:
         Returns:
             What came out.
         """
-        raise NotImplementedError
 
     def approval(self, *, approved: bool) -> object:
         """Return the value with which a person answers the wait of a `Tool.approval`.
@@ -218,3 +222,7 @@ class AdapterHarness:
                 and callable(getattr(surface, name))
             ):
                 yield name
+
+
+def _missing(harness: AdapterHarness, method: str, why: str) -> KitaruUsageError:
+    return KitaruUsageError(f"{type(harness).__name__} has no {method}(). Write it; {why}.")

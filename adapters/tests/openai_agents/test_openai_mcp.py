@@ -9,7 +9,7 @@ import pytest
 from agents import Agent
 from agents.mcp import MCPServer, MCPServerStdio
 from agents.testing import ScriptedModel, assistant_message, function_call
-from mcp.types import CallToolResult, Tool
+from mcp.types import CallToolResult, GetPromptResult, ListPromptsResult, Tool
 
 import kitaru
 from kitaru.adapters.openai_agents import KitaruRunner, OpenAIRunRequest
@@ -33,10 +33,10 @@ class Shelf(MCPServer):
         pass
 
     async def list_prompts(self):
-        raise NotImplementedError
+        return ListPromptsResult(prompts=[])
 
     async def get_prompt(self, name, arguments=None):
-        raise NotImplementedError
+        return GetPromptResult(messages=[])
 
     async def list_tools(self, *_args, **_kwargs):
         self.listed += 1

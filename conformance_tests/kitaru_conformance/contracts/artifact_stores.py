@@ -17,7 +17,7 @@ import pytest
 from kitaru.artifacts.api import ArtifactStore
 from kitaru.errors import KitaruBackendError, KitaruNotFoundError, KitaruUsageError
 from kitaru.hooks import get_manager
-from kitaru_conformance.contract import Contract
+from kitaru_conformance.contract import Contract, must_be_given
 from kitaru_conformance.requirements import requirement
 
 __all__ = ["ArtifactStoreContract", "StoreOpener", "open_store"]
@@ -75,7 +75,7 @@ class ArtifactStoreContract(Contract):
     @pytest.fixture
     def address(self) -> str:
         """Give the address of an empty store; the author of a store overrides this."""
-        raise NotImplementedError
+        must_be_given("address", "the address of an empty store")
 
     @pytest.fixture
     def store(self, address: str) -> ArtifactStore:

@@ -15,7 +15,7 @@ import pytest
 
 from kitaru.artifacts.api import PayloadCodec, TypeCodec
 from kitaru.errors import KitaruEncodingError
-from kitaru_conformance.contract import Contract
+from kitaru_conformance.contract import Contract, must_be_given
 from kitaru_conformance.requirements import requirement
 
 __all__ = ["CodecContract", "CodecMaker"]
@@ -49,12 +49,12 @@ class CodecContract(Contract):
     @pytest.fixture
     def make(self) -> CodecMaker:
         """Give a function that makes the codec; the author of a codec overrides this."""
-        raise NotImplementedError
+        must_be_given("make", "a function that makes the codec")
 
     @pytest.fixture
     def samples(self) -> Sequence[object]:
         """Give values that the codec stores: ordinary ones and the strangest; the author overrides this."""
-        raise NotImplementedError
+        must_be_given("samples", "values that the codec stores")
 
     @pytest.fixture
     def foreign(self) -> Sequence[object]:
@@ -64,7 +64,7 @@ class CodecContract(Contract):
     @pytest.fixture
     def released(self) -> Sequence[tuple[bytes, object]]:
         """Give bytes that earlier releases wrote, each with the value it stands for."""
-        raise NotImplementedError
+        must_be_given("released", "bytes that earlier releases wrote")
 
     def same(self, one: object, other: object) -> bool:
         """Tell whether two values are equal; for classes that have no `==` of their own."""

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final, Protocol, cast
 import pytest
 
 from kitaru.models.api import ModelProviderClient, ModelReply, ModelRequest, StreamingModelProviderClient
-from kitaru_conformance.contract import Contract
+from kitaru_conformance.contract import Contract, must_be_given
 from kitaru_conformance.requirements import requirement
 
 __all__ = ["Asked", "ModelProviderContract", "Said", "Wire"]
@@ -115,12 +115,12 @@ class ModelProviderContract(Contract):
     @pytest.fixture
     def provider(self) -> ModelProviderClient:
         """Give what the provider's card loads; the author of a provider overrides this."""
-        raise NotImplementedError
+        must_be_given("provider", "what the provider's card loads")
 
     @pytest.fixture
     def wire(self) -> Wire:
         """Give the scripted far side; the author of a provider overrides this."""
-        raise NotImplementedError
+        must_be_given("wire", "the scripted far side")
 
     @pytest.fixture
     def credentials(self, provider: ModelProviderClient) -> Mapping[str, str]:

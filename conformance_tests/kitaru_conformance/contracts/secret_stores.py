@@ -11,7 +11,7 @@ import pytest
 
 from kitaru.errors import KitaruError, KitaruNotFoundError, KitaruRuntimeError, KitaruUsageError
 from kitaru.secrets.api import Secret, SecretStore
-from kitaru_conformance.contract import Contract
+from kitaru_conformance.contract import Contract, must_be_given
 from kitaru_conformance.requirements import requirement
 
 __all__ = ["CANARY", "SecretStoreContract", "StoreMaker"]
@@ -43,7 +43,7 @@ class SecretStoreContract(Contract):
     @pytest.fixture
     def open(self) -> StoreMaker:
         """Give a function that opens the store; the author of a store overrides this."""
-        raise NotImplementedError
+        must_be_given("open", "a function that opens the store")
 
     @pytest.fixture
     def store(self, open: StoreMaker) -> SecretStore:  # noqa: A002 - the fixture's name
@@ -59,7 +59,7 @@ class SecretStoreContract(Contract):
     @pytest.fixture
     def folder(self) -> Path:
         """Give the folder below which an encrypted store keeps its files."""
-        raise NotImplementedError
+        must_be_given("folder", "the folder below which an encrypted store keeps its files")
 
     @requirement("K-01", level="loads")
     def test_an_empty_store_opens(self, store: SecretStore) -> None:

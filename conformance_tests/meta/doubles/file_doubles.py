@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 import msgspec
-from journal_doubles import Right as Base
-from journal_doubles import wrong
+from journal_doubles_base import Right as Base
+from journal_doubles_base import wrong
 from judged import doubles
 
 from kitaru.errors import KitaruJournalError, KitaruLeaseLostError

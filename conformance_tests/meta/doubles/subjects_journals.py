@@ -15,4 +15,4 @@ class InMemory(JournalContract):
         return "memory:"
 
 
-globals().update(subjects(DOUBLES, InMemory, opener=lambda one: f"journal_doubles:{one.__name__}"))
+globals().update(subjects(DOUBLES, InMemory, opener=lambda one: f"{one.__module__}:{one.__name__}"))

@@ -10,7 +10,7 @@ import pytest
 
 from kitaru.journal.api import Journal
 from kitaru.records.facts import Fact, UnknownFact
-from kitaru_conformance.contract import Contract
+from kitaru_conformance.contract import Contract, must_be_given
 from kitaru_conformance.contracts.journals.desk import Desk
 
 __all__ = ["JournalCases", "assert_chain", "facts", "numbers"]
@@ -29,7 +29,7 @@ class JournalCases(Contract):
     @pytest.fixture
     def address(self) -> str:
         """Give the address of an empty journal; the author of a journal overrides this."""
-        raise NotImplementedError
+        must_be_given("address", "the address of an empty journal")
 
     @pytest.fixture
     def desk(self, address: str) -> Iterator[Desk]:

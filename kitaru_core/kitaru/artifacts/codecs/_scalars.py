@@ -91,7 +91,7 @@ def _write_zone(zone: dt.tzinfo | None) -> object:
     kind = type(zone)
     if kind is dt.timezone:
         offset = zone.utcoffset(None)
-        # The second element of the pickle arguments is the name, there only when one was given.
+        # The second of the arguments it was made from is the name, there only when one was given.
         name = zone.__getinitargs__()[1:]  # type: ignore[attr-defined] # not in the stubs
         return ["offset", *_days(offset), *name]
     if isinstance(zone, ZoneInfo) and kind is ZoneInfo and zone.key is not None:

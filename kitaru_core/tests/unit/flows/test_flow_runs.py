@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import sys
 import threading
 import time
@@ -175,10 +176,11 @@ MORE = ["publish_default_on_first_deploy", "version", "tag"]
 
 @pytest.mark.parametrize("name", ["stack", "image", "cache", "retries", "exec_id", "from_", "overrides", "tags", *MORE])
 def test_reserved_parameter_names_are_refused_at_decoration(name):
-    namespace: dict[str, object] = {}
-    exec(f"def bad({name}): ...", namespace)  # noqa: S102 - the only way to vary a parameter's name
+    def bad(*values): ...
+
+    bad.__signature__ = inspect.Signature([inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD)])
     with pytest.raises(KitaruUsageError, match=name):
-        flow(namespace["bad"])
+        flow(bad)
 
 
 @pytest.mark.parametrize("retries", [-1, True, 1.5])

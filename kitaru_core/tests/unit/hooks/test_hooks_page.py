@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import re
 import runpy
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -34,11 +34,11 @@ def test_every_hook_has_a_heading_with_its_exact_signature(page, hook):
     assert f"\n### `{hook}{signature}`\n" in page
 
 
-def test_the_plugin_on_the_page_works(page, manager):
+def test_the_plugin_on_the_page_works(page, manager, tmp_path, monkeypatch):
     (source,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
-    plugin = ModuleType("office_hours")
-    exec(source, vars(plugin))  # noqa: S102 - the snippet is ours
-    manager.register(plugin, name="office_hours")
+    (tmp_path / "office_hours.py").write_text(source, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    manager.register(importlib.import_module("office_hours"), name="office_hours")
     facts = {"execution_id": "e", "flow": "f", "invocation_id": "wire_transfer", "call_id": "c"}
     manager.checkpoint_admit(Boundary(name="wire_transfer", kind="model", **facts))
     with pytest.raises(BoundaryRefused, match="made by people"):
