@@ -56,6 +56,8 @@ def store_blob(connection: sqlite3.Connection, no: int, digest: str, data: bytes
 _INSERT = "INSERT OR IGNORE INTO blobs (hash, deflated, data) VALUES (?, ?, ?)"
 _USE = "INSERT OR IGNORE INTO blob_uses (no, hash) VALUES (?, ?)"
 _SELECT = "SELECT deflated, data FROM blobs WHERE hash = ?"
+# Only what is made of other blobs is looked into; a megabyte that is met again need not be read.
+_SELECT_PARTS = "SELECT deflated, CASE WHEN deflated >= ? THEN data END FROM blobs WHERE hash = ?"
 
 
 def load_blob(connection: sqlite3.Connection, digest: str) -> bytes | None:
@@ -87,10 +89,10 @@ def _parts(form: int, data: bytes) -> list[bytes]:
 
 def _use_again(connection: sqlite3.Connection, no: int, key: bytes) -> bool:
     """Note that an execution also uses what a stored blob cannot be read without; say whether there is such a blob."""
-    row = connection.execute(_SELECT, (key,)).fetchone()
+    row = connection.execute(_SELECT_PARTS, (_ALIKE, key)).fetchone()
     if row is None:
         return False
-    for part in _parts(*row):
+    for part in _parts(row[0], row[1] or b""):
         connection.execute(_USE, (no, part))
         _use_again(connection, no, part)
     return True
