@@ -85,7 +85,8 @@ class CheckpointFuture(Generic[T]):
         Args:
             timeout: Seconds to wait; `None` waits as long as it takes.
         """
-        wait([self._future], timeout)
+        if not self._future.done():
+            wait([self._future], timeout)
 
     def running(self) -> bool:
         """Whether the call is running now."""
