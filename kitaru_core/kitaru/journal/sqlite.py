@@ -7,7 +7,6 @@ the machine.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import sqlite3
 import time
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from kitaru.crash_points import hit
+from kitaru.deferred import asyncio
 from kitaru.errors import KitaruJournalError
 from kitaru.journal.api import (
     Committed,
