@@ -18,7 +18,7 @@ from collections import deque
 from contextlib import suppress
 from hashlib import sha256
 from queue import SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn, cast
 
 from kitaru.crash_points import hit
 from kitaru.errors import KitaruJournalError, KitaruLeaseLostError
@@ -241,6 +241,13 @@ class GroupCommit:
             self._flusher = None
         self.flush()
 
+    def leave_to_the_parent(self) -> None:
+        """Take the connection away, in a forked child: SQLite must not use one there that its parent opened."""
+        self._inherited = self.connection  # closing it here would do harm as well
+        self.connection = cast("sqlite3.Connection", _OfTheParent())
+        self.mutex = CommitLock(self._pass_on)
+        self._queue.clear()
+
     def _start_flusher(self) -> None:
         with self.mutex:
             if self._flusher is None:
@@ -360,6 +367,19 @@ class GroupCommit:
                 lease.lost = True
             else:
                 lease.next_seq, lease.head = found[0] - first + 1, found[1]
+
+
+class _OfTheParent:
+    """Stands in a forked child where the parent's connection stood."""
+
+    in_transaction = False
+
+    def execute(self, *_statement: object) -> NoReturn:
+        msg = "this process was forked from the one that opened it, and must open it itself"
+        raise sqlite3.ProgrammingError(msg)
+
+    def close(self) -> None:
+        """Leave the connection to the parent."""
 
 
 def _is_plain(draft: Draft) -> bool:

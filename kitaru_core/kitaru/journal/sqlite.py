@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sqlite3
 import time
 from collections import deque
@@ -17,6 +18,7 @@ from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 import msgspec
 
@@ -95,6 +97,7 @@ class SqliteJournal:
         self._tended = self._commit.commits
         self._pregrown = path is None
         self._housekeeper = Housekeeper(self, self._report)
+        _opened.add(self)
 
     # Executions and leases
 
@@ -285,6 +288,15 @@ class SqliteJournal:
             self._readers.clear()
             self._commit.connection.close()
 
+    def leave_to_the_parent(self) -> None:
+        """Let go of everything without touching it, in a forked child; what it asks of this journal then fails."""
+        self._inherited, self._readers = self._readers, []
+        self._leases = {}
+        self._events.clear()
+        self._commit.leave_to_the_parent()
+        self._mutex = self._commit.mutex
+        self._housekeeper = Housekeeper(self, self._report)
+
     def has_leases(self) -> bool:
         """Whether this process runs executions of this journal."""
         return bool(self._leases)
@@ -408,6 +420,17 @@ class SqliteJournal:
         connection = connect(str(self._path))
         connection.execute("PRAGMA query_only = 1")
         return connection
+
+
+_opened: WeakSet[SqliteJournal] = WeakSet()
+
+
+def _leave_to_the_parent() -> None:
+    for journal in list(_opened):
+        journal.leave_to_the_parent()
+
+
+os.register_at_fork(after_in_child=_leave_to_the_parent)
 
 
 def chain(connection: sqlite3.Connection, lease: Lease, draft: Draft) -> Committed:
