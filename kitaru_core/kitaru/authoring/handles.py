@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
+from kitaru.deferred import asyncio
 from kitaru.engine.journals import default_journal
 from kitaru.engine.outcomes import execution_failure, execution_result, raise_unless_completed
 from kitaru.engine.runner import live_run

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 
+from kitaru.deferred import asyncio
 from kitaru.engine.pool import CallPool
 
 if TYPE_CHECKING:
@@ -85,7 +85,8 @@ class CheckpointFuture(Generic[T]):
         Args:
             timeout: Seconds to wait; `None` waits as long as it takes.
         """
-        wait([self._future], timeout)
+        if not self._future.done():
+            wait([self._future], timeout)
 
     def running(self) -> bool:
         """Whether the call is running now."""

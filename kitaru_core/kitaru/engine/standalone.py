@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from kitaru.deferred import asyncio
 from kitaru.engine import payloads
 from kitaru.engine.executions import FlowCode, StartOptions, create_run
 from kitaru.engine.ids import normalise

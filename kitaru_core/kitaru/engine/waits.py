@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import msgspec
 from kitaru.artifacts.codecs import digest
 from kitaru.artifacts.redaction import redact
 from kitaru.crash_points import hit
+from kitaru.deferred import asyncio
 from kitaru.engine import payloads, schemas
 from kitaru.engine.scope import flow_scope
 from kitaru.engine.signals import ExecutionAborted, Suspension

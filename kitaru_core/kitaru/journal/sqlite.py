@@ -7,7 +7,6 @@ the machine.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import sqlite3
@@ -23,6 +22,7 @@ from weakref import WeakSet
 import msgspec
 
 from kitaru.crash_points import hit
+from kitaru.deferred import asyncio
 from kitaru.errors import KitaruJournalError
 from kitaru.journal.api import (
     Committed,

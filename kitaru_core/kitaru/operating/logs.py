@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from kitaru.deferred import asyncio
 from kitaru.engine.log_capture import LOG_KIND
 from kitaru.errors import KitaruLogRetrievalError, KitaruUsageError
 from kitaru.operating.pages import check_count

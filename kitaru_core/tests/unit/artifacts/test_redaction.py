@@ -70,6 +70,10 @@ def test_a_value_too_short_to_be_told_apart_is_ignored():
     ('{"api_key": "pa55 word", "size": 3}', f'{{"api_key": "{REDACTED}", "size": 3}}'),
     ("{'token': 'pa55'}", f"{{'token': '{REDACTED}'}}"),
     ("OPENAI_API_KEY=pa55\nHOME=/x", f"OPENAI_API_KEY={REDACTED}\nHOME=/x"),
+    ("note: token=pa55", f"note: token={REDACTED}"),
+    ("size=3;İstanbul;dbPassword : pa55", f"size=3;İstanbul;dbPassword : {REDACTED}"),
+    ("high glass hf_abcdefghijklmnopqr gh", f"high glass {REDACTED} gh"),
+    ("ghp_abcdefghijklmnop1234\n-----BEGIN EC PRIVATE KEY-----\nabc", f"{REDACTED}\n{REDACTED}"),
 ])  # fmt: skip
 def test_texts_lose_what_looks_like_a_secret(text, cleaned):
     assert Redactor().text(text) == cleaned
@@ -124,6 +128,7 @@ def test_the_hook_sees_what_the_rules_left():
 @pytest.mark.parametrize("text", [
     "a" * 300_000, "a." * 150_000, "=" * 300_000, "token=" * 50_000, 'token="' * 50_000, "://a:" * 60_000,
     "-----BEGIN " * 30_000, "bearer " * 50_000, "eyJaaaaaaaa." * 30_000, "\\" * 300_000, "token:'" * 50_000,
+    "key" * 100_000, "key " * 75_000 + "=", "key." * 75_000 + ":",
 ], ids=lambda text: text[:8])  # fmt: skip
 def test_no_text_makes_it_slow(text):
     start = time.process_time()
