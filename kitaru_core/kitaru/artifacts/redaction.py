@@ -26,6 +26,7 @@ REDACTED: Final = "[redacted]"
 _MIN_LENGTH: Final = 4
 _MAX_DEPTH: Final = 200
 _CONTAINERS: Final = frozenset({list, tuple, set, frozenset})
+_NUMBERS: Final = frozenset({type(None), bool, int, float})
 _WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 # Each of the words below has one of these in it.
 _MARKS: Final = ("auth", "bearer", "cookie", "credential", "jwt", "key", "pass", "pwd", "secret", "token")
@@ -99,6 +100,10 @@ _DIRECTORIES: Final = frozenset({"PWD", "OLDPWD"})
 """Variables in which a shell keeps where it is and was; no passwords, whatever the name says."""
 
 
+_Seen = dict[tuple[int, bool], tuple[object, object]]
+"""Objects that were looked into, by their identity and whether they stand under a secret name, with what is shown."""
+
+
 class Redactor:
     """Knows secrets and cuts them out.
 
@@ -167,32 +172,59 @@ class Redactor:
         return text if self._hook is None else self._hook(text)
 
     def tree(self, value: object) -> object:
-        """Return a copy of plain data without the secrets in it.
+        """Return a copy of data without the secrets in it.
 
         Args:
-            value: Any value. Dictionaries, lists, tuples and sets are looked into; of other values only texts change.
+            value: Any value. Containers, dataclasses, models, structs and named tuples are looked into.
 
         Returns:
-            The copy. Texts and bytes under a secret name are gone whole, numbers under it stay.
+            The copy. Texts and bytes under a secret name are gone whole, numbers under it stay. A dataclass and the
+            like that holds a secret becomes a dictionary of its fields.
         """
-        return self._tree(value, secret=False, depth=_MAX_DEPTH)
+        return self._tree(value, {}, secret=False, depth=_MAX_DEPTH)
 
-    def _tree(self, value: object, *, secret: bool, depth: int) -> object:
-        if isinstance(value, str):
-            return REDACTED if secret else self.text(value)
-        if isinstance(value, bytes | bytearray) and secret:
+    def _tree(self, value: object, seen: _Seen, *, secret: bool, depth: int) -> object:
+        kind = type(value)
+        if kind in _NUMBERS:
+            return value
+        # What is too deep to look through may not be shown either.
+        if depth <= 0 or (secret and isinstance(value, str | bytes | bytearray)):
             return REDACTED
-        if depth <= 0:
-            return REDACTED  # too deep to look through, so nothing of it may be shown
+        if isinstance(value, str):
+            return self.text(value)
         if isinstance(value, dict):
             return {
-                key: self._tree(item, secret=secret or (isinstance(key, str) and is_secret_name(key)), depth=depth - 1)
+                key: self._tree(
+                    item, seen, secret=secret or (isinstance(key, str) and is_secret_name(key)), depth=depth - 1
+                )
                 for key, item in value.items()
             }
-        if type(value) in _CONTAINERS:
-            items = (self._tree(item, secret=secret, depth=depth - 1) for item in cast("Iterable[object]", value))
-            return type(value)(items)  # type: ignore[call-arg] # each of these takes an iterable
-        return value
+        if kind in _CONTAINERS:
+            items = (self._tree(item, seen, secret=secret, depth=depth - 1) for item in cast("Iterable[object]", value))
+            return kind(items)  # type: ignore[call-arg] # each of these takes an iterable
+        return self._object(value, seen, secret=secret, depth=depth)
+
+    def _object(self, value: object, seen: _Seen, *, secret: bool, depth: int) -> object:
+        """Look into an object once, however many others lead to it: objects may know their parents."""
+        place = id(value), secret
+        if place not in seen:
+            seen[place] = value, value
+            fields = _fields(value)
+            shown = self._tree(fields, seen, secret=secret, depth=depth) if fields else fields
+            if shown != fields:
+                seen[place] = value, shown
+        return seen[place][1]
+
+
+def _fields(value: object) -> dict[str, object]:
+    """Return the fields of a dataclass, model, struct or named tuple; nothing for any other value."""
+    kind = type(value)
+    if hasattr(kind, "__pydantic_fields__"):
+        return {**vars(value), **(getattr(value, "__pydantic_extra__", None) or {})}
+    names: Iterable[str] = getattr(kind, "__dataclass_fields__", ()) or getattr(kind, "__struct_fields__", ())
+    if not names and isinstance(value, tuple):
+        names = getattr(kind, "_fields", ())
+    return {name: getattr(value, name) for name in names if hasattr(value, name)}
 
 
 def _forms(secret: str) -> Iterable[str]:

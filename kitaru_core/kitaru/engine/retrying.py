@@ -68,7 +68,10 @@ class RetryPolicy:
             error: What the attempt raised; it may ask for a time itself.
             retries_done: How many retries there were.
         """
-        computed = min(self.delay * self.backoff**retries_done, self.max_delay)
+        try:
+            computed = self.delay * self.backoff**retries_done if self.delay else 0.0
+        except OverflowError:
+            computed = self.max_delay
         return min(max(computed, retry_after(error)), self.max_delay)
 
 
