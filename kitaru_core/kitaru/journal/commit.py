@@ -16,12 +16,13 @@ import sqlite3
 import threading
 from collections import deque
 from contextlib import suppress
+from functools import partial
 from hashlib import sha256
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, NoReturn, cast
 
 from kitaru.crash_points import hit
 from kitaru.errors import KitaruJournalError, KitaruLeaseLostError
+from kitaru.journal.bell import Bell
 from kitaru.journal.blobs import store_blob
 from kitaru.journal.faults import journal_error
 from kitaru.journal.locking import CommitLock
@@ -116,7 +117,7 @@ class GroupCommit:
         self._url = url
         self._on_committed = on_committed
         self._queue: deque[_Ticket] = deque()
-        self._wake: SimpleQueue[str] = SimpleQueue()
+        self._bell: Bell | None = None
         self._flusher: threading.Thread | None = None
 
     def append(self, lease: Lease, drafts: Sequence[Draft]) -> None:
@@ -211,7 +212,11 @@ class GroupCommit:
         self._queue.append(ticket)
         if self._flusher is None:
             self._start_flusher()
-        self._wake.put("commit")
+        self._ring()
+
+    def _ring(self) -> None:
+        if self._bell is not None:
+            self._bell.ring()
 
     def append_later(self, lease: Lease, drafts: Sequence[Draft]) -> None:
         """Queue drafts for the next commit."""
@@ -236,8 +241,8 @@ class GroupCommit:
 
     def close(self) -> None:
         """Commit what is queued and stop the thread that serves coroutines."""
-        if self._flusher is not None:
-            self._wake.put("")
+        if self._flusher is not None and self._bell is not None:
+            self._bell.stop()
             self._flusher.join()
             self._flusher = None
         self.flush()
@@ -252,11 +257,13 @@ class GroupCommit:
     def _start_flusher(self) -> None:
         with self.mutex:
             if self._flusher is None:
-                self._flusher = threading.Thread(target=self._serve_coroutines, name="kitaru-commit", daemon=True)
+                self._bell = bell = Bell()
+                serve = partial(self._serve_coroutines, bell)
+                self._flusher = threading.Thread(target=serve, name="kitaru-commit", daemon=True)
                 self._flusher.start()
 
-    def _serve_coroutines(self) -> None:
-        while self._wake.get():
+    def _serve_coroutines(self, bell: Bell) -> None:
+        while bell.wait():
             if self._queue:
                 with self.mutex:
                     self._commit_queue()
@@ -280,7 +287,7 @@ class GroupCommit:
         except BaseException:
             # Ctrl-C hits one thread, and what it was committing may be others': that waits for the next commit.
             self._queue.extendleft(reversed(tickets))
-            self._wake.put("commit")
+            self._ring()
             raise
         again = [ticket for ticket in tickets if _is_worth_keeping(ticket)]
         self._queue.extendleft(reversed(again))
