@@ -12,13 +12,14 @@ import logging
 import threading
 from collections.abc import Callable
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from kitaru.artifacts.codecs import digest as fingerprint
 from kitaru.engine import payloads
 from kitaru.errors import KitaruDecodingError, KitaruFeatureNotAvailableError, KitaruNotFoundError, KitaruUsageError
+from kitaru.records.plain import JsonObject
 from kitaru.settings.paths import config_directory
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class CachedValue(msgspec.Struct, frozen=True):
     execution_id: str
     call_id: str
     carried: msgspec.Raw | None = None
-    usage: list[dict[str, Any]] = []
+    usage: list[JsonObject] = []
 
 
 def cache_key(run: Run, unit: Unit, digest: str | None) -> str | None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from kitaru.errors import KitaruPluginError
 from kitaru.records.boundary import Boundary
+from kitaru.records.plain import JsonObject
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,7 +83,7 @@ def identified(run: Run, unit: Unit, digest: str | None) -> str | None:
     return digest if identity is None else sha256(f"{digest}\n{identity}".encode()).hexdigest()
 
 
-def summarised(call: Call, value: object) -> dict[str, Any]:
+def summarised(call: Call, value: object) -> JsonObject:
     """Record the usage that a plugin reads out of a value, and return the summary one gives of it."""
     hooks = call.run.hooks
     if hooks is None:

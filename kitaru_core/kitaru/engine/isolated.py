@@ -62,7 +62,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     failure: Failure | None = None
 
 
-def run_elsewhere(call: Call, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:  # noqa: ANN401 - the function's value
+def run_elsewhere(call: Call, function: Callable[..., object], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:  # noqa: ANN401 - the function's value
     """Run a checkpoint function at the target its call names and return its value.
 
     Args:

@@ -11,10 +11,11 @@ from typing import Any, cast
 import msgspec
 
 from kitaru.errors import KitaruUsageError, KitaruWaitValidationError
+from kitaru.records.plain import JsonMapping, JsonObject
 
 __all__ = ["answer_for", "check_answer", "check_schema", "json_schema", "misfit", "plain", "type_adapter"]
 
-_SIMPLE: dict[object, dict[str, Any]] = {
+_SIMPLE: dict[object, JsonObject] = {
     bool: {"type": "boolean"},
     int: {"type": "integer"},
     float: {"type": "number"},
@@ -22,7 +23,7 @@ _SIMPLE: dict[object, dict[str, Any]] = {
 }
 
 
-def json_schema(schema: object) -> dict[str, Any] | None:
+def json_schema(schema: object) -> JsonObject | None:
     """Return the JSON schema of what a flow asks for.
 
     Args:
@@ -39,7 +40,7 @@ def json_schema(schema: object) -> dict[str, Any] | None:
     if isinstance(schema, type) and schema in _SIMPLE:
         return dict(_SIMPLE[schema])
     try:
-        return cast("dict[str, Any]", type_adapter(schema).json_schema())
+        return cast("JsonObject", type_adapter(schema).json_schema())
     except Exception as error:
         msg = (
             f"wait(schema={schema!r}) cannot be turned into a JSON schema ({type(error).__name__}: {error}). Use a "
@@ -89,7 +90,7 @@ def plain(value: object) -> object:
         raise KitaruWaitValidationError(msg) from error
 
 
-def check_answer(name: str, schema: Mapping[str, Any] | None, value: object) -> object:
+def check_answer(name: str, schema: JsonMapping | None, value: object) -> object:
     """Check an answer against a wait's JSON schema, strictly: no text for a number, no 1 for true.
 
     Args:
@@ -118,7 +119,7 @@ def check_answer(name: str, schema: Mapping[str, Any] | None, value: object) -> 
     return value
 
 
-def check_schema(schema: Mapping[str, Any], what: str) -> None:
+def check_schema(schema: JsonMapping, what: str) -> None:
     """Check that a dict is a JSON schema.
 
     Args:
@@ -138,7 +139,7 @@ def check_schema(schema: Mapping[str, Any], what: str) -> None:
         raise KitaruUsageError(msg) from error
 
 
-def misfit(schema: Mapping[str, Any], value: object) -> str | None:
+def misfit(schema: JsonMapping, value: object) -> str | None:
     """Say where plain data does not fit a JSON schema, or return `None` when it fits.
 
     Args:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
-from typing import Any
 
 from kitaru.records.facts import UsageRecorded
+from kitaru.records.plain import JsonObject
 
 __all__ = ["summarise_usage"]
 
 _TOKENS = ("total_tokens", "input_tokens", "output_tokens")
 
 
-def summarise_usage(records: Iterable[UsageRecorded], reused: AbstractSet[str] = frozenset()) -> dict[str, Any]:
+def summarise_usage(records: Iterable[UsageRecorded], reused: AbstractSet[str] = frozenset()) -> JsonObject:
     """Sum up usage records; what a reused call once cost is counted, but not as incurred.
 
     Args:
@@ -25,7 +25,7 @@ def summarise_usage(records: Iterable[UsageRecorded], reused: AbstractSet[str] =
         The summary, schema `llm_usage_summary_v1`.
     """
     unique = _unique(records, reused)
-    totals: dict[str, Any] = {"usage_record_count": len(unique)}
+    totals: JsonObject = {"usage_record_count": len(unique)}
     for prefix in ("incurred_", "reused_"):
         totals[f"{prefix}usage_record_count"] = 0
     for name in _TOKENS:
@@ -71,7 +71,7 @@ def _record_id(fact: UsageRecorded) -> str:
     return str(fact.usage.get("record_id") or fact.usage.get("event_id") or "")
 
 
-def _add_costs(cost: dict[str, Any], costs: dict[str, list[float]], display: list[float], *, is_reused: bool) -> int:
+def _add_costs(cost: JsonObject, costs: dict[str, list[float]], display: list[float], *, is_reused: bool) -> int:
     known = {name: cost[name] for name in costs if isinstance(cost.get(name), int | float)}
     if not known:
         return 1

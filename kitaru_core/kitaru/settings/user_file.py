@@ -13,15 +13,16 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from kitaru.errors import KitaruUsageError
+from kitaru.records.plain import JsonObject
 from kitaru.settings.paths import config_directory
 from kitaru.settings.private_files import write_private
 
 __all__ = ["Section", "read_user_file", "section", "update_user_file", "user_file_path"]
 
-Section = dict[str, Any]
+Section = JsonObject
 
 _VERSION: Final = 1
 _lock = threading.Lock()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from kitaru.errors import KitaruUsageError
+from kitaru.records.plain import JsonObject
 from kitaru.settings import values
 from kitaru.stacks.local import LocalStackDriver
 
@@ -19,7 +20,7 @@ LOCAL: Final = "local"
 """The kind that is known without asking a plugin."""
 
 
-def stack_components(kind: str, settings: Mapping[str, str] | None = None) -> dict[str, dict[str, Any]]:
+def stack_components(kind: str, settings: Mapping[str, str] | None = None) -> dict[str, JsonObject]:
     """Return the parts of a new stack.
 
     Args:
