@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, ca
 
 from kitaru.authoring import parameters
 from kitaru.authoring.arguments import Args, Async, Kwargs, found_futures, mapped, may_hold_futures, resolved
-from kitaru.deferred import asyncio
+from kitaru.deferred import asyncio, pydantic
 from kitaru.engine.boundary import enter, finish_entered, run_entered, run_entered_async
 from kitaru.engine.caching import bound_values
 from kitaru.engine.executions import source_digest
@@ -338,12 +338,9 @@ class Checkpoint(Generic[P, R, V]):
             return value
         if hint is inspect.Signature.empty:
             return value
-        from pydantic import TypeAdapter
-        from pydantic.errors import PydanticSchemaGenerationError
-
         try:
-            return TypeAdapter(hint).validate_python(value)
-        except PydanticSchemaGenerationError:
+            return pydantic.TypeAdapter(hint).validate_python(value)
+        except pydantic.errors.PydanticSchemaGenerationError:
             return value
         except ValueError as error:
             msg = f"The override of {self.name!r} does not fit its return annotation {hint!r}: {error}"

@@ -15,6 +15,7 @@ from kitaru.journal.api import effective_status
 from kitaru.records.status import ExecutionStatus
 
 if TYPE_CHECKING:
+    from kitaru.operating.executions import ExecutionsNamespace
     from kitaru.operating.models import Execution
 
 __all__ = ["FlowHandle"]
@@ -57,9 +58,7 @@ class FlowHandle(Generic[R]):
     @property
     def execution(self) -> Execution:
         """A snapshot of the execution with all its details."""
-        from kitaru.operating.client import KitaruClient
-
-        return KitaruClient().executions.get(self.exec_id)
+        return _executions().get(self.exec_id)
 
     def wait(self, timeout: float | None = None) -> R:
         """Block until the execution has ended and return its result; a waiting execution has not ended.
@@ -133,9 +132,7 @@ class FlowHandle(Generic[R]):
         Raises:
             KitaruStateError: It has ended already.
         """
-        from kitaru.operating.client import KitaruClient
-
-        KitaruClient().executions.cancel(self.exec_id)
+        _executions().cancel(self.exec_id)
 
     @property
     def failure(self) -> Any:  # noqa: ANN401 - a record of the engine, or None
@@ -147,3 +144,9 @@ class FlowHandle(Generic[R]):
 
     def __repr__(self) -> str:
         return f"<FlowHandle {self.exec_id} {self.flow_name} {self.status}>"
+
+
+def _executions() -> ExecutionsNamespace:
+    from kitaru.operating.client import KitaruClient  # it loads much that a program which only runs flows never needs
+
+    return KitaruClient().executions

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from kitaru import hooks
 from kitaru.artifacts.codecs import digest as fingerprint
 from kitaru.engine import payloads
 from kitaru.errors import KitaruDecodingError, KitaruFeatureNotAvailableError, KitaruNotFoundError, KitaruUsageError
@@ -166,9 +167,7 @@ def _tolerant(what: str, work: Callable[[], T]) -> T | None:
 
 def _cache(run: Run) -> ResultCache | None:
     """Return the first cache that a plugin offers, in the order of their names, open in a folder of the journal's."""
-    from kitaru.hooks.manager import get_manager
-
-    drivers = get_manager().result_caches()
+    drivers = hooks.get_manager().result_caches()
     if not drivers:
         msg = "cache=True needs a result cache, and no plugin offers one. Run: pip install 'kitaru-core[cache]'"
         raise KitaruFeatureNotAvailableError(msg)

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import msgspec
 
+from kitaru.deferred import jsonschema, pydantic, pydantic_core, referencing
 from kitaru.errors import KitaruUsageError, KitaruWaitValidationError
 from kitaru.records.plain import JsonMapping, JsonObject
 
@@ -56,8 +57,6 @@ def type_adapter(schema: object) -> Any:  # noqa: ANN401 - pydantic's adapter of
     Raises:
         Exception: Whatever pydantic says of a type it does not take.
     """
-    from pydantic import TypeAdapter
-
     wanted: Any = schema
     if typing.is_typeddict(schema):
         import typing_extensions
@@ -70,7 +69,7 @@ def type_adapter(schema: object) -> Any:  # noqa: ANN401 - pydantic's adapter of
             {"total": wanted.__total__},
             lambda namespace: namespace.update(__annotations__=hints),
         )
-    return TypeAdapter(wanted)
+    return pydantic.TypeAdapter(wanted)
 
 
 def plain(value: object) -> object:
@@ -82,9 +81,7 @@ def plain(value: object) -> object:
     if value is None or (isinstance(value, bool | int | float | str) and type(value) in {bool, int, float, str}):
         return value
     try:
-        from pydantic_core import to_jsonable_python
-
-        return msgspec.json.decode(msgspec.json.encode(to_jsonable_python(value)))
+        return msgspec.json.decode(msgspec.json.encode(pydantic_core.to_jsonable_python(value)))
     except Exception as error:
         msg = f"A {type(value).__qualname__} cannot be an answer, because it cannot become JSON ({error})."
         raise KitaruWaitValidationError(msg) from error
@@ -129,12 +126,9 @@ def check_schema(schema: JsonMapping, what: str) -> None:
     Raises:
         KitaruUsageError: It is none.
     """
-    from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import SchemaError
-
     try:
-        Draft202012Validator.check_schema(dict(schema))
-    except SchemaError as error:
+        jsonschema.Draft202012Validator.check_schema(dict(schema))
+    except jsonschema.SchemaError as error:
         msg = f"{what} was given a dict that is no JSON schema: {error.message}."
         raise KitaruUsageError(msg) from error
 
@@ -146,14 +140,10 @@ def misfit(schema: JsonMapping, value: object) -> str | None:
         schema: The schema; what it refers to must be in it, and nothing is fetched from anywhere.
         value: The data.
     """
-    from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import best_match
-    from referencing.exceptions import Unresolvable
-    from referencing.jsonschema import EMPTY_REGISTRY
-
+    validator = jsonschema.Draft202012Validator(schema, registry=referencing.jsonschema.EMPTY_REGISTRY)
     try:
-        found = best_match(Draft202012Validator(schema, registry=EMPTY_REGISTRY).iter_errors(value))
-    except (Unresolvable, re.error) as error:
+        found = jsonschema.exceptions.best_match(validator.iter_errors(value))
+    except (referencing.exceptions.Unresolvable, re.error) as error:
         return f"the schema itself cannot be used ({error})"
     if found is None:
         return None

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from kitaru.deferred import yaml
 from kitaru.errors import KitaruUsageError
 from kitaru.records.plain import JsonObject
 from kitaru.settings.paths import config_directory
@@ -127,8 +128,6 @@ def _load_to_change(file: Path) -> Section:
 
 
 def _load(file: Path) -> Section:
-    import yaml  # only where such a file exists
-
     try:
         found = yaml.safe_load(file.read_bytes().decode("utf-8"))
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
@@ -148,8 +147,6 @@ def _load(file: Path) -> Section:
 
 
 def _dump(content: Section) -> bytes:
-    import yaml
-
     ordered = {"version": _VERSION, **{name: value for name, value in content.items() if name != "version"}}
     text: str = yaml.safe_dump(ordered, sort_keys=False, allow_unicode=True, default_flow_style=False)
     return text.encode("utf-8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, cast
 
+from kitaru import hooks
 from kitaru.errors import KitaruUsageError
 from kitaru.records.plain import JsonObject
 from kitaru.settings import values
@@ -43,9 +44,7 @@ def stack_components(kind: str, settings: Mapping[str, str] | None = None) -> di
 
 
 def _card(kind: str) -> StackKind:
-    from kitaru.hooks.manager import get_manager
-
-    offered = get_manager().stack_kinds()
+    offered = hooks.get_manager().stack_kinds()
     card = offered.get(kind)
     if card is None:
         known = ", ".join(sorted({LOCAL, *offered}))

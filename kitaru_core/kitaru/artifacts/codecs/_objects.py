@@ -21,6 +21,7 @@ from kitaru.artifacts.codecs._failures import read_exception, write_exception
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from types import ModuleType
 
     from kitaru.artifacts.codecs._json import Json
     from kitaru.artifacts.codecs._reader import TreeReader
@@ -76,10 +77,14 @@ def is_model(kind: type) -> bool:
     return base is not None and issubclass(kind, base)
 
 
-def _write_model(writer: TreeWriter, value: Json) -> object:
-    from kitaru.artifacts.codecs._models import write_model
+def _models() -> ModuleType:
+    from kitaru.artifacts.codecs import _models as found  # pydantic is loaded only when a model is met
 
-    return write_model(writer, value)
+    return found
+
+
+def _write_model(writer: TreeWriter, value: Json) -> object:
+    return _models().write_model(writer, value)
 
 
 def is_namedtuple(kind: type) -> bool:
@@ -229,9 +234,7 @@ def _changed(recorded: str, names: Iterable[str]) -> None:
 
 
 def _read_model(reader: TreeReader, args: list[Json]) -> object:
-    from kitaru.artifacts.codecs._models import read_model
-
-    return read_model(reader, args)
+    return _models().read_model(reader, args)
 
 
 # In this order: a flag is an enumeration too, and an exception may be a dataclass.
