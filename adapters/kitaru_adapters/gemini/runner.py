@@ -12,7 +12,7 @@ from kitaru.seam import Call, current_call, in_checkpoint, in_flow, occurrence, 
 from kitaru_adapters.gemini.boundary import Attempt, RunnerSettings, Surface, unit_for
 from kitaru_adapters.gemini.capture import GeminiInteractionCapturePolicy
 from kitaru_adapters.gemini.polling import PollSettings
-from kitaru_adapters.gemini.request import GeminiInteractionRequest, remember_request
+from kitaru_adapters.gemini.request import GeminiInteractionRequest, remember_source
 from kitaru_adapters.gemini.service import repeats_creates
 from kitaru_adapters.gemini.turn import TurnSettings
 from kitaru_adapters.gemini.types import GeminiInteractionResult, GeminiUsageSummary
@@ -218,7 +218,7 @@ class KitaruGeminiInteractionsRunner:
             return await Attempt(self._settings, request, call, surface=surface, label=label).run_async()
 
         outcome = await run_unit_async(unit, body)
-        return remember_request(_as_result(outcome.value, request), request)
+        return remember_source(_as_result(outcome.value, request), request, outcome.invocation_id)
 
     def _run_sync(self, request: GeminiInteractionRequest, surface: Surface) -> GeminiInteractionResult:
         _refuse_running_loop("run_stream" if surface == "stream" else "run")
@@ -231,7 +231,7 @@ class KitaruGeminiInteractionsRunner:
             return Attempt(self._settings, request, call, surface=surface, label=label).run()
 
         outcome = run_unit(unit, body)
-        return remember_request(_as_result(outcome.value, request), request)
+        return remember_source(_as_result(outcome.value, request), request, outcome.invocation_id)
 
     def _label(self) -> str:
         return f"r{occurrence(f'gemini_interactions:{self._settings.name}')}"

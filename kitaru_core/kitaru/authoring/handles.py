@@ -76,6 +76,9 @@ class FlowHandle(Generic[R]):
         """
         end = None if timeout is None else time.monotonic() + timeout
         pause = _FIRST_LOOK
+        here = live_run(self.exec_id)
+        if here is not None:
+            here.done.wait(timeout)
         while not self.status.is_finished:
             left = None if end is None else end - time.monotonic()
             if left is not None and left <= 0:
@@ -113,7 +116,7 @@ class FlowHandle(Generic[R]):
             raise KitaruStateError(msg)
         live = live_run(self.exec_id)
         raise_unless_completed(journal, row, cause=None if live is None else live.error)
-        return cast("R", execution_result(journal, self.exec_id))
+        return cast("R", execution_result(journal, row))
 
     async def wait_async(self, timeout: float | None = None) -> R:  # noqa: ASYNC109 - the same signature as `wait`
         """Wait as `wait` does, without blocking the event loop.

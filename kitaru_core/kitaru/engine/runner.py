@@ -25,7 +25,7 @@ from kitaru.errors import (
     KitaruWorkerDiedError,
 )
 from kitaru.journal.api import Draft
-from kitaru.records.facts import ExecutionFinished, ExecutionPaused, RunnerStarted
+from kitaru.records.facts import DriftNoted, ExecutionFinished, ExecutionPaused, RunnerStarted
 from kitaru.settings.environment import replays_every_step
 
 if TYPE_CHECKING:
@@ -271,7 +271,19 @@ def _again(run: Run, error: BaseException, rebuild: Callable[[], Run]) -> Run:
 def _finish_completed(run: Run, value: object) -> None:
     stored = payloads.store(value, path="flow result")
     fact = ExecutionFinished(at=time.time(), status="completed", result=stored.ref, summary=run.summary())
-    run.write(Draft(fact, stored.inline, stored.blobs))
+    run.write(*_unused_overrides(run), Draft(fact, stored.inline, stored.blobs))
+
+
+def _unused_overrides(run: Run) -> list[Draft]:
+    """Note which overrides of a replay had no effect, because the body did not come to their calls."""
+    # What is adopted from a source stands in that one's journal; only an override stands in the plan of this one.
+    left = run.ledger.remaining().items()
+    names = [name for name, call in left if call.adopt and call.execution_id == run.execution_id]
+    if not names:
+        return []
+    message = f"Nothing asked for what was to be overridden: {', '.join(names)}. Those values had no effect."
+    _log.warning("Execution %s: %s", run.execution_id, message)
+    return [Draft(DriftNoted(at=time.time(), message=message, facts={"overrides": names}))]
 
 
 def _finish_cancelled(run: Run, signal: ExecutionAborted | ExecutionCancelled) -> None:

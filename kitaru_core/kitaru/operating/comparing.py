@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -72,7 +73,7 @@ def explain(journal: Journal, execution_id: str) -> Reason:
             kind="answer",
             subject=wait.name,
             text=f"It waits for an answer to {wait.name!r}{asked}{more}",
-            action=f"kitaru executions input {row.id} --wait {wait.name}",
+            action=f"kitaru executions input {row.id} --wait {shlex.quote(wait.name)}",
         )
     if status == "waiting" and not row.attached:
         text = "Its waits are answered and nobody runs it."

@@ -129,7 +129,7 @@ class ExecutionsNamespace(Inspection, Keeping):
             msg = f"Execution {exec_id} is {status} and has no result yet."
             raise KitaruStateError(msg)
         raise_unless_completed(self._journal, row)
-        return execution_result(self._journal, exec_id)
+        return execution_result(self._journal, row)
 
     def pending_waits(self, exec_id: str) -> Sequence[PendingWait]:
         """Return the open waits of an execution, oldest first.
