@@ -82,16 +82,7 @@ def import_execution(
     facts = _checked(execution_id, records)
     started = _started(execution_id, facts)
     _check_waits(connection, execution_id, facts)
-    stack = started.spec.get("stack")
-    cursor = connection.execute(
-        "INSERT INTO executions (id, flow, status, stack, original_id, created_at, started_at, generation)"
-        " VALUES (?, ?, 'running', ?, ?, ?, ?, ?)",
-        (
-            *(execution_id, started.flow, None if stack is None else str(stack), started.original_exec_id),
-            *(started.at, started.at, _last_generation(execution_id, facts)),
-        ),
-    )
-    no = int(cursor.lastrowid or 0)
+    no = _enter(connection, started, _last_generation(execution_id, facts))
     for digest, data in blobs:
         if sha256(data).hexdigest() != digest:
             raise _damaged(execution_id, f"a value does not match its digest {digest[:12]}...")
@@ -147,6 +138,20 @@ def _check_waits(connection: sqlite3.Connection, execution_id: str, facts: Itera
     for wait_id, name in asked.items():
         if connection.execute("SELECT 1 FROM waits WHERE id = ?", (wait_id,)).fetchone() is not None:
             raise _damaged(execution_id, f"its question {name!r} is that of another execution")
+
+
+def _enter(connection: sqlite3.Connection, started: ExecutionStarted, generation: int) -> int:
+    """Make the row of an execution and return its number."""
+    stack = started.spec.get("stack")
+    cursor = connection.execute(
+        "INSERT INTO executions (id, flow, status, stack, original_id, created_at, started_at, generation)"
+        " VALUES (?, ?, 'running', ?, ?, ?, ?, ?)",
+        (
+            *(started.execution_id, started.flow, None if stack is None else str(stack), started.original_exec_id),
+            *(started.at, started.at, generation),
+        ),
+    )
+    return int(cursor.lastrowid or 0)
 
 
 def _last_generation(execution_id: str, facts: Iterable[Known | UnknownFact]) -> int:
