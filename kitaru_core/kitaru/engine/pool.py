@@ -61,7 +61,11 @@ class CallPool:
                 msg = "This execution has ended; nothing more can be submitted in it."
                 raise RuntimeError(msg)
             self._waiting.append((future, copy_context(), work))
-            self._wake_one()
+            try:
+                self._wake_one()
+            except RuntimeError:
+                self._waiting.pop()
+                raise
 
     def close(self) -> None:
         """Leave out what has not begun, and wait for the rest."""
@@ -88,7 +92,12 @@ class CallPool:
             self._idle.pop().release()
         elif len(self._threads) < self._limit:
             thread = threading.Thread(target=self._serve, name=f"{self._name}_{len(self._threads)}", daemon=True)
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError:
+                if self._threads:
+                    return  # the system has no more to give; those that are there take one call after another
+                raise
             self._threads.append(thread)
             self._waking = True
 
