@@ -84,7 +84,7 @@ class Observers:
         manager = plugins_if_sound()
         if manager is None:
             return
-        if type(committed[0][2]) is not CheckpointCompleted:
+        if type(committed[-1][2]) is not CheckpointCompleted:
             # Who began to listen since the last run is noticed at once, though not for every single step.
             manager.attend()
         if not manager.record_hooks_active:

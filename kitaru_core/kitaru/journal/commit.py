@@ -46,6 +46,7 @@ LAST_RECORD = "SELECT key, hash FROM records WHERE key BETWEEN ? AND ? ORDER BY 
 _SAME_RECORD = "SELECT 1 FROM records WHERE key = ? AND hash = ?"
 
 _ATTEMPTS = 20
+_REMEMBERED = 512
 _PASSING = frozenset({"full", "locked"})
 """Reasons for which a record cannot be written now, and can be later."""
 
@@ -343,6 +344,8 @@ class GroupCommit:
         for lease, (next_seq, head) in heads.items():
             if not lease.lost:
                 lease.next_seq, lease.head = next_seq, head
+        for ticket in tickets:
+            _remember(ticket)
         return committed
 
     def _insert(self, ticket: _Ticket) -> list[Committed]:
@@ -354,7 +357,8 @@ class GroupCommit:
                 ticket.error = _lost(lease)
                 return []
             for digest, data in draft.blobs:
-                store_blob(self.connection, lease.no, digest, data, packed=draft.packed)
+                if digest not in lease.stored:
+                    store_blob(self.connection, lease.no, digest, data, packed=draft.packed)
             for sql, values in project(lease.no, draft.fact):
                 execute(sql, values)
         return _committed(ticket)
@@ -393,6 +397,16 @@ def _committed(ticket: _Ticket) -> list[Committed]:
     """Return a ticket's records as observers are shown them."""
     places = (1 << SEQUENCE_BITS) - 1
     return [(ticket.lease, row[0] & places, draft.fact, row[2]) for draft, row in ticket.rows]
+
+
+def _remember(ticket: _Ticket) -> None:
+    """Note which values are durable and known to be used by the execution, as long as it keeps its lease."""
+    stored = ticket.lease.stored
+    digests = [digest for draft, _ in ticket.rows for digest, _ in draft.blobs]
+    if digests and ticket.error is None:
+        if len(stored) >= _REMEMBERED:
+            stored.clear()
+        stored.update(digests)
 
 
 def _is_worth_keeping(ticket: _Ticket) -> bool:
