@@ -280,13 +280,11 @@ def enter(run: Run, unit: Unit) -> Entry:
     run.check()
     shown, digest = payloads.describe(unit.inputs, unit.identity)
     digest = identified(run, unit, digest)
-    ledger = run.ledger
     concurrent = _is_concurrent(run)
-    invocation_id, recorded = ledger.find(
+    invocation_id, recorded, place = run.ledger.enter(
         unit.name, key=unit.key, explicit=unit.id, digest=digest, concurrent=concurrent
     )
-    ledger.next_index += 1
-    entry = Entry(run, unit, invocation_id, ledger.next_index - 1, digest)
+    entry = Entry(run, unit, invocation_id, place, digest)
     entry.shown, entry.recorded = shown, recorded
     entry.concurrent = entry.uncertain = concurrent
     return entry

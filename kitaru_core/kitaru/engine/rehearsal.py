@@ -94,6 +94,7 @@ class _RehearsedRun(Run):
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - those of a run
         super().__init__(*args, **kwargs)
         self.recorded = self.ledger.remaining()
+        self.ledger.taken.clear()  # a new call is to be seen in the place of the recorded one that it displaces
         self.questions = [name for name, state in self.waits.items() if not state.aborted]
         self.stops: list[Stop] = []
         self.drifted: list[str] = []
@@ -142,7 +143,7 @@ class _RehearsedRun(Run):
             fact = self.recorded[name].fact
             summed_up[fact.adapter] = max(fact.index, summed_up.get(fact.adapter, 0))
         reached = self._reached | {call.fact.name for name, call in self.recorded.items() if name not in left}
-        calls = [call for call in left.values() if call.completed or call.handled]
+        calls = [call for call in left.values() if call.settled]
         missed = [
             call
             for call in calls
