@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from langgraph.errors import is_invalid_resume
@@ -229,8 +230,9 @@ class Drive:
     def _shown_input(self) -> object:
         return structure(self._input()) if self.runner.capture.save_input else None
 
+    @cached_property
     def _identity(self) -> str:
-        """Return what tells this call from another one: thread, input and stream; not what a thread holds."""
+        """What tells this call from another one: thread, input and stream; not what a thread holds."""
         value = self._input()
         asked = [getattr(value, name, None) for name in ("update", "goto")] if isinstance(value, Command) else value
         answers = getattr(value, "resume", None)
