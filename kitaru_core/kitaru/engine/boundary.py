@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from kitaru.engine.ledger import RecordedCall
     from kitaru.engine.run import Run
 
-__all__ = ["Entry", "commit_unit", "enter", "finish_entered", "peek_unit", "run_unit", "run_unit_async"]
+__all__ = ["Entry", "commit_unit", "enter", "finish_entered", "leave_out", "peek_unit", "run_unit", "run_unit_async"]
 
 T = TypeVar("T")
 
@@ -243,6 +243,20 @@ def peek_unit(unit: Unit) -> Outcome[Any] | None:
     if recorded is None or not isinstance(recorded.fact, CheckpointCompleted | CheckpointReused):
         return None
     return _read(run, unit, recorded, drifted=False)
+
+
+def leave_out(prefix: str) -> None:
+    """Say that recorded calls need not be met again, because the framework itself still holds what they gave.
+
+    They keep their places before whatever follows. Where code is held against an execution, they are not missed.
+
+    Args:
+        prefix: What the stable keys of these calls begin with.
+
+    Raises:
+        KitaruContextError: No flow is running here, or the caller is inside a boundary.
+    """
+    flow_scope("leave_out()").ledger.leave_out(prefix)
 
 
 def commit_unit(unit: Unit, value: T, *, carry: object = None) -> Outcome[T]:

@@ -100,6 +100,7 @@ class Ledger:
         self._claimed: set[str] = set()
         self.peeked: set[str] = set()
         self._peeked_and_met: dict[str, RecordedCall] = {}
+        self._left_out: set[str] = set()
         self._by_digest: dict[tuple[str, str], list[str]] | None = None
 
     @property
@@ -136,6 +137,14 @@ class Ledger:
                 return self._peeked_and_met.get(key)
             self.peeked.add(found)
             return self._by_id.get(found)
+
+    def leave_out(self, prefix: str) -> None:
+        """Note that the body may leave out the recorded calls whose keys begin in some way."""
+        self._left_out.add(prefix)
+
+    def is_left_out(self, call: RecordedCall) -> bool:
+        """Say whether the body may leave a recorded call out."""
+        return call.fact.key is not None and call.fact.key.startswith((*self._left_out,))
 
     def find(self, name: str) -> str:
         """Give something that is no call itself, such as a group of them, its invocation id.

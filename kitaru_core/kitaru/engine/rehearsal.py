@@ -135,7 +135,8 @@ class _RehearsedRun(Run):
         """Return the recorded outcomes that the code did not ask for.
 
         Where calls run beside each other the rehearsal may end before all were asked for; those of a name that was
-        reached are excused. So are those that an adapter recorded before one that it peeked at, which sums them up.
+        reached are excused. So are those that an adapter recorded before one that it peeked at, which sums them up,
+        and those that it leaves to its framework.
         """
         left = self.ledger.remaining()
         summed_up: dict[str | None, int] = {}
@@ -149,6 +150,7 @@ class _RehearsedRun(Run):
             for call in calls
             if not (call.fact.concurrent and call.fact.name in reached)
             and call.fact.index >= summed_up.get(call.fact.adapter, 0)
+            and not self.ledger.is_left_out(call)
         ]
         return sorted(missed, key=lambda call: call.fact.index)
 
