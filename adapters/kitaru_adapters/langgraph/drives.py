@@ -10,7 +10,7 @@ from langgraph.errors import is_invalid_resume
 from langgraph.types import Command
 
 from kitaru.errors import KitaruStateError, KitaruUsageError
-from kitaru.seam import current_call
+from kitaru.seam import current_call, leave_out
 from kitaru_adapters.langgraph.boundary import SuspendedInGraph
 from kitaru_adapters.langgraph.capture import digest_of, structure
 from kitaru_adapters.langgraph.driving import GraphResult, merge_config, saver_in_effect, with_invocation
@@ -109,6 +109,8 @@ class Drive:
             raise KitaruStateError(msg)
         if entry == "input":
             return (yield from self._finished(leg, self._input(), pinned=True))
+        if leg.inv.granular:
+            leave_out(leg.inv.key(""))  # the calls of the steps that the thread holds
         snapshot = yield snapshot_step(self.driver.graph, self.thread.config(base.thread_id))
         if waiting := list(snapshot.interrupts):
             return self._result(leg.inv, GraphResult(None, waiting), snapshot)
