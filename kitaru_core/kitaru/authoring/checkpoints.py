@@ -195,7 +195,7 @@ class Checkpoint(Generic[P, R, V]):
         run = flow_scope(f"{self.name}.{kind}()")
         _check_after(after)
         columns, rows = mapped(f"{self.name}.{kind}()", args, kwargs, product=kind == "product")
-        label, _ = run.ledger.find(f"map:{self.name}")
+        label = run.ledger.find(f"map:{self.name}")
         group = label.removeprefix("map:")
         parents = _futures_of(after)
         futures = [self._submit(run, f"map:{group}:{n}", group, parents, *columns(row)) for n, row in enumerate(rows)]
