@@ -404,7 +404,10 @@ class SqliteJournal:
             try:
                 yield Reading(connection, self.url, self._leases)
             finally:
-                self._readers.append(connection)
+                if self._closed:  # meanwhile, by another thread
+                    connection.close()
+                else:
+                    self._readers.append(connection)
         except sqlite3.Error as error:
             raise journal_error(error, self.url) from error
 
