@@ -280,13 +280,22 @@ class SqliteJournal:
                 return
             self._closed = True
         self._housekeeper.stop()
-        self._commit.close()
-        self._write_events()
-        with self._mutex:
-            for reader in self._readers:
-                reader.close()
-            self._readers.clear()
-            self._commit.connection.close()
+        try:
+            self._commit.close()
+            self._write_last_events()
+        finally:
+            with self._mutex:
+                for reader in self._readers:
+                    reader.close()
+                self._readers.clear()
+                self._commit.connection.close()
+
+    def _write_last_events(self) -> None:
+        """Write the live events that are left; as they are for people who watch, no one fails for them."""
+        try:
+            self._write_events()
+        except KitaruJournalError as error:
+            _log.warning("The last live events of %s were not written: %s", self.url, error)
 
     def leave_to_the_parent(self) -> None:
         """Let go of everything without touching it, in a forked child; what it asks of this journal then fails."""
@@ -407,7 +416,7 @@ class SqliteJournal:
             try:
                 yield Reading(connection, self.url, self._leases)
             finally:
-                if self._closed:
+                if self._closed:  # meanwhile, by another thread
                     connection.close()
                 else:
                     self._readers.append(connection)
