@@ -210,7 +210,8 @@ class KitaruGeminiInteractionsRunner:
 
     async def _run(self, request: GeminiInteractionRequest, surface: Surface) -> GeminiInteractionResult:
         if (outer := self._scope(request)) is not None:
-            return await self._direct_attempt(request, outer, surface).run_async()
+            direct = await self._direct_attempt(request, outer, surface).run_async()
+            return remember_source(direct, request, outer.invocation_id)
         label = self._label()
         unit = unit_for(self._settings, request, surface)
 
@@ -223,7 +224,8 @@ class KitaruGeminiInteractionsRunner:
     def _run_sync(self, request: GeminiInteractionRequest, surface: Surface) -> GeminiInteractionResult:
         _refuse_running_loop("run_stream" if surface == "stream" else "run")
         if (outer := self._scope(request)) is not None:
-            return self._direct_attempt(request, outer, surface).run()
+            direct = self._direct_attempt(request, outer, surface).run()
+            return remember_source(direct, request, outer.invocation_id)
         label = self._label()
         unit = unit_for(self._settings, request, surface)
 
