@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
 import sys
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, ParamSpec, Protocol, T
 
 from kitaru.authoring import parameters
 from kitaru.authoring.handles import FlowHandle
+from kitaru.deferred import asyncio
 from kitaru.engine.executions import (
     FlowCode,
     StartOptions,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
+from kitaru.deferred import asyncio
 from kitaru.engine.journals import default_journal
 from kitaru.engine.outcomes import execution_failure, execution_result, raise_unless_completed
 from kitaru.engine.runner import live_run
@@ -77,6 +77,9 @@ class FlowHandle(Generic[R]):
         """
         end = None if timeout is None else time.monotonic() + timeout
         pause = _FIRST_LOOK
+        here = live_run(self.exec_id)
+        if here is not None:
+            here.done.wait(timeout)
         while not self.status.is_finished:
             left = None if end is None else end - time.monotonic()
             if left is not None and left <= 0:
@@ -114,7 +117,7 @@ class FlowHandle(Generic[R]):
             raise KitaruStateError(msg)
         live = live_run(self.exec_id)
         raise_unless_completed(journal, row, cause=None if live is None else live.error)
-        return cast("R", execution_result(journal, self.exec_id))
+        return cast("R", execution_result(journal, row))
 
     async def wait_async(self, timeout: float | None = None) -> R:  # noqa: ASYNC109 - the same signature as `wait`
         """Wait as `wait` does, without blocking the event loop.

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from kitaru.engine.schemas import plain, type_adapter
+from kitaru.engine.schemas import check_schema, misfit, plain, type_adapter
 from kitaru.errors import KitaruRuntimeError, KitaruUsageError, KitaruWaitValidationError
 
 __all__ = ["Form"]
@@ -38,7 +38,7 @@ class Form:
         self._adapter: Any = None
         if isinstance(wanted, Mapping):
             self._given: dict[str, Any] = dict(wanted)
-            _check_schema(self._given)
+            check_schema(self._given, "llm(schema=)")
         else:
             self._adapter, self._given = _described(wanted)
         self._is_wrapped: bool = self._given.get("type") != "object"
@@ -98,14 +98,9 @@ class Form:
     def _validated(self, data: object) -> Any:  # noqa: ANN401 - of the type that was asked for
         if self._adapter is not None:
             return self._adapter.validate_json(msgspec.json.encode(data))
-        from jsonschema import Draft202012Validator
-        from jsonschema.exceptions import best_match
-
-        found = best_match(Draft202012Validator(self._given).iter_errors(data))
+        found = misfit(self._given, data)
         if found is not None:
-            where = "".join(f"[{part!r}]" for part in found.absolute_path)
-            msg = f"{found.message}{' at ' + where if where else ''}"
-            raise ValueError(msg)
+            raise ValueError(found)
         return data
 
 
@@ -118,17 +113,6 @@ def _described(wanted: object) -> tuple[Any, dict[str, Any]]:
             f"llm(schema={wanted!r}) cannot be turned into a JSON schema ({type(error).__name__}: {error}). Use a type "
             "pydantic knows, or a JSON schema as a dict."
         )
-        raise KitaruUsageError(msg) from error
-
-
-def _check_schema(schema: dict[str, Any]) -> None:
-    from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import SchemaError
-
-    try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        msg = f"llm(schema=) was given a dict that is no JSON schema: {error.message}."
         raise KitaruUsageError(msg) from error
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ import msgspec
 
 from kitaru.authoring.llm_forms import Form
 from kitaru.authoring.llm_pieces import Listener, Teller, canned_pieces
+from kitaru.deferred import asyncio
 from kitaru.engine.unit import Unit
 from kitaru.errors import KitaruUsageError
 from kitaru.models.aliases import resolve_model_selection

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import threading
 import time
@@ -12,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from kitaru.crash_points import hit
+from kitaru.deferred import asyncio
 from kitaru.engine import histories, payloads
 from kitaru.engine.ids import idempotency_key
 from kitaru.engine.scope import current_boundary
+from kitaru.engine.texts import check_text
 from kitaru.errors import KitaruUsageError
 from kitaru.journal.api import Draft
 from kitaru.records.boundary import Boundary
@@ -134,7 +135,9 @@ class Call:
 
         Raises:
             KitaruEncodingError: The value cannot be stored.
+            KitaruUsageError: The name cannot be.
         """
+        check_text(name, "The name of a note")
         stored = payloads.store(value, path=f"note {name!r}")
         at = time.time()
         fact = NoteWritten(
@@ -395,7 +398,11 @@ class Call:
 
 
 def _check_tags(tags: object) -> None:
-    if tags is None or (isinstance(tags, list | tuple | set | frozenset) and all(isinstance(one, str) for one in tags)):
+    if tags is None:
+        return
+    if isinstance(tags, list | tuple | set | frozenset) and all(isinstance(one, str) for one in tags):
+        for one in tags:
+            check_text(one, "The tag")
         return
     msg = f"save(tags=) takes a list of texts, not {tags!r}."
     raise KitaruUsageError(msg)
@@ -409,6 +416,7 @@ def _artifact_type(name: str, given: str) -> str:
     if not name.strip():
         msg = "save() needs a name that is not blank; it is what load() and readers look the artifact up by."
         raise KitaruUsageError(msg)
+    check_text(name, "The name of an artifact")
     return kind
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 
+from kitaru.deferred import asyncio
 from kitaru.engine.pool import CallPool
 
 if TYPE_CHECKING:

@@ -166,8 +166,8 @@ class AttendedJournal:
         """Return stored bytes by digest; see `Journal.blob`."""
         try:
             return self._journal.blob(digest)
-        except KitaruJournalError:
-            found = self._large.get(digest)
+        except KitaruJournalError as error:
+            found = self._large.get(digest) if error.reason == "corrupt" else None
             if found is None:
                 raise
             return found

@@ -128,7 +128,9 @@ class Observers:
             journal: The journal.
         """
         left = list(self._left_behind())
-        if not left or plugins_if_sound() is None:
+        if left and plugins_if_sound() is None:
+            for _, handle in left:
+                os.close(handle)  # and with it the lock: they are left to a process whose plugins are sound
             return
         for path, handle in left:
             debts = _read(handle)

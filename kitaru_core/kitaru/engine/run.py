@@ -23,6 +23,7 @@ from kitaru.engine.summaries import Totals, merge_metadata, totals_of
 from kitaru.errors import KitaruDivergenceError, KitaruEncodingError, KitaruLeaseLostError, KitaruUsageError
 from kitaru.journal.api import Draft
 from kitaru.records.facts import DriftNoted, MetadataLogged
+from kitaru.records.failure import BLAMED
 
 if TYPE_CHECKING:
     import asyncio
@@ -94,6 +95,7 @@ class Run:
         self.waits: dict[str, WaitState] = waits or {}
         self.wait_counts: dict[str, int] = {}
         self.asked: dict[str, WaitState] = {}
+        self.asking = threading.Lock()
         self.histories: dict[str, int] = {}
         self.chain: payloads.Chain = payloads.Chain()
         self.prompts: dict[str, int] = {}
@@ -106,7 +108,6 @@ class Run:
         self.home_task: object | None = None
         self.changed: threading.Event = threading.Event()
         self.last_call_id: str | None = None
-        self.failures: dict[int, tuple[str, str]] = {}
         self.is_continued: bool = ledger is not None
         self.keeps_logs = False
         self.totals: Totals = Totals()
@@ -251,8 +252,8 @@ class Run:
         ]
 
     def blame(self, error: BaseException, invocation_id: str, call_id: str) -> None:
-        """Remember which call an exception came from."""
-        self.failures[id(error)] = (invocation_id, call_id)
+        """Remember which call an exception came from, for as long as there is the exception."""
+        vars(error)[BLAMED] = (self.execution_id, invocation_id, call_id)
 
     def culprits(self, error: BaseException) -> list[tuple[str, str]]:
         """Return invocation and call id of the calls whose failure led to an exception, the nearest one first."""
@@ -264,9 +265,9 @@ class Run:
             if here is None or id(here) in seen:
                 continue
             seen.add(id(here))
-            call = self.failures.get(id(here))
-            if call is not None:
-                found.append(call)
+            execution_id, *call = vars(here).get(BLAMED, ("", "", ""))
+            if execution_id == self.execution_id:
+                found.append((call[0], call[1]))
             pending += [here.__cause__, here.__context__]
             if isinstance(here, BaseExceptionGroup):
                 pending += here.exceptions

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import types
+import typing
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -9,7 +12,7 @@ import msgspec
 
 from kitaru.errors import KitaruUsageError, KitaruWaitValidationError
 
-__all__ = ["answer_for", "check_answer", "json_schema", "plain", "type_adapter"]
+__all__ = ["answer_for", "check_answer", "check_schema", "json_schema", "misfit", "plain", "type_adapter"]
 
 _SIMPLE: dict[object, dict[str, Any]] = {
     bool: {"type": "boolean"},
@@ -31,6 +34,7 @@ def json_schema(schema: object) -> dict[str, Any] | None:
     if schema is None:
         return None
     if isinstance(schema, Mapping):
+        check_schema(schema, "wait(schema=)")
         return dict(schema)
     if isinstance(schema, type) and schema in _SIMPLE:
         return dict(_SIMPLE[schema])
@@ -51,9 +55,6 @@ def type_adapter(schema: object) -> Any:  # noqa: ANN401 - pydantic's adapter of
     Raises:
         Exception: Whatever pydantic says of a type it does not take.
     """
-    import types
-    import typing
-
     from pydantic import TypeAdapter
 
     wanted: Any = schema
@@ -107,19 +108,56 @@ def check_answer(name: str, schema: Mapping[str, Any] | None, value: object) -> 
             return None
         msg = f"The wait {name!r} is a gate: it asks to continue and takes no value but null."
         raise KitaruWaitValidationError(msg)
-    from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import best_match
-
-    found = best_match(Draft202012Validator(schema).iter_errors(value))
+    found = misfit(schema, value)
     if found is not None:
-        where = "".join(f"[{part!r}]" for part in found.absolute_path)
         msg = (
-            f"The answer to {name!r} does not fit: {found.message}{' at ' + where if where else ''}. The wait stays "
-            "open. "
-            f"Its schema is {msgspec.json.encode(dict(schema)).decode()}."
+            f"The answer to {name!r} does not fit: {found}. The wait stays open. Its schema is "
+            f"{msgspec.json.encode(dict(schema)).decode()}."
         )
         raise KitaruWaitValidationError(msg)
     return value
+
+
+def check_schema(schema: Mapping[str, Any], what: str) -> None:
+    """Check that a dict is a JSON schema.
+
+    Args:
+        schema: The dict.
+        what: Where it was given, for the error.
+
+    Raises:
+        KitaruUsageError: It is none.
+    """
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import SchemaError
+
+    try:
+        Draft202012Validator.check_schema(dict(schema))
+    except SchemaError as error:
+        msg = f"{what} was given a dict that is no JSON schema: {error.message}."
+        raise KitaruUsageError(msg) from error
+
+
+def misfit(schema: Mapping[str, Any], value: object) -> str | None:
+    """Say where plain data does not fit a JSON schema, or return `None` when it fits.
+
+    Args:
+        schema: The schema; what it refers to must be in it, and nothing is fetched from anywhere.
+        value: The data.
+    """
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import best_match
+    from referencing.exceptions import Unresolvable
+    from referencing.jsonschema import EMPTY_REGISTRY
+
+    try:
+        found = best_match(Draft202012Validator(schema, registry=EMPTY_REGISTRY).iter_errors(value))
+    except (Unresolvable, re.error) as error:
+        return f"the schema itself cannot be used ({error})"
+    if found is None:
+        return None
+    where = "".join(f"[{part!r}]" for part in found.absolute_path)
+    return f"{found.message}{' at ' + where if where else ''}"
 
 
 def answer_for(name: str, schema: object, value: object) -> object:

@@ -61,8 +61,11 @@ _SELECT_PARTS = "SELECT deflated, CASE WHEN deflated >= ? THEN data END FROM blo
 
 
 def load_blob(connection: sqlite3.Connection, digest: str) -> bytes | None:
-    """Return stored bytes by their digest, or `None`."""
-    return _load(connection, bytes.fromhex(digest))
+    """Return stored bytes by their digest, or `None`; of damaged ones nothing, which does not have that digest."""
+    try:
+        return _load(connection, bytes.fromhex(digest))
+    except (zlib.error, RecursionError):
+        return b""
 
 
 def _load(connection: sqlite3.Connection, key: bytes) -> bytes | None:

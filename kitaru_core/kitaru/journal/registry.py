@@ -6,6 +6,7 @@ import atexit
 import os
 import threading
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
@@ -86,11 +87,15 @@ def close_all() -> None:
 def _normalise(address: str) -> str:
     if address.startswith("memory:"):
         return address
-    if "://" not in address:
-        return f"sqlite:///{Path(address).expanduser().absolute()}"
-    if address.startswith("sqlite:///"):
-        return f"sqlite:///{Path(address.removeprefix('sqlite:///')).expanduser().absolute()}"
-    return address
+    if "://" in address and not address.startswith("sqlite:///"):
+        return address
+    path = address.removeprefix("sqlite:///")
+    return f"sqlite:///{_absolute(path, os.environ.get('HOME'), '' if path[:1] in {'/', '~'} else str(Path.cwd()))}"
+
+
+@lru_cache(maxsize=64)
+def _absolute(path: str, _home: str | None, start: str) -> str:
+    return str(Path(start, Path(path).expanduser()))
 
 
 def embedded_opener() -> Opener:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, ParamSpec, TypeAlias, TypeVar, overload
 
+from kitaru.deferred import asyncio
 from kitaru.operating.artifacts import ArtifactsNamespace
 from kitaru.operating.client import KitaruClient
 from kitaru.operating.executions import ExecutionsNamespace

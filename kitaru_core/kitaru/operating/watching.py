@@ -6,7 +6,6 @@ is written for a watcher who may not exist. A cursor names how far one has seen 
 
 from __future__ import annotations
 
-import asyncio
 import heapq
 import re
 import time
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from kitaru.deferred import asyncio
 from kitaru.engine.events import (
     CHECKPOINT_FAILED_KIND,
     CHECKPOINT_RETURNED_KIND,

@@ -10,7 +10,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from typing import Any
+from contextlib import suppress
+from typing import IO, Any, cast
 
 import msgspec
 
@@ -65,12 +66,15 @@ def start_worker(
             pass_fds=(writing,),
             start_new_session=True,
         )
+    except BaseException:
+        os.close(reading)
+        raise
     finally:
         os.close(writing)
-    if worker.stdin is not None:
-        with worker.stdin as orders:
-            orders.write(order)
     with os.fdopen(reading, "rb") as pipe:
+        # One that has died takes no order, and says nothing.
+        with suppress(BrokenPipeError), cast("IO[bytes]", worker.stdin) as orders:
+            orders.write(order)
         message = pipe.read()
     if not message:
         code = worker.wait()
