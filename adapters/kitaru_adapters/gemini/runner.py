@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Literal
@@ -17,6 +16,7 @@ from kitaru_adapters.gemini.service import repeats_creates
 from kitaru_adapters.gemini.turn import TurnSettings
 from kitaru_adapters.gemini.types import GeminiInteractionResult, GeminiUsageSummary
 from kitaru_adapters.kit.configs import CheckpointConfig, check_config
+from kitaru_adapters.kit.loops import refuse_running_loop
 from kitaru_adapters.kit.names import slug
 from kitaru_adapters.kit.strategies import check_strategy
 
@@ -222,7 +222,8 @@ class KitaruGeminiInteractionsRunner:
         return remember_source(_as_result(outcome.value, request), request, outcome.invocation_id)
 
     def _run_sync(self, request: GeminiInteractionRequest, surface: Surface) -> GeminiInteractionResult:
-        _refuse_running_loop("run_stream" if surface == "stream" else "run")
+        twin = "run_stream" if surface == "stream" else "run"
+        refuse_running_loop(f"{twin}_sync", f"runner.{twin}(request)")
         if (outer := self._scope(request)) is not None:
             direct = self._direct_attempt(request, outer, surface).run()
             return remember_source(direct, request, outer.invocation_id)
@@ -312,12 +313,3 @@ def _check_seconds(**seconds: object) -> None:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
             msg = f"{name}={value!r} must be a number of seconds above 0."
             raise KitaruUsageError(msg)
-
-
-def _refuse_running_loop(twin: str) -> None:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return
-    msg = f"{twin}_sync would block the event loop that runs here; use `await runner.{twin}(request)` instead."
-    raise KitaruUsageError(msg)
