@@ -23,6 +23,10 @@ from kitaru_adapters.kit.strategies import check_strategy
 __all__ = ["KitaruGeminiInteractionsRunner", "validate_checkpoint_strategy"]
 
 _STRATEGY = "interaction"
+_REPEATS = (
+    "This client lets google-genai repeat a create by itself, which can start several paid jobs. Build it with "
+    "HttpRetryOptions(attempts=1), or attempts=-1 on google-genai 2.x, or leave the client to the runner."
+)
 _GRANULAR = frozenset(
     {
         "calls",
@@ -64,6 +68,27 @@ class KitaruGeminiInteractionsRunner:
 
     Inside a flow a finished turn is never sent again: a rerun reads its result back. A turn that was interrupted goes
     on observing the interaction it had submitted.
+
+    Args:
+        name: Stable name; its checkpoints are called `{name}_gemini_interaction`.
+        client: A `google.genai.Client` of yours; it is never closed here.
+        client_factory: Builds a client once for each attempt that really runs; that client is closed here. Without
+            either, a client is built from the environment, with the SDK's own retries switched off.
+        checkpoint_strategy: Only `"interaction"`.
+        capture: What is saved beside the result; the default keeps prompts and payloads out.
+        checkpoint_config: `cache`, `runtime`, `retries`, `type` of the checkpoints.
+        cache_identity: Text that separates project, region, credentials and client settings in the cache.
+        allow_direct_execution_inside_checkpoint: Run without a checkpoint of its own inside another one.
+        poll_interval_s: First pause between two looks at a job.
+        cost_calculator: Gets a `GeminiUsageSummary`, returns dollars or `None`.
+        on_unknown_submission: After a crash between sending a create and learning its id: `"resubmit"` sends it
+            again with a warning, `"fail"` raises. Prefer `"fail"` for expensive background agents.
+        not_found_grace_s: How long after its creation an interaction may be unknown to the service.
+        early_id: Stream plain turns inside, so that their id is known within the first event.
+        max_poll_interval_s: Pauses grow up to this.
+
+    Raises:
+        KitaruUsageError: An argument is wrong.
     """
 
     def __init__(  # noqa: PLR0913 - the settings of one runner, all by name
@@ -84,47 +109,16 @@ class KitaruGeminiInteractionsRunner:
         early_id: bool = False,
         max_poll_interval_s: float = 15.0,
     ) -> None:
-        """Configure the runner; nothing is connected yet.
-
-        Args:
-            name: Stable name; its checkpoints are called `{name}_gemini_interaction`.
-            client: A `google.genai.Client` of yours; it is never closed here.
-            client_factory: Builds a client once for each attempt that really runs; that client is closed here. Without
-                either, a client is built from the environment, with the SDK's own retries switched off.
-            checkpoint_strategy: Only `"interaction"`.
-            capture: What is saved beside the result; the default keeps prompts and payloads out.
-            checkpoint_config: `cache`, `runtime`, `retries`, `type` of the checkpoints.
-            cache_identity: Text that separates project, region, credentials and client settings in the cache.
-            allow_direct_execution_inside_checkpoint: Run without a checkpoint of its own inside another one.
-            poll_interval_s: First pause between two looks at a job.
-            cost_calculator: Gets a `GeminiUsageSummary`, returns dollars or `None`.
-            on_unknown_submission: After a crash between sending a create and learning its id: `"resubmit"` sends it
-                again with a warning, `"fail"` raises. Prefer `"fail"` for expensive background agents.
-            not_found_grace_s: How long after its creation an interaction may be unknown to the service.
-            early_id: Stream plain turns inside, so that their id is known within the first event.
-            max_poll_interval_s: Pauses grow up to this.
-
-        Raises:
-            KitaruUsageError: An argument is wrong.
-        """
         validate_checkpoint_strategy(checkpoint_strategy)
-        _check_arguments(name, client, client_factory, cache_identity)
+        _check_arguments(name, client, client_factory, cache_identity, on_unknown_submission)
         _check_switches(
             allow_direct_execution_inside_checkpoint=allow_direct_execution_inside_checkpoint, early_id=early_id
         )
         _check_seconds(poll_interval_s=poll_interval_s, max_poll_interval_s=max_poll_interval_s)
         if not_found_grace_s != 0:
             _check_seconds(not_found_grace_s=not_found_grace_s)
-        if on_unknown_submission not in {"resubmit", "fail"}:
-            msg = f"on_unknown_submission={on_unknown_submission!r} must be 'resubmit' or 'fail'."
-            raise KitaruUsageError(msg)
         if client is not None and repeats_creates(client):
-            notice = (
-                "This client lets google-genai repeat a create by itself, which can start several paid jobs. "
-                "Build it with "
-                "HttpRetryOptions(attempts=1), or attempts=-1 on google-genai 2.x, or leave the client to the runner."
-            )
-            warnings.warn(notice, RuntimeWarning, stacklevel=2)
+            warnings.warn(_REPEATS, RuntimeWarning, stacklevel=2)
         self._direct = allow_direct_execution_inside_checkpoint
         self._settings = RunnerSettings(
             name=slug(name, fallback="gemini"),
@@ -289,7 +283,9 @@ def _as_result(value: object, request: GeminiInteractionRequest) -> GeminiIntera
     )
 
 
-def _check_arguments(name: object, client: object, factory: object, cache_identity: object) -> None:
+def _check_arguments(
+    name: object, client: object, factory: object, cache_identity: object, on_unknown_submission: object
+) -> None:
     if not isinstance(name, str) or not name.strip():
         msg = f"name={name!r} is blank; replay finds turns by the runner's name, so give a stable one."
         raise KitaruUsageError(msg)
@@ -298,6 +294,9 @@ def _check_arguments(name: object, client: object, factory: object, cache_identi
         raise KitaruUsageError(msg)
     if cache_identity is not None and not isinstance(cache_identity, str):
         msg = f"cache_identity={cache_identity!r} must be text, such as 'project-a/europe-west4'."
+        raise KitaruUsageError(msg)
+    if on_unknown_submission not in {"resubmit", "fail"}:
+        msg = f"on_unknown_submission={on_unknown_submission!r} must be 'resubmit' or 'fail'."
         raise KitaruUsageError(msg)
 
 
