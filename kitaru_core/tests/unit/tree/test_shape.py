@@ -70,7 +70,7 @@ def test_functions_are_short(tree, root):
     found = lengths(tree.of(root))
     assert median(found) <= 10
     assert at(found, 0.99) <= 70
-    assert max(found) <= 90
+    assert max(found) <= 70
     assert sum(length > 50 for length in found) <= 0.03 * len(found)
 
 
