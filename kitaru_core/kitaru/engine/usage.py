@@ -17,8 +17,9 @@ def summarise_usage(records: Iterable[UsageRecorded], reused: AbstractSet[str] =
     """Sum up usage records; what a reused call once cost is counted, but not as incurred.
 
     Args:
-        records: The records; one that repeats another of the same attempt counts once. A record with `count_once` set
-            measures something outside, such as a provider's job, that several calls of the execution may report.
+        records: The records; one that repeats the id of another of the same attempt counts once, one without an id
+            repeats none. A record with `count_once` set measures something outside, such as a provider's job, that
+            several calls of the execution may report.
         reused: Ids of the calls whose values were reused.
 
     Returns:
@@ -60,7 +61,7 @@ def _unique(records: Iterable[UsageRecorded], reused: AbstractSet[str]) -> dict[
     unique: dict[object, UsageRecorded] = {}
     for fact in records:
         place = None if fact.usage.get("count_once") else (fact.call_id, fact.attempt)
-        key = (place, _record_id(fact))
+        key = (place, _record_id(fact) or len(unique))
         # The newest report is the most complete one, but what a reused call paid for was not paid here.
         if key not in unique or unique[key].call_id not in reused:
             unique[key] = fact
