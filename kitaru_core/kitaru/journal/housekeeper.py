@@ -11,7 +11,10 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from math import isfinite, nan
 from typing import Protocol
+
+from kitaru.errors import KitaruUsageError
 
 __all__ = ["Housekeeper", "heartbeat_seconds", "lease_seconds"]
 
@@ -22,12 +25,24 @@ _CARE_EVERY = 0.25
 
 def lease_seconds() -> float:
     """Return how long a lease lives without a heartbeat (`KITARU_LEASE_TTL`, 20 s by default)."""
-    return float(os.environ.get("KITARU_LEASE_TTL") or 20.0)
+    return _seconds("KITARU_LEASE_TTL", 20.0)
 
 
 def heartbeat_seconds() -> float:
     """Return how often a lease is renewed (`KITARU_LEASE_HEARTBEAT`, a quarter of its life by default)."""
-    return float(os.environ.get("KITARU_LEASE_HEARTBEAT") or lease_seconds() / 4)
+    return _seconds("KITARU_LEASE_HEARTBEAT", lease_seconds() / 4)
+
+
+def _seconds(variable: str, default: float) -> float:
+    given = os.environ.get(variable, "").strip()
+    try:
+        found = float(given or default)
+    except ValueError:
+        found = nan
+    if found > 0 and isfinite(found):
+        return found
+    msg = f"{variable} must be a number of seconds above 0, not {given!r}."
+    raise KitaruUsageError(msg)
 
 
 class Chores(Protocol):
