@@ -16,6 +16,7 @@ from kitaru.cli.arguments import OutputOption, Repeated
 from kitaru.cli.listing import PAGE_SIZE, page_of
 from kitaru.cli.output import Output, plain_json
 from kitaru.cli.views import nothing_found, titled_table
+from kitaru.operating.harmless_text import harmless
 
 if TYPE_CHECKING:
     from kitaru.operating.comparing import ExecutionDifference
@@ -91,7 +92,7 @@ def events(
         else:
             moment = datetime.fromtimestamp(event.at, UTC).isoformat(timespec="milliseconds")
             words = [moment, event.kind, event.step_name or event.checkpoint_name, event.payload.get("message")]
-            sys.stdout.write("  ".join(str(word) for word in words if word) + "\n")
+            sys.stdout.write(harmless("  ".join(str(word) for word in words if word)) + "\n")
         sys.stdout.flush()
 
 
