@@ -53,3 +53,11 @@ def test_a_review_that_never_began_is_told_in_a_sentence(call, tmp_path):
     done = call("claude_reviewer/reviewer.py", str(tmp_path), "--resume")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("There is no execution")
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("example", ["antigravity", "gemini_research"])
+def test_a_command_about_an_execution_needs_its_id(call, example):
+    done = call(f"{example}/{PROGRAMS[example]}", "retry")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "retry needs an EXECUTION_ID" in done.stderr

@@ -109,12 +109,14 @@ def command_line() -> None:
     """Read the command line; what cannot be done is told in a sentence."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("action", nargs="?", default="start", choices=["start", "review", "retry"])
-    parser.add_argument("argument", nargs="?", default="A page that shows the time", metavar="TASK|EXECUTION_ID")
+    parser.add_argument("argument", nargs="?", metavar="TASK|EXECUTION_ID")
     parser.add_argument("remark", nargs="?", default="", help="what the reviewer says")
     given = parser.parse_args()
+    if given.argument is None and given.action != "start":
+        parser.error(f"{given.action} needs an EXECUTION_ID")
     try:
         with service():
-            main(given.action, given.argument, given.remark)
+            main(given.action, given.argument or "A page that shows the time", given.remark)
     except KitaruError as error:
         sys.exit(str(error))
 

@@ -135,11 +135,13 @@ def command_line() -> None:
     """Read the command line; what cannot be done is told in a sentence."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("action", nargs="?", default="start", choices=["start", "approve", "decline", "retry"])
-    parser.add_argument("argument", nargs="?", default="How do heat pumps sell?", metavar="QUESTION|EXECUTION_ID")
+    parser.add_argument("argument", nargs="?", metavar="QUESTION|EXECUTION_ID")
     given = parser.parse_args()
+    if given.argument is None and given.action != "start":
+        parser.error(f"{given.action} needs an EXECUTION_ID")
     try:
         with service():
-            main(given.action, given.argument)
+            main(given.action, given.argument or "How do heat pumps sell?")
     except KitaruError as error:
         sys.exit(str(error))
 

@@ -76,6 +76,7 @@ def run(arguments: Sequence[str]) -> int:
     wanted: OutputFormat = "text"
     try:
         cleaned, wanted = clean_format(arguments)
+        command = _command_id(cleaned)
         result = build_app()(cleaned, exit_on_error=False, print_error=wanted == "text")
     except CycloptsError as error:
         if wanted == "json":

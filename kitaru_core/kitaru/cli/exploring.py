@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from kitaru.cli.access import open_client
 from kitaru.cli.arguments import OutputOption, Repeated
 from kitaru.cli.listing import PAGE_SIZE, page_of
 from kitaru.cli.output import Output, plain_json
-from kitaru.cli.views import nothing_found, titled_table
+from kitaru.cli.views import Command, nothing_found, titled_table
 from kitaru.operating.harmless_text import harmless
 
 if TYPE_CHECKING:
@@ -35,9 +35,9 @@ def why(exec_id: str, *, output: OutputOption = "text") -> None:
         output: text for people, json for programs.
     """
     reason = open_client().executions.why(exec_id)
-    lines = [Text(reason.text)]
+    lines: list[RenderableType] = [Text(reason.text)]
     if reason.action:
-        lines.append(Text(f"  {reason.action}", style="dim"))
+        lines.append(Command(reason.action))
     Output("executions.why", output).item(dataclasses.asdict(reason), *lines)
 
 

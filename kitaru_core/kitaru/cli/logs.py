@@ -66,7 +66,7 @@ def logs(  # noqa: PLR0913 - one option for each way to look
     if follow:
         return _follow(client, exec_id, chosen, printer, interval=interval, until_wait=until_wait, tail=tail)
     out = Output("executions.logs", output)
-    why = "Nothing that was written fits what was asked for."
+    why = "It wrote nothing, or nothing that fits what was asked for."
     try:
         found = client.executions.logs(exec_id, **chosen)[-(tail or 0) :]
     except KitaruLogRetrievalError as error:
