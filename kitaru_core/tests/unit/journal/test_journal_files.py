@@ -181,3 +181,11 @@ def test_an_unknown_scheme_lists_the_known_ones(monkeypatch):
     monkeypatch.setenv("KITARU_STORE", "carrier-pigeon://coop")
     with pytest.raises(ValueError, match="sqlite"):
         KitaruClient()
+
+
+def test_a_folder_and_a_place_under_a_file_are_told_as_what_they_are(tmp_path):
+    with pytest.raises(KitaruJournalError, match=r"that is a folder.*kitaru\.db"):
+        open_journal(str(tmp_path))
+    (tmp_path / "file").touch()
+    with pytest.raises(KitaruJournalError, match="file is a file"):
+        open_journal(str(tmp_path / "file" / "kitaru.db"))
