@@ -9,6 +9,7 @@ at Google: kitaru remembers which turn and which environment it was, and restore
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from kitaru import KitaruClient, flow, wait
 from kitaru.adapters.gemini import GeminiInteractionRequest, KitaruGeminiInteractionsRunner
+from kitaru.errors import KitaruError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,6 +100,21 @@ def _outcome(exec_id: str) -> str:
     return str(executions.result(exec_id))
 
 
+def command_line() -> None:
+    """Read the command line; what cannot be done is told in a sentence."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("action", nargs="?", default="start", choices=["start", "review", "retry"])
+    parser.add_argument("argument", nargs="?", metavar="TASK|EXECUTION_ID")
+    parser.add_argument("remark", nargs="?", default="", help="what the reviewer says")
+    given = parser.parse_args()
+    if given.argument is None and given.action != "start":
+        parser.error(f"{given.action} needs an EXECUTION_ID")
+    try:
+        with service():
+            main(given.action, given.argument or "A page that shows the time", given.remark)
+    except KitaruError as error:
+        sys.exit(str(error))
+
+
 if __name__ == "__main__":
-    with service():
-        main(*(sys.argv[1:] or ("start", "A page that shows the time")))
+    command_line()

@@ -8,12 +8,13 @@ Without a key in `GEMINI_API_KEY` it talks to a scripted service on this machine
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from kitaru import KitaruClient, checkpoint, flow, wait
+from kitaru import KitaruClient, KitaruError, checkpoint, flow, wait
 from kitaru.adapters.gemini import FunctionAnswer, GeminiInteractionRequest, KitaruGeminiInteractionsRunner
 
 if TYPE_CHECKING:
@@ -123,6 +124,20 @@ def _outcome(exec_id: str) -> str:
     return str(executions.result(exec_id))
 
 
+def command_line() -> None:
+    """Read the command line; what cannot be done is told in a sentence."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("action", nargs="?", default="start", choices=["start", "approve", "decline", "retry"])
+    parser.add_argument("argument", nargs="?", metavar="QUESTION|EXECUTION_ID")
+    given = parser.parse_args()
+    if given.argument is None and given.action != "start":
+        parser.error(f"{given.action} needs an EXECUTION_ID")
+    try:
+        with service():
+            main(given.action, given.argument or "How do heat pumps sell?")
+    except KitaruError as error:
+        sys.exit(str(error))
+
+
 if __name__ == "__main__":
-    with service():
-        main(*(sys.argv[1:3] if len(sys.argv) > 2 else ("start", "How do heat pumps sell?")))  # noqa: PLR2004
+    command_line()

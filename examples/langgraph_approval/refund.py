@@ -9,6 +9,7 @@ Without a model name in `REFUND_MODEL` (such as `openai:gpt-5.2`) it uses a scri
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import os
 import sys
@@ -21,7 +22,7 @@ from langchain_core.messages import HumanMessage
 from langchain_core.tools import tool
 from refund_model import ScriptedModel
 
-from kitaru import KitaruClient, current_call, flow
+from kitaru import KitaruClient, KitaruError, current_call, flow
 from kitaru.adapters.langgraph import (
     KitaruCheckpointSaver,
     KitaruGraphRunner,
@@ -122,5 +123,17 @@ def _outcome(exec_id: str) -> str:
     return str(executions.result(exec_id))
 
 
+def command_line() -> None:
+    """Read the command line; what cannot be done is told in a sentence."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("action", choices=["start", *ANSWERS, "retry"])
+    parser.add_argument("argument", metavar="COMPLAINT|EXECUTION_ID")
+    given = parser.parse_args()
+    try:
+        main(given.action, given.argument)
+    except KitaruError as error:
+        sys.exit(str(error))
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    command_line()

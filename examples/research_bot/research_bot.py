@@ -9,6 +9,7 @@ in `outbox.txt` in the directory that `RESEARCH_HOME` names, the present one by 
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
@@ -19,7 +20,7 @@ from agents import Agent, function_tool
 from offline_model import OfflineModel
 from pydantic import BaseModel
 
-from kitaru import KitaruClient, current_call, flow
+from kitaru import KitaruClient, KitaruError, current_call, flow
 from kitaru.adapters.openai_agents import CheckpointConfig, KitaruRunner, OpenAIRunRequest
 
 NOTES = Path(__file__).with_name("notes")
@@ -141,5 +142,17 @@ def _outcome(exec_id: str) -> str:
     return str(executions.result(exec_id))
 
 
+def command_line() -> None:
+    """Read the command line; what cannot be done is told in a sentence."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("action", choices=["start", "approve", "reject", "retry"])
+    parser.add_argument("arguments", nargs="+", metavar="ARGUMENT", help="question and recipient, or the id")
+    given = parser.parse_args()
+    try:
+        main(given.action, *given.arguments)
+    except KitaruError as error:
+        sys.exit(str(error))
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    command_line()

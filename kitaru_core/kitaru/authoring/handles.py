@@ -13,6 +13,7 @@ from kitaru.engine.runner import live_run
 from kitaru.errors import KitaruStateError, KitaruTimeoutError
 from kitaru.journal.api import effective_status
 from kitaru.records.status import ExecutionStatus
+from kitaru.settings.values import seconds
 
 if TYPE_CHECKING:
     from kitaru.operating.executions import ExecutionsNamespace
@@ -71,10 +72,11 @@ class FlowHandle(Generic[R]):
 
         Raises:
             KitaruTimeoutError: The time is over; the execution goes on untouched.
+            KitaruUsageError: The timeout is no number of seconds.
             KitaruUserCodeError: Code of the flow failed.
             KitaruExecutionError: It was cancelled, or failed for another reason.
         """
-        end = None if timeout is None else time.monotonic() + timeout
+        end = None if timeout is None else time.monotonic() + seconds(timeout, "wait(timeout=)")
         pause = _FIRST_LOOK
         here = live_run(self.exec_id)
         if here is not None:

@@ -155,10 +155,11 @@ def _tolerant(what: str, work: Callable[[], T]) -> T | None:
 
     Raises:
         KitaruUsageError: The cache cannot be used as it is set up.
+        KitaruFeatureNotAvailableError: Something that it needs is not installed.
     """
     try:
         return work()
-    except KitaruUsageError:
+    except (KitaruUsageError, KitaruFeatureNotAvailableError):
         raise
     except Exception:  # noqa: BLE001 - a plugin may raise anything
         _log.warning("The result cache could not be %s, and the call goes on without it.", what, exc_info=True)

@@ -24,6 +24,7 @@ from kitaru.settings.user_file import update_user_file
 __all__ = [
     "ModelAliasEntry",
     "ResolvedModelSelection",
+    "find_model_alias",
     "list_model_aliases",
     "register_model_alias",
     "resolve_model_selection",
@@ -146,6 +147,23 @@ def list_model_aliases() -> list[ModelAliasEntry]:
     """
     registry, _ = effective_registry()
     return [_entry(alias, target, registry) for alias, target in sorted(registry.aliases.items())]
+
+
+def find_model_alias(alias: str) -> ModelAliasEntry:
+    """Return an alias that holds here.
+
+    Args:
+        alias: The alias.
+
+    Raises:
+        KitaruNotFoundError: There is no such alias.
+    """
+    registry, _ = effective_registry()
+    cleaned = clean_alias(alias)
+    target = registry.aliases.get(cleaned)
+    if target is None:
+        raise _missing(cleaned, registry)
+    return _entry(cleaned, target, registry)
 
 
 def resolve_model_selection(model: str | None = None, *, frozen: JsonMapping | None = None) -> ResolvedModelSelection:

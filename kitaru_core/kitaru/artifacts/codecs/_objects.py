@@ -11,6 +11,7 @@ import dataclasses
 import sys
 from enum import Enum, Flag
 from functools import cached_property
+from io import IOBase
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
@@ -119,8 +120,8 @@ def _advice(value: object, kind: type) -> str:
         return "functions and classes are code, not data. Return a name or an id and look it up where it is needed."
     if kind.__name__ in {"SecretStr", "SecretBytes", "Secret"}:
         return "it holds a secret, and records hold none. Read the secret where it is used instead of returning it."
-    if hasattr(value, "__next__") or hasattr(value, "__await__") or hasattr(value, "__anext__"):
-        return "it can be consumed only once. Return what it yields, such as list(value)."
+    if (advice := _advice_on_what_is_live(value)) is not None:
+        return advice
     base = next((base.__name__ for base in _BUILTIN_BASES if issubclass(kind, base)), None)
     if base is not None:
         return f"a subclass of {base} would lose its class. Return {base}(value), or register a codec for the class."
@@ -128,6 +129,16 @@ def _advice(value: object, kind: type) -> str:
         "kitaru stores plain data, dataclasses, named tuples, enums, exceptions, pydantic models and msgspec structs. "
         "Return one of these, or register a codec for the class with `register_codec`."
     )
+
+
+def _advice_on_what_is_live(value: object) -> str | None:
+    if hasattr(value, "__await__"):
+        return "nobody has awaited it. Put `await` before the call that made it, and return what comes of it."
+    if isinstance(value, IOBase):
+        return "an open file lives in this process only. Return what it holds, or its path."
+    if hasattr(value, "__next__") or hasattr(value, "__anext__"):
+        return "it can be consumed only once. Return what it yields, such as list(value)."
+    return None
 
 
 def _write_enum(writer: TreeWriter, value: Enum) -> object:
