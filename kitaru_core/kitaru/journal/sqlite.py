@@ -83,6 +83,7 @@ class SqliteJournal:
         self._readers: list[sqlite3.Connection] = []
         self._events: deque[tuple[float, str, bytes, str]] = deque()
         self._closed = False
+        self._housekeeper = Housekeeper(self, self._report)
         connection = connect(":memory:") if path is None else open_database(path, self.url)
         try:
             configure(connection, durability)
@@ -96,7 +97,6 @@ class SqliteJournal:
         self._version = 0
         self._tended = self._commit.commits
         self._pregrown = path is None
-        self._housekeeper = Housekeeper(self, self._report)
         _opened.add(self)
 
     # Executions and leases
