@@ -6,7 +6,6 @@ commit.
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import threading
 import time
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import msgspec
 
 from kitaru.crash_points import hit
+from kitaru.deferred import asyncio
 from kitaru.engine import failures, histories, payloads
 from kitaru.engine.attempts import Attempts
 from kitaru.engine.bodies import run_body, run_body_async

@@ -173,7 +173,7 @@ def _numbered(base: str, n: int) -> str:
 
 
 def rehearse(
-    journal: Journal, row: ExecutionRow, bind: Callable[[Mapping[str, Any]], Callable[[], Any]], *, timeout: float
+    journal: Journal, row: ExecutionRow, bind: Callable[[Mapping[str, Any]], Callable[[], object]], *, timeout: float
 ) -> Rehearsal:
     """Hold an execution against the present code; no body runs and nothing is recorded.
 
@@ -206,7 +206,7 @@ def rehearse(
     return _found(run, ended[0])
 
 
-def _follow(run: _RehearsedRun, body: Callable[[], Any], ended: list[BaseException | None]) -> None:
+def _follow(run: _RehearsedRun, body: Callable[[], object], ended: list[BaseException | None]) -> None:
     run.home_thread = threading.get_ident()
     current_run.set(run)
     current_boundary.set(None)

@@ -11,6 +11,7 @@ import dataclasses
 import sys
 from enum import Enum, Flag
 from functools import cached_property
+from io import IOBase
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
@@ -22,6 +23,7 @@ from kitaru.artifacts.codecs._failures import read_exception, write_exception
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from types import ModuleType
 
     from kitaru.artifacts.codecs._json import Json
     from kitaru.artifacts.codecs._reader import TreeReader
@@ -84,10 +86,14 @@ def is_model(kind: type) -> bool:
     return base is not None and issubclass(kind, base)
 
 
-def _write_model(writer: TreeWriter, value: Json) -> object:
-    from kitaru.artifacts.codecs._models import write_model
+def _models() -> ModuleType:
+    from kitaru.artifacts.codecs import _models as found  # pydantic is loaded only when a model is met
 
-    return write_model(writer, value)
+    return found
+
+
+def _write_model(writer: TreeWriter, value: Json) -> object:
+    return _models().write_model(writer, value)
 
 
 def is_namedtuple(kind: type) -> bool:
@@ -114,8 +120,8 @@ def _advice(value: object, kind: type) -> str:
         return "functions and classes are code, not data. Return a name or an id and look it up where it is needed."
     if kind.__name__ in {"SecretStr", "SecretBytes", "Secret"}:
         return "it holds a secret, and records hold none. Read the secret where it is used instead of returning it."
-    if hasattr(value, "__next__") or hasattr(value, "__await__") or hasattr(value, "__anext__"):
-        return "it can be consumed only once. Return what it yields, such as list(value)."
+    if (advice := _advice_on_what_is_live(value)) is not None:
+        return advice
     base = next((base.__name__ for base in _BUILTIN_BASES if issubclass(kind, base)), None)
     if base is not None:
         return f"a subclass of {base} would lose its class. Return {base}(value), or register a codec for the class."
@@ -123,6 +129,16 @@ def _advice(value: object, kind: type) -> str:
         "kitaru stores plain data, dataclasses, named tuples, enums, exceptions, pydantic models and msgspec structs. "
         "Return one of these, or register a codec for the class with `register_codec`."
     )
+
+
+def _advice_on_what_is_live(value: object) -> str | None:
+    if hasattr(value, "__await__"):
+        return "nobody has awaited it. Put `await` before the call that made it, and return what comes of it."
+    if isinstance(value, IOBase):
+        return "an open file lives in this process only. Return what it holds, or its path."
+    if hasattr(value, "__next__") or hasattr(value, "__anext__"):
+        return "it can be consumed only once. Return what it yields, such as list(value)."
+    return None
 
 
 def _write_enum(writer: TreeWriter, value: Enum) -> object:
@@ -244,9 +260,7 @@ def _changed(recorded: str, names: Iterable[str]) -> None:
 
 
 def _read_model(reader: TreeReader, args: list[Json]) -> object:
-    from kitaru.artifacts.codecs._models import read_model
-
-    return read_model(reader, args)
+    return _models().read_model(reader, args)
 
 
 # In this order: a flag is an enumeration too, and an exception may be a dataclass.
