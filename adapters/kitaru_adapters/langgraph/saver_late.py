@@ -45,9 +45,14 @@ class TaskWrites:
 
 
 class LateWrites:
-    """Brings writes and checkpoints together; both come on any thread."""
+    """Brings writes and checkpoints together; both come on any thread.
 
-    def __init__(self) -> None:
+    Args:
+        moment: For how many seconds writes wait.
+    """
+
+    def __init__(self, moment: float = _MOMENT) -> None:
+        self._moment = moment
         self._changed = threading.Condition()
         self._coming: Counter[Place] = Counter()
         self._waiting: dict[Place, list[TaskWrites]] = {}
@@ -94,7 +99,7 @@ class LateWrites:
         """
         with self._changed:
             hopeless = self._in_vain >= _TRIES and self._in_vain % _ONCE_IN
-            self._changed.wait_for(lambda: writes.state != "waiting", 0 if hopeless else _MOMENT)
+            self._changed.wait_for(lambda: writes.state != "waiting", 0 if hopeless else self._moment)
             if writes.state == "waiting":
                 self._in_vain += 1
                 self._withdraw(writes)

@@ -32,13 +32,14 @@ def _chat(saver, said):
 
 
 def test_a_step_is_one_transaction(saver):
+    saver._late = LateWrites(moment=20)  # however busy the machine is
     statements: list[str] = []
     saver._store._db.set_trace_callback(statements.append)
     graph = _chat(saver, lambda state: {"messages": [AIMessage(str(len(state["messages"])))]})
     for _ in range(20):
         graph.invoke({"messages": [HumanMessage("on")]}, THREAD, durability="sync")
     steps = len(list(saver.list(THREAD)))
-    assert statements.count("COMMIT") <= steps * 1.1
+    assert statements.count("COMMIT") == steps
 
 
 def test_writes_without_a_checkpoint_behind_them_are_durable_when_the_call_returns(saver, tmp_path):
@@ -79,7 +80,7 @@ def _writes(*place: str) -> TaskWrites:
 
 
 def test_a_checkpoint_waits_for_writes_that_are_being_encoded():
-    late, writes, begun = LateWrites(), _writes("t"), threading.Event()
+    late, writes, begun = LateWrites(moment=20), _writes("t"), threading.Event()
 
     def hand_in() -> bool:
         with late.coming(writes.place):

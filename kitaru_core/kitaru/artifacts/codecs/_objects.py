@@ -29,15 +29,17 @@ if TYPE_CHECKING:
     from kitaru.artifacts.codecs._reader import TreeReader
     from kitaru.artifacts.codecs._writer import TreeWriter
 
+    _Writer = Callable[[TreeWriter, Json], object]
+
 __all__ = ["READERS", "is_storable_class", "writer_of"]
 
 _BUILTIN_BASES: Final = (str, bytes, bytearray, int, float, complex, list, tuple, dict, set, frozenset)
 _MISSING: Final = dataclasses.MISSING
-_writers: WeakKeyDictionary[type, Callable[[TreeWriter, Any], object]] = WeakKeyDictionary()
-_dataclass_fields: WeakKeyDictionary[type, dict[str, dataclasses.Field[Any]]] = WeakKeyDictionary()
+_writers: WeakKeyDictionary[type, _Writer] = WeakKeyDictionary()
+_dataclass_fields: WeakKeyDictionary[type, dict[str, dataclasses.Field[object]]] = WeakKeyDictionary()
 
 
-def writer_of(value: object, kind: type) -> Callable[[TreeWriter, Any], object]:
+def writer_of(value: object, kind: type) -> _Writer:
     """Find the function that takes a value of a user's class apart.
 
     Args:
@@ -70,7 +72,7 @@ def is_storable_class(kind: type) -> bool:
     return _writer_by_kind(kind) is not None
 
 
-def _writer_by_kind(kind: type) -> Callable[[TreeWriter, Any], object] | None:
+def _writer_by_kind(kind: type) -> _Writer | None:
     known = _writers.get(kind)
     if known is None:
         known = next((writer for belongs, writer in _KINDS if belongs(kind)), None)
@@ -178,7 +180,7 @@ def _write_dataclass(writer: TreeWriter, value: Json) -> object:
     return [*written, writer.fields(beside)] if beside else written
 
 
-def _fields_of(kind: type) -> dict[str, dataclasses.Field[Any]]:
+def _fields_of(kind: type) -> dict[str, dataclasses.Field[object]]:
     known = _dataclass_fields.get(kind)
     if known is None:
         known = _dataclass_fields[kind] = {field.name: field for field in dataclasses.fields(kind)}
@@ -264,7 +266,7 @@ def _read_model(reader: TreeReader, args: list[Json]) -> object:
 
 
 # In this order: a flag is an enumeration too, and an exception may be a dataclass.
-_KINDS: Final[tuple[tuple[Callable[[type], bool], Callable[[TreeWriter, Any], object]], ...]] = (
+_KINDS: Final[tuple[tuple[Callable[[type], bool], _Writer], ...]] = (
     (lambda kind: issubclass(kind, BaseException), write_exception),
     (lambda kind: issubclass(kind, Flag), _write_flag),
     (lambda kind: issubclass(kind, Enum), _write_enum),
