@@ -1,6 +1,7 @@
-"""Modules of the standard library that take long to load, loaded when something of them is used.
+"""Modules that take long to load, loaded when something of them is used.
 
-A program without coroutines need not wait for `asyncio`, and the `ssl` and `multiprocessing` it brings along.
+A program without coroutines need not wait for `asyncio`, and the `ssl` and `multiprocessing` it brings along; one that
+asks nobody needs no JSON schemas.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["asyncio", "is_cancellation"]
+__all__ = ["asyncio", "is_cancellation", "jsonschema", "pydantic", "pydantic_core", "referencing", "yaml"]
 
 
 class _Deferred:
@@ -30,8 +31,20 @@ class _Deferred:
 
 if TYPE_CHECKING:
     import asyncio
+
+    import jsonschema
+    import pydantic
+    import pydantic_core
+    import referencing.exceptions
+    import referencing.jsonschema
+    import yaml
 else:
     asyncio = _Deferred("asyncio")
+    jsonschema = _Deferred("jsonschema")
+    pydantic = _Deferred("pydantic")
+    pydantic_core = _Deferred("pydantic_core")
+    referencing = _Deferred("referencing")
+    yaml = _Deferred("yaml")
 
 
 def is_cancellation(error: BaseException) -> bool:

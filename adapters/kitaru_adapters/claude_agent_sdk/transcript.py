@@ -45,7 +45,8 @@ def find_transcript(session_id: str, options: ClaudeAgentOptions) -> Path | None
 
 def read_entries(path: Path) -> list[SessionStoreEntry]:
     """Return the complete lines of a transcript; a last line that was cut off by a crash is left out."""
-    return list(_entries(path.read_text(encoding="utf-8", errors="replace").splitlines()))
+    # JSON leaves other characters as they are that `splitlines` takes for the end of a line.
+    return list(_entries(path.read_text(encoding="utf-8", errors="replace").split("\n")))
 
 
 def answered_tools(entries: Iterable[SessionStoreEntry]) -> set[str]:

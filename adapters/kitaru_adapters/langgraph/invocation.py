@@ -7,10 +7,12 @@ import time
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal
 
 from kitaru_adapters.langgraph.capture import error_text
-from kitaru_adapters.langgraph.positions import Ordinals, PositionTracker
+from kitaru_adapters.langgraph.positions import Ordinals, PositionTracker, Siblings
 from kitaru_adapters.langgraph.told import Told
 from kitaru_adapters.langgraph.types import LangGraphEventError, LangGraphRunEvent
 from kitaru_adapters.langgraph.usage import UsageTracker
@@ -26,6 +28,11 @@ Status = Literal["completed", "failed", "interrupted"]
 _active: ContextVar[Invocation | None] = ContextVar("kitaru_langgraph_invocation", default=None)
 
 
+@cache
+def _event_fields() -> dict[str, Any]:
+    return {name: each.get_default(call_default_factory=True) for name, each in LangGraphRunEvent.model_fields.items()}
+
+
 @dataclass
 class EventLog:
     """The events of one invocation, ordered as the model asked for things and not as threads finished.
@@ -37,7 +44,7 @@ class EventLog:
 
     graph: str
     label: str
-    _events: list[LangGraphRunEvent] = field(default_factory=list)
+    _events: list[dict[str, Any]] = field(default_factory=list)
     _reserved: dict[str, tuple[int, str]] = field(default_factory=dict)
     _answered: dict[str, list[str]] = field(default_factory=dict)
     _next: int = 0
@@ -57,20 +64,13 @@ class EventLog:
         """
         with self._lock:
             index, parents = self._placed(kind, place, tool_call_id)
-            event = LangGraphRunEvent(
-                event_id=f"{self.graph}_{self.label}_{kind}_{index}",
-                kind=kind,
-                sequence_index=index,
-                run_label=self.label,
-                graph_name=self.graph,
-                parent_event_ids=parents,
-                tool_call_id=tool_call_id,
-                **fields,
-            )
+            event_id = f"{self.graph}_{self.label}_{kind}_{index}"
+            fields |= {"event_id": event_id, "kind": kind, "sequence_index": index, "tool_call_id": tool_call_id}
+            fields |= {"run_label": self.label, "graph_name": self.graph, "parent_event_ids": parents}
             if kind == "tool_call":
-                self._answered.setdefault(place, []).append(event.event_id)
-            self._events.append(event)
-            return event.event_id
+                self._answered.setdefault(place, []).append(event_id)
+            self._events.append(fields)
+            return event_id
 
     def _placed(self, kind: str, place: str, tool_call_id: str | None) -> tuple[int, list[str]]:
         if tool_call_id in self._reserved:
@@ -80,6 +80,10 @@ class EventLog:
         self._next += 1
         return self._next - 1, parents
 
+    def __len__(self) -> int:
+        """Return how many events there are."""
+        return len(self._events)
+
     def reserve(self, model_event: str, tool_call_ids: Sequence[str]) -> None:
         """Keep the next numbers for the tool calls of a model answer, in the model's order."""
         with self._lock:
@@ -87,10 +91,11 @@ class EventLog:
                 self._reserved[call_id] = (self._next, model_event)
                 self._next += 1
 
-    def ordered(self) -> list[LangGraphRunEvent]:
-        """Return the events in order."""
+    def ordered(self) -> list[dict[str, Any]]:
+        """Return the events in order, each as the JSON-ready data of a `LangGraphRunEvent`."""
         with self._lock:
-            return sorted(self._events, key=lambda event: event.sequence_index)
+            events = sorted(self._events, key=itemgetter("sequence_index"))
+        return [{name: event.get(name, default) for name, default in _event_fields().items()} for event in events]
 
 
 @dataclass
@@ -105,6 +110,7 @@ class Invocation:
         capture: What may be seen.
         tracker: Knows where in the graph a call stands.
         ordinals: Numbers calls at the same position.
+        siblings: Tells which calls stand beside each other.
         usage: Tokens of this invocation.
         events: What happened.
         told: The messages of its model calls.
@@ -118,6 +124,7 @@ class Invocation:
     capture: LangGraphCapturePolicy
     tracker: PositionTracker = field(default_factory=PositionTracker)
     ordinals: Ordinals = field(default_factory=Ordinals)
+    siblings: Siblings = field(default_factory=Siblings)
     usage: UsageTracker = field(default_factory=UsageTracker)
     events: EventLog = field(init=False)
     told: Told = field(init=False)
@@ -172,5 +179,5 @@ class Watch:
         return {
             "duration_ms": round((time.perf_counter() - self._began) * 1000, 3),
             "status": status,
-            "error": failure,
+            "error": failure and failure.model_dump(mode="json"),
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Report"]
 
 
+@cache
 def _version(distribution: str) -> str | None:
     try:
         return version(distribution)
@@ -83,14 +85,12 @@ class Report:
                 "event_log_artifact_name": f"event_log__{suffix}",
                 "run_summary_artifact_name": f"run_summary__{suffix}",
             }
-            call.save(
-                names["event_log_artifact_name"], [each.model_dump(mode="json") for each in events], type="context"
-            )
+            call.save(names["event_log_artifact_name"], events, type="context")
             call.save(names["run_summary_artifact_name"], self._summary(result), type="context")
         pointer = {
             "artifact": names.get("event_log_artifact_name"),
             "count": len(events),
-            "event_ids": [each.event_id for each in events][:100],
+            "event_ids": [each["event_id"] for each in events][:100],
             "status": result.status,
             "thread_id": result.thread_id,
             "latest_checkpoint_id": result.latest_checkpoint_id,
@@ -115,7 +115,7 @@ class Report:
             "durability": request.durability or self._runner.durability.mode,
             "capture_mode": capture.capture_mode,
             "status": result.status,
-            "events": len(self._inv.events.ordered()),
+            "events": len(self._inv.events),
             "usage": result.usage.model_dump(mode="json") if result.usage else None,
             "estimated_cost_usd": result.estimated_cost_usd,
             "warnings": result.warnings,

@@ -52,12 +52,13 @@ class Told:
         Returns:
             One entry for each. One that was met before is not looked at again unless its content was replaced.
         """
-        return [self._of(message) for message in messages]
+        known, found = self._known, []
+        for message in messages:  # all of a conversation, at each call
+            entry = known.get(id(message))
+            found.append(entry if entry is not None and entry.content is message.content else self._met(message))
+        return found
 
-    def _of(self, message: BaseMessage) -> ToldMessage:
-        known = self._known.get(id(message))
-        if known is not None and known.content is message.content:
-            return known
+    def _met(self, message: BaseMessage) -> ToldMessage:
         shown: object = shown_message(message, text=self._text)
         with suppress(TypeError, ValueError):  # the runtime refuses it in its own words
             shown = msgspec.json.encode(shown)

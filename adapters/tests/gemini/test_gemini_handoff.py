@@ -188,6 +188,25 @@ def test_a_result_behind_a_turn_that_was_made_anew_can_be_corrected(service, for
     assert (replayed.wait(), ran) == ("white", ["Bonn", "Bonn"])
 
 
+@pytest.mark.filterwarnings("ignore:.*called and paid again")
+def test_answers_of_a_turn_that_ran_directly_repeat_its_settings(service, make_runner):
+    service.script(asks_for_weather("c1"), Turn(text="dull"))
+    runner = make_runner(allow_direct_execution_inside_checkpoint=True)
+
+    @checkpoint
+    def talk() -> str | None:
+        asked = runner.run_sync(START)
+        answers = Request.function_results(results=[("c1", "weather", "sun")], from_result=asked)
+        return runner.run_sync(answers).output_text
+
+    @flow
+    def ask() -> str | None:
+        return talk()
+
+    assert ask.run().wait() == "dull"
+    assert (service.creates[1]["tools"], service.creates[1]["system_instruction"]) == (TOOLS, "be brief")
+
+
 def test_coroutine_functions_run_on_the_loop(service, make_runner):
     service.script(TWO_CALLS, Turn(text="done"))
     runner = make_runner()

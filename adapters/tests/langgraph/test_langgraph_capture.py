@@ -9,7 +9,7 @@ import pytest
 from langchain_core.messages import HumanMessage
 
 from kitaru import flow
-from kitaru.adapters.langgraph import KitaruGraphRunner, LangGraphCapturePolicy
+from kitaru.adapters.langgraph import KitaruGraphRunner, LangGraphCapturePolicy, LangGraphRunEvent
 from kitaru_adapters.langgraph.capture import REDACTED, redacted
 from kitaru_adapters.langgraph.told import Told
 
@@ -172,3 +172,20 @@ def test_a_message_is_looked_at_once_until_its_content_is_replaced():
     assert first is again
     assert (first.shown, other.shown) == (b'{"type":"human","content":"one"}', b'{"type":"human","content":"two"}')
     assert first.digest != other.digest
+
+
+@pytest.mark.parametrize("strategy", ["graph_call", "calls"])
+def test_the_event_log_holds_what_its_type_says(world, strategy):
+    runner = world.graph_runner(world.agent(world.wish(("a", 1)), "done"), strategy)
+
+    @flow
+    def story():
+        return runner.invoke(world.hello, thread_id="t").status
+
+    handle = story.run()
+    handle.wait()
+    artifacts = world.client.executions.get(handle.exec_id).artifacts
+    log = next(ref for ref in artifacts if ref.name == "event_log__agent_r1").load()
+    assert [LangGraphRunEvent(**each).model_dump(mode="json") for each in log] == log
+    kinds = ["graph_call_started", "model_call", "tool_call", "model_call", "graph_call_completed"]
+    assert [each["kind"] for each in log] == kinds

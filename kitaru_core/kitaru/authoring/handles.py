@@ -13,8 +13,10 @@ from kitaru.engine.runner import live_run
 from kitaru.errors import KitaruStateError, KitaruTimeoutError
 from kitaru.journal.api import effective_status
 from kitaru.records.status import ExecutionStatus
+from kitaru.settings.values import seconds
 
 if TYPE_CHECKING:
+    from kitaru.operating.executions import ExecutionsNamespace
     from kitaru.operating.models import Execution
 
 __all__ = ["FlowHandle"]
@@ -57,9 +59,7 @@ class FlowHandle(Generic[R]):
     @property
     def execution(self) -> Execution:
         """A snapshot of the execution with all its details."""
-        from kitaru.operating.client import KitaruClient
-
-        return KitaruClient().executions.get(self.exec_id)
+        return _executions().get(self.exec_id)
 
     def wait(self, timeout: float | None = None) -> R:
         """Block until the execution has ended and return its result; a waiting execution has not ended.
@@ -72,10 +72,11 @@ class FlowHandle(Generic[R]):
 
         Raises:
             KitaruTimeoutError: The time is over; the execution goes on untouched.
+            KitaruUsageError: The timeout is no number of seconds.
             KitaruUserCodeError: Code of the flow failed.
             KitaruExecutionError: It was cancelled, or failed for another reason.
         """
-        end = None if timeout is None else time.monotonic() + timeout
+        end = None if timeout is None else time.monotonic() + seconds(timeout, "wait(timeout=)")
         pause = _FIRST_LOOK
         here = live_run(self.exec_id)
         if here is not None:
@@ -136,9 +137,7 @@ class FlowHandle(Generic[R]):
         Raises:
             KitaruStateError: It has ended already.
         """
-        from kitaru.operating.client import KitaruClient
-
-        KitaruClient().executions.cancel(self.exec_id)
+        _executions().cancel(self.exec_id)
 
     @property
     def failure(self) -> Any:  # noqa: ANN401 - a record of the engine, or None
@@ -150,3 +149,9 @@ class FlowHandle(Generic[R]):
 
     def __repr__(self) -> str:
         return f"<FlowHandle {self.exec_id} {self.flow_name} {self.status}>"
+
+
+def _executions() -> ExecutionsNamespace:
+    from kitaru.operating.client import KitaruClient  # it loads much that a program which only runs flows never needs
+
+    return KitaruClient().executions

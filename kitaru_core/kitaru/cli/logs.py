@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 import time
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from cyclopts import Parameter
@@ -15,6 +15,7 @@ from kitaru.cli.arguments import OutputOption
 from kitaru.cli.output import Output, plain_json
 from kitaru.cli.shapes import ending_shape
 from kitaru.errors import KitaruLogRetrievalError, KitaruUsageError
+from kitaru.records.plain import JsonObject
 
 if TYPE_CHECKING:
     from kitaru.operating.client import KitaruClient
@@ -35,6 +36,7 @@ def logs(  # noqa: PLR0913 - one option for each way to look
     checkpoint: str | None = None,
     source: Literal["step", "runner"] = "step",
     limit: int | None = None,
+    tail: int | None = None,
     follow: FlagOption = False,
     until_wait: FlagOption = False,
     interval: float = 3.0,
@@ -49,6 +51,7 @@ def logs(  # noqa: PLR0913 - one option for each way to look
         checkpoint: Only of this checkpoint.
         source: step for what checkpoints wrote, runner for what the flow's own body wrote.
         limit: Only the first N.
+        tail: Only the last N; with --follow the last N of what is there, and then what comes.
         follow: Go on until the execution has ended; with -o json one object on each line.
         until_wait: With --follow: also end when it waits for an answer.
         interval: Seconds between two looks.
@@ -57,18 +60,26 @@ def logs(  # noqa: PLR0913 - one option for each way to look
         output: text for people, json for programs.
     """
     _check(checkpoint, interval, grouped=grouped, output=output)
+    _check_tail(tail, limit)
     client = open_client()
-    chosen: dict[str, Any] = {"checkpoint": checkpoint, "source": source, "limit": limit}
+    chosen: JsonObject = {"checkpoint": checkpoint, "source": source, "limit": limit}
     printer = _Printer(output, grouped=grouped, verbosity=verbosity)
     if follow:
-        return _follow(client, exec_id, chosen, printer, interval=interval, until_wait=until_wait)
-    found = client.executions.logs(exec_id, **chosen)
-    if output == "json":
-        Output("executions.logs", output).items([_shape(entry) for entry in found])
+        return _follow(client, exec_id, chosen, printer, interval=interval, until_wait=until_wait, tail=tail)
+    out = Output("executions.logs", output)
+    why = "It wrote nothing, or nothing that fits what was asked for."
+    try:
+        found = client.executions.logs(exec_id, **chosen)[-(tail or 0) :]
+    except KitaruLogRetrievalError as error:
+        found, why = [], str(error)
+        if out.is_json:
+            out.warn(why)
+    if out.is_json:
+        out.items([_shape(entry) for entry in found])
         return 0
     printer.entries(found)
     if not found:
-        sys.stdout.write("No log entries found.\nThey are kept when the execution ran with KITARU_CAPTURE_LOGS=1.\n")
+        sys.stdout.write(f"No log entries found.\n{why}\n")
     return 0
 
 
@@ -84,16 +95,26 @@ def _check(checkpoint: str | None, interval: float, *, grouped: bool, output: Ou
         raise KitaruUsageError(msg)
 
 
+def _check_tail(tail: int | None, limit: int | None) -> None:
+    if tail is not None and limit is not None:
+        msg = "--tail and --limit cannot be combined: one keeps the last, the other one the first."
+        raise KitaruUsageError(msg)
+    if tail is not None and tail < 1:
+        msg = f"--tail must be at least 1, not {tail}."
+        raise KitaruUsageError(msg)
+
+
 def _follow(
     client: KitaruClient,
     exec_id: str,
-    chosen: dict[str, Any],
+    chosen: JsonObject,
     printer: _Printer,
     *,
     interval: float,
     until_wait: bool,
+    tail: int | None,
 ) -> int:
-    told = 0
+    told = 0 if tail is None else max(0, len(_kept(client, exec_id, chosen)) - tail)
     waits: set[str] = set()
     try:
         while True:
@@ -117,7 +138,7 @@ def _follow(
         return _INTERRUPTED
 
 
-def _kept(client: KitaruClient, exec_id: str, chosen: dict[str, Any]) -> list[LogEntry]:
+def _kept(client: KitaruClient, exec_id: str, chosen: JsonObject) -> list[LogEntry]:
     try:
         found: list[LogEntry] = client.executions.logs(exec_id, **chosen)
     except KitaruLogRetrievalError:
@@ -154,7 +175,7 @@ class _Printer:
             text += f"\nTo continue it: {fact['recovery_command']}"
         self.event("terminal", fact, text)
 
-    def event(self, event: str, fact: dict[str, Any], text: str) -> None:
+    def event(self, event: str, fact: JsonObject, text: str) -> None:
         if self._is_json:
             line = {"command": "executions.logs", "event": event, "item": plain_json(fact)}
             text = msgspec.json.encode(line).decode()
@@ -162,5 +183,5 @@ class _Printer:
         sys.stdout.flush()
 
 
-def _shape(entry: LogEntry) -> dict[str, Any]:
+def _shape(entry: LogEntry) -> JsonObject:
     return {name: value for name, value in dataclasses.asdict(entry).items() if value is not None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from kitaru.records.payload import HistoryRef
 
 __all__ = ["ARTIFACT_TYPES", "Call", "Note", "current_call"]
+
+_log = logging.getLogger("kitaru")
 
 ARTIFACT_TYPES = ("prompt", "response", "context", "input", "output", "blob")
 
@@ -349,18 +352,25 @@ class Call:
         self.run.check()
 
     def on_cancel(self, callback: Callable[[], None]) -> None:
-        """Have a function called when somebody asks to cancel while this call runs: from another thread, or at once."""
-        fired = threading.Event()
+        """Have a function called, from another thread or at once, when somebody asks to cancel while this call runs.
+
+        Args:
+            callback: What to call, at most once; if it fails, that is logged.
+        """
+        once = threading.Lock()
 
         def listen() -> None:
-            if self.run.lease.cancelled and current_attempt == self.attempt and not fired.is_set():
-                fired.set()
+            if not self.run.lease.cancelled or current_attempt != self.attempt or not once.acquire(blocking=False):
+                return
+            try:
                 callback()
+            except Exception as error:  # noqa: BLE001 - others have to hear of the cancellation too
+                _log.warning("Call %s: its reaction to a cancellation failed: %s", self.call_id, type(error).__name__)
 
         current_attempt = self.attempt
         self.run.lease.on_change.append(listen)
         self._listeners.append(listen)
-        listen()
+        listen()  # the cancellation may have come before
 
     def close(self) -> None:
         """Let go of what this attempt registered; called by the engine when its body has ended."""

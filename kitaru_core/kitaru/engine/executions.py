@@ -60,7 +60,7 @@ class FlowCode(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    function: Callable[..., Any]
+    function: Callable[..., object]
     module: str
     qualname: str
     file: str | None = None
@@ -376,7 +376,7 @@ def start_replay(
         return _drive(rebuilt_run(journal, lease), code, payloads.copy_of(given, stored, None), options)
 
 
-def source_digest(function: Callable[..., Any]) -> str | None:
+def source_digest(function: Callable[..., object]) -> str | None:
     """Return the digest of a function's source text, or `None` where there is none."""
     try:
         return sha256(inspect.getsource(function).encode()).hexdigest()

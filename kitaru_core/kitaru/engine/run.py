@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -24,13 +24,14 @@ from kitaru.errors import KitaruDivergenceError, KitaruEncodingError, KitaruLeas
 from kitaru.journal.api import Draft
 from kitaru.records.facts import DriftNoted, MetadataLogged
 from kitaru.records.failure import BLAMED
+from kitaru.records.plain import JsonMapping, JsonObject
 
 if TYPE_CHECKING:
     import asyncio
 
     from kitaru.engine.boundary import Entry
     from kitaru.engine.call import Call
-    from kitaru.engine.fanout import CheckpointFuture
+    from kitaru.engine.fanout import AnyFuture
     from kitaru.engine.ledger import RecordedCall
     from kitaru.engine.pool import CallPool
     from kitaru.engine.waits import WaitState
@@ -57,7 +58,7 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     flow: str
     lineage_id: str
     original_execution_id: str | None = None
-    settings: Mapping[str, Any] = {}
+    settings: JsonMapping = {}
     strict: bool = False
 
 
@@ -100,7 +101,7 @@ class Run:
         self.chain: payloads.Chain = payloads.Chain()
         self.prompts: dict[str, int] = {}
         self._source_nodes: dict[str, dict[str, HistoryRef]] = {}
-        self.futures: list[CheckpointFuture[Any]] = []
+        self.futures: list[AnyFuture] = []
         self.tidy_futures_at = 4096
         self.tasks: set[asyncio.Task[None]] = set()
         self.pool: CallPool | None = None
@@ -187,7 +188,7 @@ class Run:
             self._counts[label] = self._counts.get(label, 0) + 1
             return self._counts[label]
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> JsonObject:
         """Return the totals of the execution so far, for lists."""
         if self.is_continued:
             return totals_of(self.journal.records(self.execution_id)).as_dict()

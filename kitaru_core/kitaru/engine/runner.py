@@ -49,7 +49,7 @@ _live_lock = threading.Lock()
 _KEPT = 64
 """Of so many failed runs the exception itself is kept, for whoever waits for their results in this process."""
 
-Body = Callable[[], Any]
+Body = Callable[[], object]
 
 
 class LiveRun:
@@ -317,7 +317,7 @@ def _finish(run: Run, status: str, *, reason: str, **facts: Any) -> None:  # noq
     run.write(Draft(fact))
 
 
-def bind_body(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Body:
+def bind_body(function: Callable[..., object], arguments: Mapping[str, Any]) -> Body:
     """Return a call of a flow function with recorded arguments.
 
     Args:

@@ -99,7 +99,7 @@ async def _opened(opening: Coroutine[Any, Any, Run]) -> Run:
         raise
 
 
-def _open(name: str, body: Callable[[], Any], inputs: Mapping[str, object] | None) -> Run:
+def _open(name: str, body: Callable[[], object], inputs: Mapping[str, object] | None) -> Run:
     if current_run.get() is not None or current_boundary.get() is not None:
         msg = f"The flow {name!r} cannot be opened here, because a flow is running already and flows do not nest."
         raise KitaruContextError(msg)

@@ -27,6 +27,7 @@ from kitaru.errors import (
 )
 from kitaru.journal.api import Draft
 from kitaru.records.facts import WaitAborted, WaitOpened, WaitResolved
+from kitaru.records.plain import JsonObject
 from kitaru.settings.environment import wait_timeout
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     schema: Any = bool
     question: str | None = None
-    metadata: dict[str, Any] | None = None
+    metadata: JsonObject | None = None
     timeout: float | None = None
     bound_to: Any = None
     key: str | None = None
@@ -264,7 +265,7 @@ def _void(state: WaitState) -> Draft:
     )
 
 
-def _opened(run: Run, question: Question, name: str, schema: dict[str, Any] | None, bound: str | None) -> WaitOpened:
+def _opened(run: Run, question: Question, name: str, schema: JsonObject | None, bound: str | None) -> WaitOpened:
     try:
         metadata = msgspec.json.decode(payloads.to_json(redact(question.metadata or {})))
     except KitaruEncodingError as error:

@@ -47,10 +47,7 @@ def open_database(path: Path, url: str) -> sqlite3.Connection:
         _refuse_foreign(path, url)
         _refuse_read_only(path, url)
     except OSError as error:
-        msg = (
-            f"The journal {url} cannot be opened: {error.strerror or error}. Make its folder exist and be writable, or "
-            "name another store in KITARU_STORE."
-        )
+        msg = f"The journal {url} cannot be opened: {_trouble(path, error)}, or name another store in KITARU_STORE."
         raise KitaruJournalError(msg, url=url, reason="io") from error
     connection = connect(str(path))
     try:
@@ -62,6 +59,14 @@ def open_database(path: Path, url: str) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _trouble(path: Path, error: OSError) -> str:
+    if path.is_dir():
+        return f"that is a folder. Name a file in it, such as {path / 'kitaru.db'}"
+    if blocking := next((place for place in path.parents if place.is_file()), None):
+        return f"{blocking} is a file, so nothing can be in it. Name a folder that is one"
+    return f"{error.strerror or error}. Make its folder exist and be writable"
 
 
 def prepare(connection: sqlite3.Connection, url: str) -> None:

@@ -80,9 +80,15 @@ class Housekeeper:
     Args:
         chores: The journal's chores.
         on_fault: Told when a chore failed; the next round tries again.
+
+    Raises:
+        KitaruUsageError: The times of leases are set to what cannot be.
     """
 
     def __init__(self, chores: Chores, on_fault: Callable[[Exception], None]) -> None:
+        if heartbeat_seconds() >= lease_seconds():
+            msg = "KITARU_LEASE_HEARTBEAT must be below KITARU_LEASE_TTL, or leases end between two signs of life."
+            raise KitaruUsageError(msg)
         self._chores = chores
         self._on_fault = on_fault
         self._stopping = threading.Event()

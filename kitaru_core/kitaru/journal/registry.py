@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
+from kitaru import hooks
 from kitaru.errors import KitaruUsageError
 
 if TYPE_CHECKING:
@@ -107,9 +108,7 @@ def _opener(address: str) -> Opener:
     scheme = address.partition(":")[0]
     if scheme in EMBEDDED:
         return _open_embedded
-    from kitaru.hooks.manager import get_manager
-
-    drivers = get_manager().journals()
+    drivers = hooks.get_manager().journals()
     if scheme not in drivers:
         known = ", ".join(sorted({*EMBEDDED, *drivers}))
         msg = (

@@ -13,7 +13,15 @@ from kitaru.journal.blobs import store_blob
 from kitaru.journal.packing import pack
 from kitaru.journal.projection import project
 from kitaru.journal.schema import SEQUENCE_BITS
-from kitaru.records.facts import ExecutionStarted, Fact, RunnerStarted, decode_fact
+from kitaru.records.facts import (
+    ExecutionStarted,
+    Fact,
+    RunnerStarted,
+    WaitAborted,
+    WaitOpened,
+    WaitResolved,
+    decode_fact,
+)
 
 if TYPE_CHECKING:
     import sqlite3
@@ -73,16 +81,8 @@ def import_execution(
         raise KitaruStateError(msg)
     facts = _checked(execution_id, records)
     started = _started(execution_id, facts)
-    stack = started.spec.get("stack")
-    cursor = connection.execute(
-        "INSERT INTO executions (id, flow, status, stack, original_id, created_at, started_at, generation)"
-        " VALUES (?, ?, 'running', ?, ?, ?, ?, ?)",
-        (
-            *(execution_id, started.flow, None if stack is None else str(stack), started.original_exec_id),
-            *(started.at, started.at, _last_generation(execution_id, facts)),
-        ),
-    )
-    no = int(cursor.lastrowid or 0)
+    _check_waits(connection, execution_id, facts)
+    no = _enter(connection, started, _last_generation(execution_id, facts))
     for digest, data in blobs:
         if sha256(data).hexdigest() != digest:
             raise _damaged(execution_id, f"a value does not match its digest {digest[:12]}...")
@@ -125,6 +125,33 @@ def _started(execution_id: str, facts: Sequence[Known | UnknownFact]) -> Executi
     if started.execution_id != execution_id:
         raise _damaged(execution_id, "it belongs to another execution")
     return started
+
+
+def _check_waits(connection: sqlite3.Connection, execution_id: str, facts: Iterable[Known | UnknownFact]) -> None:
+    """Check that all answers are to questions of the archive's own, which no other execution asks."""
+    asked: dict[str, str] = {}
+    for fact in facts:
+        if isinstance(fact, WaitOpened):
+            asked[fact.wait_id] = fact.name
+        elif isinstance(fact, WaitResolved | WaitAborted) and asked.get(fact.wait_id) != fact.name:
+            raise _damaged(execution_id, f"it answers {fact.name!r}, which it never asked")
+    for wait_id, name in asked.items():
+        if connection.execute("SELECT 1 FROM waits WHERE id = ?", (wait_id,)).fetchone() is not None:
+            raise _damaged(execution_id, f"its question {name!r} is that of another execution")
+
+
+def _enter(connection: sqlite3.Connection, started: ExecutionStarted, generation: int) -> int:
+    """Make the row of an execution and return its number."""
+    stack = started.spec.get("stack")
+    cursor = connection.execute(
+        "INSERT INTO executions (id, flow, status, stack, original_id, created_at, started_at, generation)"
+        " VALUES (?, ?, 'running', ?, ?, ?, ?, ?)",
+        (
+            *(started.execution_id, started.flow, None if stack is None else str(stack), started.original_exec_id),
+            *(started.at, started.at, generation),
+        ),
+    )
+    return int(cursor.lastrowid or 0)
 
 
 def _last_generation(execution_id: str, facts: Iterable[Known | UnknownFact]) -> int:

@@ -83,6 +83,7 @@ class SqliteJournal:
         self._readers: list[sqlite3.Connection] = []
         self._events: deque[tuple[float, str, bytes, str]] = deque()
         self._closed = False
+        self._housekeeper = Housekeeper(self, self._report)
         connection = connect(":memory:") if path is None else open_database(path, self.url)
         try:
             configure(connection, durability)
@@ -96,7 +97,6 @@ class SqliteJournal:
         self._version = 0
         self._tended = self._commit.commits
         self._pregrown = path is None
-        self._housekeeper = Housekeeper(self, self._report)
         _opened.add(self)
 
     # Executions and leases
@@ -280,13 +280,22 @@ class SqliteJournal:
                 return
             self._closed = True
         self._housekeeper.stop()
-        self._commit.close()
-        self._write_events()
-        with self._mutex:
-            for reader in self._readers:
-                reader.close()
-            self._readers.clear()
-            self._commit.connection.close()
+        try:
+            self._commit.close()
+            self._write_last_events()
+        finally:
+            with self._mutex:
+                for reader in self._readers:
+                    reader.close()
+                self._readers.clear()
+                self._commit.connection.close()
+
+    def _write_last_events(self) -> None:
+        """Write the live events that are left; as they are for people who watch, no one fails for them."""
+        try:
+            self._write_events()
+        except KitaruJournalError as error:
+            _log.warning("The last live events of %s were not written: %s", self.url, error)
 
     def leave_to_the_parent(self) -> None:
         """Let go of everything without touching it, in a forked child; what it asks of this journal then fails."""
@@ -407,7 +416,7 @@ class SqliteJournal:
             try:
                 yield Reading(connection, self.url, self._leases)
             finally:
-                if self._closed:
+                if self._closed:  # meanwhile, by another thread
                     connection.close()
                 else:
                     self._readers.append(connection)

@@ -70,5 +70,5 @@ class ArtifactsNamespace:
             for artifact in self.list(execution_id):
                 if artifact.artifact_id == artifact_id:
                     return artifact
-        msg = f"There is no artifact {artifact_id!r}; `kitaru executions get ID` shows those of an execution."
+        msg = f"There is no artifact {artifact_id!r}; `kitaru artifacts list EXEC_ID` shows those of an execution."
         raise KitaruNotFoundError(msg)

@@ -17,12 +17,14 @@ from kitaru.engine.runner import LiveRun, live_run
 from kitaru.errors import KitaruNotFoundError, KitaruStateError
 from kitaru.journal.api import effective_status
 from kitaru.journal.verification import Verification, verify_execution
+from kitaru.operating.answer_command import answer_command
 from kitaru.operating.inspection import Inspection
 from kitaru.operating.keeping import Keeping
 from kitaru.operating.pages import list_query, window
 from kitaru.operating.reading import is_resting, pending_wait, snapshot
 from kitaru.operating.statistics import no_tags
 from kitaru.records.status import ExecutionStatus
+from kitaru.settings.values import seconds
 
 if TYPE_CHECKING:
     from kitaru.engine.executions import FlowCode
@@ -233,10 +235,10 @@ class ExecutionsNamespace(Inspection, Keeping):
                 msg = f"Execution {row.id} is already running; its runner goes on by itself."
                 raise KitaruStateError(msg)
             if row.open_waits:
-                names = ", ".join(wait.name for wait in self.pending_waits(row.id))
+                waits = self.pending_waits(row.id)
                 msg = (
-                    f"Execution {row.id} still waits for: {names}. Answer with `kitaru executions input {row.id}` or "
-                    "`client.executions.input(...)` first."
+                    f"Execution {row.id} still waits for: {', '.join(wait.name for wait in waits)}. Answer first, with "
+                    f"`{answer_command(row.id, waits[0])}` or `client.executions.input(...)`."
                 )
                 raise KitaruStateError(msg)
             status = effective_status(row)
@@ -368,8 +370,9 @@ class ExecutionsNamespace(Inspection, Keeping):
 
         Raises:
             KitaruNotFoundError: There is no such execution.
+            KitaruUsageError: The timeout is no number of seconds.
         """
-        end = None if timeout is None else time.monotonic() + timeout
+        end = None if timeout is None else time.monotonic() + seconds(timeout, "wait(timeout=)")
         while True:
             resting = is_resting(self._journal.execution(exec_id))
             if resting or (end is not None and time.monotonic() >= end):

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -16,6 +16,7 @@ from kitaru.engine.log_capture import LOG_KIND
 from kitaru.errors import KitaruLogRetrievalError, KitaruUsageError
 from kitaru.operating.pages import check_count
 from kitaru.operating.reading import is_resting, moment
+from kitaru.records.plain import JsonObject
 from kitaru.settings.environment import captures_logs
 
 if TYPE_CHECKING:
@@ -195,7 +196,7 @@ class _Tail:
 
 
 def _entry(event: LiveEvent) -> LogEntry:
-    body = msgspec.json.decode(event.body, type=dict[str, Any])
+    body = msgspec.json.decode(event.body, type=JsonObject)
     source, data = body.get("kitaru", {}), body.get("data", {})
     return LogEntry(
         message=body.get("message") or "",

@@ -11,12 +11,13 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import IO, Any, cast
+from typing import IO, cast
 
 import msgspec
 
 from kitaru import errors
 from kitaru.errors import KitaruError, KitaruRuntimeError
+from kitaru.records.plain import JsonMapping
 
 __all__ = ["main", "start_worker"]
 
@@ -94,7 +95,7 @@ def _error(accepted: Accepted) -> KitaruError:
     return KitaruRuntimeError(f"{accepted.error_type}: {accepted.error}")
 
 
-def _carry_out(order: Mapping[str, Any]) -> str:
+def _carry_out(order: JsonMapping) -> str:
     from kitaru.operating.client import KitaruClient
 
     executions = KitaruClient(surface="worker").executions

@@ -48,4 +48,4 @@ def verify_signature(secret: str, timestamp: str, body: bytes, signature: str, *
     if not _SECONDS.fullmatch(timestamp):
         return False
     fresh = abs(time.time() - int(timestamp)) <= tolerance
-    return hmac.compare_digest(sign(secret, timestamp, body).encode(), signature.encode()) and fresh
+    return hmac.compare_digest(sign(secret, timestamp, body).encode(), signature.encode(errors="replace")) and fresh

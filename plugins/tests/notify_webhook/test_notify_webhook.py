@@ -123,6 +123,7 @@ def test_an_old_or_malformed_notice_is_not_believed():
         signature = sign(SECRET, str(stamp), b"{}")
         assert verify_signature(SECRET, str(stamp), b"{}", signature) is believed
     assert not verify_signature(SECRET, str(now), b"{}", "v1=\u00e9")
+    assert not verify_signature(SECRET, str(now), b"{}", "v1=\udce9")
 
 
 @pytest.mark.parametrize("digits", [400, 5000])

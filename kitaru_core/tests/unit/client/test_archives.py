@@ -25,7 +25,15 @@ from kitaru.engine.journals import default_journal
 from kitaru.errors import KitaruJournalError
 from kitaru.journal.api import StoredRecord
 from kitaru.operating.keeping import Keeping
-from kitaru.records.facts import ExecutionStarted, RunnerStarted, WaitAborted, encode_fact
+from kitaru.records.facts import (
+    ExecutionFinished,
+    ExecutionStarted,
+    RunnerStarted,
+    WaitAborted,
+    WaitOpened,
+    encode_fact,
+)
+from kitaru.records.failure import Failure
 
 LONG = "x" * 100_000
 
@@ -175,13 +183,27 @@ def forged(*facts):
     return records
 
 
-def test_an_archive_cannot_touch_what_another_execution_waits_for(client, tmp_path):
+@pytest.mark.parametrize("how", ["answered", "asked"])
+def test_an_archive_cannot_touch_what_another_execution_waits_for(client, how):
     (pending,) = asks_once(client)
     name = str(uuid.uuid4())
     started = ExecutionStarted(at=0.0, execution_id=name, flow="f", module="m", qualname="f")
-    aborted = WaitAborted(at=1.0, wait_id=pending.wait_id, name=pending.name, void=True)
-    default_journal().import_records(name, forged(started, aborted), [])
+    facts = {
+        "answered": WaitAborted(at=1.0, wait_id=pending.wait_id, name=pending.name, void=True),
+        "asked": WaitOpened(at=1.0, wait_id=pending.wait_id, name=pending.name, base_name=pending.name),
+    }
+    with pytest.raises(KitaruJournalError, match="damaged"):
+        default_journal().import_records(name, forged(started, facts[how]), [])
     assert [one.wait_id for one in client.waits.list()] == [pending.wait_id]
+
+
+def test_a_failure_whose_origin_is_of_a_later_release_is_shown(client):
+    name = str(uuid.uuid4())
+    started = ExecutionStarted(at=0.0, execution_id=name, flow="f", module="m", qualname="f")
+    failure = Failure(message="m", type="builtins:ValueError", origin="elsewhere")
+    ended = ExecutionFinished(at=1.0, status="failed", failure=failure)
+    default_journal().import_records(name, forged(started, ended), [])
+    assert [one.failure.origin for one in client.executions.list()] == ["unknown"]
 
 
 def asks_once(client):

@@ -134,6 +134,15 @@ def test_get_on_an_unfinished_execution_is_a_state_error():
     assert handle.wait(5) is None
 
 
+@pytest.mark.parametrize("timeout", ["soon", -1, float("nan")])
+def test_a_timeout_that_is_none_is_refused(timeout):
+    handle = whoami.run()
+    with pytest.raises(KitaruUsageError, match="wait"):
+        handle.wait(timeout)
+    with pytest.raises(KitaruUsageError, match="wait"):
+        KitaruClient().executions.wait(handle.exec_id, timeout=timeout)
+
+
 def test_waiting_with_a_timeout_leaves_the_execution_alone():
     release = threading.Event()
 

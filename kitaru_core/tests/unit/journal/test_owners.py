@@ -6,6 +6,7 @@ import os
 import time
 import uuid
 from contextlib import closing
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -65,10 +66,19 @@ def test_where_boots_have_no_id_another_machine_is_given_twice_its_time(left, ex
 
 @pytest.mark.parametrize("variable", ["KITARU_LEASE_TTL", "KITARU_LEASE_HEARTBEAT"])
 @pytest.mark.parametrize("value", ["soon", "0", "-1", "nan", "inf"])
-def test_a_lease_whose_time_cannot_be_is_refused_before_anything_is_recorded(tmp_path, monkeypatch, variable, value):
+def test_a_lease_whose_time_cannot_be_is_refused_and_leaves_no_file_open(tmp_path, monkeypatch, variable, value):
     monkeypatch.setenv(variable, value)
+    with pytest.raises(KitaruUsageError, match=variable):
+        SqliteJournal(tmp_path / "journal.db")
+    opened = {path.resolve() for path in Path("/proc/self/fd").iterdir() if path.exists()}
+    assert not [path for path in opened if path.is_relative_to(tmp_path)]
+
+
+@pytest.mark.parametrize("variable", ["KITARU_LEASE_TTL", "KITARU_LEASE_HEARTBEAT"])
+def test_a_lease_whose_time_cannot_be_any_more_is_refused_before_anything_is_recorded(tmp_path, monkeypatch, variable):
     started = ExecutionStarted(at=0.0, execution_id=str(uuid.uuid4()), flow="f", module="m", qualname="f")
     with closing(SqliteJournal(tmp_path / "journal.db")) as journal:
+        monkeypatch.setenv(variable, "soon")
         with pytest.raises(KitaruUsageError, match=variable):
             journal.create(Draft(started), flow="f", stack=None)
         monkeypatch.delenv(variable)
