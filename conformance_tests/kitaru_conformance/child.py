@@ -1,8 +1,9 @@
 """Processes that run one action each and may be killed: `python -m kitaru_conformance.child HARNESS SOCKET`.
 
-The program imports the harness, and with it the framework, once, and then what a first run imports on its way. It forks
-for every connection to its socket. The forked process carries out the action that it is sent and answers with a line
-that says what came of it, if it lives so long; the program adds the exit code once the process has ended.
+The program imports the harness, and with it the framework, once, then what a first run imports on its way, and loads
+the plugins. It forks for every connection to its socket. The forked process carries out the action that it is sent and
+answers with a line that says what came of it, if it lives so long; the program adds the exit code once the process has
+ended.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ import msgspec
 
 import kitaru
 from kitaru.crash_points import arm_from_environment, disarm
+from kitaru.errors import KitaruPluginError
+from kitaru.hooks import get_manager
 from kitaru_conformance.flows import run_here, scripted
 from kitaru_conformance.loading import load_harness
 from kitaru_conformance.script import Script, Tool, ToolCall, Turn
@@ -81,6 +84,7 @@ def main(harness: str, path: str) -> None:
     parent = os.getppid()
     load_harness(harness)
     _import_ahead(harness)
+    _load_ahead()
     gc.freeze()  # what is there now is never looked at again, so the processes can share it
     with socket.socket(socket.AF_UNIX) as listening, selectors.DefaultSelector() as selector:
         listening.bind(path)
@@ -150,6 +154,13 @@ def _import_ahead(harness: str) -> None:
             with contextlib.suppress(ImportError):
                 importlib.import_module(name)
     os.wait()
+
+
+def _load_ahead() -> None:
+    """Do what every process would do once for itself: load the plugins, and read the flow's source."""
+    with contextlib.suppress(KitaruPluginError):  # where one is broken, each process is to say so
+        get_manager()
+    scripted.code()
 
 
 def _behave(connection: socket.socket) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -12,7 +13,7 @@ import kitaru
 from kitaru_conformance.harness import AdapterHarness, Answer, Settings
 from kitaru_conformance.loading import load_harness
 from kitaru_conformance.script import Script
-from kitaru_conformance.world import DIE_AT, SECRET, World
+from kitaru_conformance.world import DIE_AT, FOLDER, SECRET, World
 
 __all__ = ["run_here", "scripted"]
 
@@ -32,7 +33,7 @@ def scripted(
     Args:
         harness: Reference of the harness.
         script: The script, as JSON.
-        ledger: File of the ledger.
+        ledger: File of the ledger, by its path or by its name in the folder of the ledgers.
         settings: The `Settings`, as JSON-ready data.
         form: `sync`, `async`, `stream`, or the name of an entry point.
         scope: Whether the run stands in the flow's body or inside one checkpoint.
@@ -62,7 +63,7 @@ def run_here(
     """
     one = load_harness(harness)
     told = script.replace("{secret}", os.environ.get(SECRET, ""))
-    world = World(Script.decode(told), ledger, os.environ.get(DIE_AT))
+    world = World(Script.decode(told), Path(os.environ.get(FOLDER, ""), ledger), os.environ.get(DIE_AT))
     with one.serve(world):
         answer = _carry_out(one, world, msgspec.convert(settings, Settings), form)
     return msgspec.to_builtins(answer) if isinstance(answer, Answer) else {}

@@ -20,13 +20,14 @@ from typing import Any, TypeVar
 import msgspec
 
 from kitaru import Execution, KitaruClient
+from kitaru_conformance.beginnings import Beginnings
 from kitaru_conformance.child import Action, Result
 from kitaru_conformance.harness import AdapterHarness, Settings
 from kitaru_conformance.ledger import PATIENCE, PAUSE, Ledger
 from kitaru_conformance.loading import reference
 from kitaru_conformance.run import Run
 from kitaru_conformance.script import Script
-from kitaru_conformance.world import DIE_AT, SECRET
+from kitaru_conformance.world import DIE_AT, FOLDER, SECRET
 
 __all__ = ["KILLED", "Lab", "Processes", "Run"]
 
@@ -40,11 +41,15 @@ class Processes:
 
     Args:
         harness: The class of the harness.
+
+    Attributes:
+        beginnings: The runs that cases began with.
     """
 
     def __init__(self, harness: type[AdapterHarness]) -> None:
         self._folder = tempfile.mkdtemp(prefix="kitaru-")
         self._path = str(Path(self._folder) / "s")
+        self.beginnings = Beginnings(Path(self._folder) / "beginnings")
         self._errors = (Path(self._folder) / "errors").open("w+b")
         command = [sys.executable, "-m", "kitaru_conformance.child", reference(harness), self._path]
         # What whoever runs the tests has set for kitaru, such as strict replays, must not decide what is found.
@@ -145,6 +150,8 @@ class Lab:
     ) -> Run:
         """Run a script as a flow, in a new process, until it has ended or waits.
 
+        Cases that begin with the same run share it: it is made once, and each of them goes on with a copy of its files.
+
         Args:
             script: The script.
             form: `sync`, `async`, `stream` or the name of an entry point.
@@ -156,10 +163,15 @@ class Lab:
         Returns:
             The execution.
         """
+        is_first = ledger is None and not self._ledgers and not self.store.exists()
         ledger = ledger or self.ledger()
-        known = {one.exec_id for one in self.client.executions.list()}
-        arguments = self._arguments(script, ledger, form, settings) | inputs
-        result = self.act(self.action(verb="start", arguments=arguments), environment)
+        known = set() if is_first else {one.exec_id for one in self.client.executions.list()}
+        action = self.action(verb="start", arguments=self._arguments(script, ledger, form, settings) | inputs)
+        if is_first:
+            key = msgspec.json.encode((action, environment or {}))
+            result = self._processes.beginnings.made(key, self._folder, lambda: self.act(action, environment))
+        else:
+            result = self.act(action, environment)
         made = [one.exec_id for one in self.client.executions.list() if one.exec_id not in known]
         if result.error is not None or not made:
             msg = f"The flow could not be started: {result}"
@@ -192,12 +204,14 @@ class Lab:
         )
 
     def plain(self, script: Script) -> Result:
-        """Run a script with the framework alone.
+        """Run a script with the framework alone, the first time it is asked for; that gives the same every time.
 
         Args:
             script: The script.
         """
-        return self.here(script, self.ledger(), form="plain")
+        key = f"{self._reference}\n{script.encode()}".encode()
+        ledger = Ledger(self._folder / "ledger-plain")
+        return self._processes.beginnings.told(key, lambda: self.here(script, ledger, form="plain"))
 
     def action(self, **facts: Any) -> Action:  # noqa: ANN401 - fields of `Action`
         """Return an action of this lab's harness.
@@ -223,6 +237,7 @@ class Lab:
             "KITARU_WAIT_TIMEOUT": "0",
             "KITARU_DISABLE_INTERACTIVE_INPUT": "1",
             "KITARU_CRASH_AT": "",
+            FOLDER: str(self._folder),
             DIE_AT: "",
             SECRET: "",
         }
@@ -296,7 +311,7 @@ class Lab:
         chosen = settings or Settings(strategy=self.strategy)
         return {
             "script": script.encode(),
-            "ledger": str(ledger.path),
+            "ledger": ledger.path.name,  # it stands in the journal, which may be a copy in another folder
             "form": form,
             "settings": msgspec.to_builtins(chosen),
         }

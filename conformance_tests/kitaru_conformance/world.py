@@ -17,13 +17,17 @@ import kitaru
 from kitaru_conformance.ledger import PATIENCE, PAUSE, Event, Ledger, Phase
 from kitaru_conformance.script import Script, ScriptedError, Tool, Turn
 
-__all__ = ["DIE_AT", "SECRET", "World"]
+__all__ = ["DIE_AT", "FOLDER", "SECRET", "World"]
 
 SECRET = "KITARU_CONFORMANCE_API_KEY"  # noqa: S105 - the name of one
 """Environment variable whose value stands for `{secret}` in scripts, and is told by every scripted failure."""
 
 DIE_AT = "KITARU_CONFORMANCE_DIE_AT"
 """Environment variable that names the event at which a world kills its process."""
+
+
+FOLDER = "KITARU_CONFORMANCE_FOLDER"
+"""Environment variable that names the folder of the ledgers."""
 
 
 class World:

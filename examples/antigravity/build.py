@@ -15,9 +15,9 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from kitaru import FlowHandle, KitaruClient, flow, wait
+from kitaru import KitaruClient, flow, wait
 from kitaru.adapters.gemini import GeminiInteractionRequest, KitaruGeminiInteractionsRunner
-from kitaru.errors import KitaruError, KitaruTimeoutError
+from kitaru.errors import KitaruError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,27 +82,22 @@ def main(action: str, argument: str, remark: str = "") -> None:
         argument: The task, or the id of the execution.
         remark: What the reviewer says.
     """
-    if action == "start":
-        handle = build.run(argument)
-    else:
-        handle = FlowHandle.from_exec_id(argument)
-        executions = KitaruClient().executions
-        if action == "retry":
-            executions.retry(argument, block=True)
-        else:
-            executions.input(argument, wait="review", value=remark)
-            executions.resume(argument, block=True)
-    print(f"execution {handle.exec_id}")  # noqa: T201 - a command line speaks
-    print(_outcome(handle))  # noqa: T201
+    executions = KitaruClient().executions
+    exec_id = build.run(argument).exec_id if action == "start" else argument
+    if action == "retry":
+        executions.retry(exec_id, block=True)
+    elif action != "start":
+        executions.input(exec_id, wait="review", value=remark)
+        executions.resume(exec_id, block=True)
+    print(f"execution {exec_id}")  # noqa: T201 - a command line speaks
+    print(_outcome(exec_id))  # noqa: T201
 
 
-def _outcome(handle: FlowHandle[str]) -> str:
-    while True:
-        try:
-            return str(handle.wait(timeout=0.1))
-        except KitaruTimeoutError:
-            if handle.status == "waiting":
-                return f"waiting: run `review {handle.exec_id} REMARK`"
+def _outcome(exec_id: str) -> str:
+    executions = KitaruClient().executions
+    if executions.wait(exec_id).status == "waiting":
+        return f"waiting: run `review {exec_id} REMARK`"
+    return str(executions.result(exec_id))
 
 
 def command_line() -> None:

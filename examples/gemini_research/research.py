@@ -14,7 +14,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from kitaru import FlowHandle, KitaruClient, KitaruError, checkpoint, flow, wait
+from kitaru import KitaruClient, KitaruError, checkpoint, flow, wait
 from kitaru.adapters.gemini import FunctionAnswer, GeminiInteractionRequest, KitaruGeminiInteractionsRunner
 
 if TYPE_CHECKING:
@@ -106,29 +106,22 @@ def main(action: str, argument: str) -> None:
         action: `start`, `approve`, `decline` or `retry`.
         argument: The question, or the id of the execution.
     """
-    if action == "start":
-        handle = research.run(argument)
-    else:
-        handle = FlowHandle.from_exec_id(argument)
-        executions = KitaruClient().executions
-        if action == "retry":
-            executions.retry(argument, block=True)
-        else:
-            executions.input(argument, wait="approve_publication", value=action == "approve")
-            executions.resume(argument, block=True)
-    print(f"execution {handle.exec_id}")  # noqa: T201 - a command line speaks
-    print(_outcome(handle))  # noqa: T201
+    executions = KitaruClient().executions
+    exec_id = research.run(argument).exec_id if action == "start" else argument
+    if action == "retry":
+        executions.retry(exec_id, block=True)
+    elif action != "start":
+        executions.input(exec_id, wait="approve_publication", value=action == "approve")
+        executions.resume(exec_id, block=True)
+    print(f"execution {exec_id}")  # noqa: T201 - a command line speaks
+    print(_outcome(exec_id))  # noqa: T201
 
 
-def _outcome(handle: FlowHandle[str]) -> str:
-    from kitaru.errors import KitaruTimeoutError
-
-    while True:
-        try:
-            return str(handle.wait(timeout=0.1))
-        except KitaruTimeoutError:
-            if handle.status == "waiting":
-                return f"waiting: run `approve {handle.exec_id}` or `decline {handle.exec_id}`"
+def _outcome(exec_id: str) -> str:
+    executions = KitaruClient().executions
+    if executions.wait(exec_id).status == "waiting":
+        return f"waiting: run `approve {exec_id}` or `decline {exec_id}`"
+    return str(executions.result(exec_id))
 
 
 def command_line() -> None:

@@ -22,7 +22,7 @@ from langchain_core.messages import HumanMessage
 from langchain_core.tools import tool
 from refund_model import ScriptedModel
 
-from kitaru import FlowHandle, KitaruClient, KitaruError, current_call, flow
+from kitaru import KitaruClient, KitaruError, current_call, flow
 from kitaru.adapters.langgraph import (
     KitaruCheckpointSaver,
     KitaruGraphRunner,
@@ -30,7 +30,6 @@ from kitaru.adapters.langgraph import (
     LangGraphCallCheckpointPolicy,
     wait_for_interrupt,
 )
-from kitaru.errors import KitaruTimeoutError
 
 HOME = Path(os.environ.get("REFUND_HOME", "."))
 ANSWERS = {"approve": {"type": "approve"}, "reject": {"type": "reject", "message": "Not covered by the warranty."}}
@@ -106,27 +105,22 @@ def main(action: str, argument: str) -> None:
         action: `start`, `approve`, `reject` or `retry`.
         argument: The complaint, or the id of the execution.
     """
-    if action == "start":
-        handle = refund.run(argument)
-    else:
-        handle = FlowHandle.from_exec_id(argument)
-        executions = KitaruClient().executions
-        if action == "retry":
-            executions.retry(argument, block=True)
-        else:
-            executions.input(argument, wait="approve_refund", value={"decisions": [ANSWERS[action]]})
-            executions.resume(argument, block=True)
-    print(f"execution {handle.exec_id}")  # noqa: T201 - a command line speaks
-    print(_outcome(handle))  # noqa: T201
+    executions = KitaruClient().executions
+    exec_id = refund.run(argument).exec_id if action == "start" else argument
+    if action == "retry":
+        executions.retry(exec_id, block=True)
+    elif action != "start":
+        executions.input(exec_id, wait="approve_refund", value={"decisions": [ANSWERS[action]]})
+        executions.resume(exec_id, block=True)
+    print(f"execution {exec_id}")  # noqa: T201 - a command line speaks
+    print(_outcome(exec_id))  # noqa: T201
 
 
-def _outcome(handle: FlowHandle[str]) -> str:
-    while True:
-        try:
-            return str(handle.wait(timeout=0.1))
-        except KitaruTimeoutError:
-            if handle.status == "waiting":
-                return f"waiting: run `approve {handle.exec_id}` or `reject {handle.exec_id}`"
+def _outcome(exec_id: str) -> str:
+    executions = KitaruClient().executions
+    if executions.wait(exec_id).status == "waiting":
+        return f"waiting: run `approve {exec_id}` or `reject {exec_id}`"
+    return str(executions.result(exec_id))
 
 
 def command_line() -> None:

@@ -179,7 +179,7 @@ class World(Driver):
             connection = sqlite3.connect(self.folder / "lg.db", check_same_thread=False)
             self.closing.callback(connection.close)
             return SqliteSaver(connection)
-        return KitaruCheckpointSaver(self.folder / "threads.db")
+        return self.closing.enter_context(KitaruCheckpointSaver(self.folder / "threads.db"))
 
     def asking(self, saver, *nodes: str, entered: list[str] | None = None, **options: Any):
         """Return a graph whose nodes interrupt side by side; those called quiet do not."""

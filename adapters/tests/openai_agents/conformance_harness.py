@@ -48,6 +48,9 @@ EVERYTHING = OpenAICapturePolicy(save_response_items=True, include_stream_text_d
 CAPTURE = {"default": None, "all": EVERYTHING, "none": NOTHING}
 _MODEL_ITEMS = ("function_call", "message")
 
+# The client library builds the schemas of its types when it first needs them; here, once for all processes of a case.
+Response.construct(output=[{"type": "message", "content": []}, {"type": "function_call"}])
+
 
 class FakeModel(Model):
     """Answers by how many answers the conversation holds."""

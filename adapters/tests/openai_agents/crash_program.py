@@ -6,6 +6,7 @@ continues the only execution of the store; that process is killed where `KITARU_
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -13,10 +14,12 @@ from pathlib import Path
 
 from agents import Agent, OpenAIProvider, RunConfig, SQLiteSession, function_tool
 from openai import AsyncOpenAI
+from openai.types.responses import Response
 
 import kitaru
 from kitaru.adapters.openai_agents import KitaruRunner, OpenAIRunRequest
 from kitaru.crash_points import arm_from_environment
+from kitaru.hooks import get_manager
 
 
 @function_tool
@@ -59,6 +62,10 @@ def carry_out(action: str, mode: str) -> str:
 
 
 def main() -> None:
+    # What every process would otherwise do for itself: load the plugins, build the schemas of the client library.
+    get_manager()
+    Response.construct(output=[{"type": "message", "content": []}, {"type": "function_call"}])
+    gc.freeze()
     for line in sys.stdin:
         command = json.loads(line)
         reading, writing = os.pipe()

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from fastmcp.client.transports import StdioTransport
 from pydantic_ai import Agent, ModelRetry, RunContext, Tool
+from pydantic_ai.durable_exec import JSON_CODEC
 from pydantic_ai.mcp import MCPToolset
 from pydantic_ai.messages import (
     ModelMessage,
@@ -39,6 +40,9 @@ NOTHING = CapturePolicy(
 )
 CALLS = Settings(strategy="calls")
 CAPTURE = {"default": None, "all": CapturePolicy(), "none": NOTHING}
+
+# The framework builds this schema when it first needs it; here, once for all processes of a case.
+JSON_CODEC.dump(ModelResponse, ModelResponse(parts=[]))
 
 
 class FakeModel:

@@ -13,6 +13,7 @@ from kitaru.engine.scope import flow_scope
 from kitaru.engine.waits import Question, ask, open_questions
 from kitaru.errors import KitaruStateError, KitaruWaitValidationError
 from kitaru.operating.harmless_text import harmless
+from kitaru.records.plain import JsonObject
 
 __all__ = ["ask_on_terminal"]
 
@@ -64,7 +65,7 @@ def run_journal() -> Any:  # noqa: ANN401 - a journal of whatever kind
     return flow_scope("wait()").journal
 
 
-def parse(text: str, schema: dict[str, Any] | None) -> object:
+def parse(text: str, schema: JsonObject | None) -> object:
     """Turn a typed line into an answer: JSON where it is JSON, yes or no for a boolean, else the text itself."""
     if not text or schema is None:
         return None

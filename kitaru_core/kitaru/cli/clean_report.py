@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -12,6 +12,7 @@ from rich.text import Text
 from kitaru.cli.views import Command, size_text
 from kitaru.errors import KitaruError
 from kitaru.models import aliases
+from kitaru.records.plain import JsonObject
 from kitaru.settings.environment import list_active_kitaru_environment_variables
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ __all__ = ["clean_shape", "clean_view"]
 
 def clean_shape(
     scope: str, paths: Sequence[Path], backup: Path | None, store: StoreFacts | None, *, dry_run: bool, aborted: bool
-) -> dict[str, Any]:
+) -> JsonObject:
     """Return the document of one cleaning; what was deleted is still to be filled in.
 
     Args:
@@ -55,8 +56,8 @@ def clean_shape(
     }
 
 
-def _preview(path: Path, store: StoreFacts | None) -> dict[str, Any]:
-    shape: dict[str, Any] = {
+def _preview(path: Path, store: StoreFacts | None) -> JsonObject:
+    shape: JsonObject = {
         "path": str(path),
         "type": "directory" if path.is_dir() else "file",
         "size_bytes": _size(path),
@@ -82,7 +83,7 @@ def _size(path: Path) -> int:
     return sum(file.stat().st_size for file in files if file.is_file() and not file.is_symlink())
 
 
-def clean_view(item: dict[str, Any], restore: Sequence[str]) -> Group:
+def clean_view(item: JsonObject, restore: Sequence[str]) -> Group:
     """Return the same for a person.
 
     Args:

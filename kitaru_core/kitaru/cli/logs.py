@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 import time
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from cyclopts import Parameter
@@ -15,6 +15,7 @@ from kitaru.cli.arguments import OutputOption
 from kitaru.cli.output import Output, plain_json
 from kitaru.cli.shapes import ending_shape
 from kitaru.errors import KitaruLogRetrievalError, KitaruUsageError
+from kitaru.records.plain import JsonObject
 
 if TYPE_CHECKING:
     from kitaru.operating.client import KitaruClient
@@ -61,7 +62,7 @@ def logs(  # noqa: PLR0913 - one option for each way to look
     _check(checkpoint, interval, grouped=grouped, output=output)
     _check_tail(tail, limit)
     client = open_client()
-    chosen: dict[str, Any] = {"checkpoint": checkpoint, "source": source, "limit": limit}
+    chosen: JsonObject = {"checkpoint": checkpoint, "source": source, "limit": limit}
     printer = _Printer(output, grouped=grouped, verbosity=verbosity)
     if follow:
         return _follow(client, exec_id, chosen, printer, interval=interval, until_wait=until_wait, tail=tail)
@@ -106,7 +107,7 @@ def _check_tail(tail: int | None, limit: int | None) -> None:
 def _follow(
     client: KitaruClient,
     exec_id: str,
-    chosen: dict[str, Any],
+    chosen: JsonObject,
     printer: _Printer,
     *,
     interval: float,
@@ -137,7 +138,7 @@ def _follow(
         return _INTERRUPTED
 
 
-def _kept(client: KitaruClient, exec_id: str, chosen: dict[str, Any]) -> list[LogEntry]:
+def _kept(client: KitaruClient, exec_id: str, chosen: JsonObject) -> list[LogEntry]:
     try:
         found: list[LogEntry] = client.executions.logs(exec_id, **chosen)
     except KitaruLogRetrievalError:
@@ -174,7 +175,7 @@ class _Printer:
             text += f"\nTo continue it: {fact['recovery_command']}"
         self.event("terminal", fact, text)
 
-    def event(self, event: str, fact: dict[str, Any], text: str) -> None:
+    def event(self, event: str, fact: JsonObject, text: str) -> None:
         if self._is_json:
             line = {"command": "executions.logs", "event": event, "item": plain_json(fact)}
             text = msgspec.json.encode(line).decode()
@@ -182,5 +183,5 @@ class _Printer:
         sys.stdout.flush()
 
 
-def _shape(entry: LogEntry) -> dict[str, Any]:
+def _shape(entry: LogEntry) -> JsonObject:
     return {name: value for name, value in dataclasses.asdict(entry).items() if value is not None}

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import Parameter
 from rich.text import Text
@@ -15,6 +15,7 @@ from kitaru.cli.arguments import OutputOption
 from kitaru.cli.listing import PAGE_SIZE, page_of, show_lines
 from kitaru.cli.output import Output
 from kitaru.errors import KitaruRuntimeError, KitaruUsageError
+from kitaru.records.plain import JsonObject
 from kitaru.secrets import registry
 from kitaru.secrets.api import SecretSummary
 
@@ -181,7 +182,7 @@ def _values(summary: SecretSummary) -> dict[str, str]:
     return {key: values[key] for key in summary.keys}
 
 
-def _shape(summary: SecretSummary) -> dict[str, Any]:
+def _shape(summary: SecretSummary) -> JsonObject:
     return {
         "id": summary.id,
         "name": summary.name,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from kitaru.records.plain import JsonObject
 
 if TYPE_CHECKING:
     from kitaru.operating.models import (
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["artifact_shape", "checkpoint_shape", "ending_shape", "execution_shape", "summary_shape", "wait_shape"]
 
 
-def failure_shape(failure: FailureInfo | None, *, detailed: bool) -> dict[str, Any] | None:
+def failure_shape(failure: FailureInfo | None, *, detailed: bool) -> JsonObject | None:
     """Return a failure; its traceback only in detail."""
     if failure is None:
         return None
@@ -32,7 +34,7 @@ def failure_shape(failure: FailureInfo | None, *, detailed: bool) -> dict[str, A
     return shape
 
 
-def wait_shape(wait: PendingWait | None) -> dict[str, Any] | None:
+def wait_shape(wait: PendingWait | None) -> JsonObject | None:
     """Return an open wait."""
     if wait is None:
         return None
@@ -46,9 +48,9 @@ def wait_shape(wait: PendingWait | None) -> dict[str, Any] | None:
     }
 
 
-def artifact_shape(artifact: ArtifactRef) -> dict[str, Any]:
+def artifact_shape(artifact: ArtifactRef) -> JsonObject:
     """Return a stored value, without the value."""
-    shape: dict[str, Any] = {
+    shape: JsonObject = {
         "artifact_id": artifact.artifact_id,
         "name": artifact.name,
         "kind": artifact.kind,
@@ -62,7 +64,7 @@ def artifact_shape(artifact: ArtifactRef) -> dict[str, Any]:
     return shape
 
 
-def _attempt_shape(attempt: CheckpointAttempt) -> dict[str, Any]:
+def _attempt_shape(attempt: CheckpointAttempt) -> JsonObject:
     return {
         "attempt_id": attempt.attempt_id,
         "number": attempt.number,
@@ -75,7 +77,7 @@ def _attempt_shape(attempt: CheckpointAttempt) -> dict[str, Any]:
     }
 
 
-def checkpoint_shape(call: CheckpointCall) -> dict[str, Any]:
+def checkpoint_shape(call: CheckpointCall) -> JsonObject:
     """Return a call with its attempts and stored values."""
     return {
         "call_id": call.call_id,
@@ -101,7 +103,7 @@ def checkpoint_shape(call: CheckpointCall) -> dict[str, Any]:
     }
 
 
-def summary_shape(execution: Execution, *, detailed: bool = False) -> dict[str, Any]:
+def summary_shape(execution: Execution, *, detailed: bool = False) -> JsonObject:
     """Return an execution as lists show it."""
     return {
         "exec_id": execution.exec_id,
@@ -121,7 +123,7 @@ def summary_shape(execution: Execution, *, detailed: bool = False) -> dict[str, 
     }
 
 
-def execution_shape(execution: Execution) -> dict[str, Any]:
+def execution_shape(execution: Execution) -> JsonObject:
     """Return an execution with all its details."""
     return {
         **summary_shape(execution, detailed=True),
@@ -133,10 +135,10 @@ def execution_shape(execution: Execution) -> dict[str, Any]:
     }
 
 
-def ending_shape(execution: Execution) -> dict[str, Any]:
+def ending_shape(execution: Execution) -> JsonObject:
     """Return how an execution ended, and the command that helps if it failed."""
     failure = execution.failure
-    shape: dict[str, Any] = {
+    shape: JsonObject = {
         "status": str(execution.status),
         "message": failure.message if failure is not None else execution.status_reason,
     }

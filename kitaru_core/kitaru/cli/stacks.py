@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import Parameter
 from rich.text import Text
@@ -12,6 +11,7 @@ from kitaru.cli.arguments import OutputOption
 from kitaru.cli.listing import PAGE_SIZE, page_of, show_lines
 from kitaru.cli.output import Output, plain_json
 from kitaru.errors import KitaruUsageError
+from kitaru.records.plain import JsonMapping, JsonObject
 from kitaru.settings.masking import mask_variables
 from kitaru.settings.stack_names import DEFAULT_STACK, StackEntry, find_stack
 from kitaru.stacks import registry
@@ -69,21 +69,21 @@ def show(stack: str, *, output: OutputOption = "text") -> None:
     Output("stack.show", output).item({**item, "components": parts}, Text("\n".join(lines)))
 
 
-def _shape(stack: registry.StackInfo) -> dict[str, Any]:
+def _shape(stack: registry.StackInfo) -> JsonObject:
     return {**plain_json(stack), "is_managed": stack.id != DEFAULT_STACK.id}
 
 
-def _components(entry: StackEntry) -> list[dict[str, Any]]:
+def _components(entry: StackEntry) -> list[JsonObject]:
     return [_component(entry, role, part) for role, part in entry.components.items()]
 
 
-def _component(entry: StackEntry, role: str, part: Mapping[str, Any]) -> dict[str, Any]:
+def _component(entry: StackEntry, role: str, part: JsonMapping) -> JsonObject:
     details = mask_variables({name: str(value) for name, value in part.items() if name != "kind"})
     shape = {"role": role, "name": entry.name, "backend": str(part.get("kind", entry.kind))}
     return {**shape, "details": details} if details else shape
 
 
-def _line(part: Mapping[str, Any]) -> str:
+def _line(part: JsonMapping) -> str:
     about = "".join(f"; {name}: {value}" for name, value in part.get("details", {}).items())
     return f"  {part['role'].replace('_', ' ').capitalize()}: {part['name']} ({part['backend']}){about}"
 

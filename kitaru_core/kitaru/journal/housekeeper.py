@@ -7,11 +7,11 @@ caller ever waits for it.
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
 from collections.abc import Callable
-from math import isfinite, nan
 from typing import Protocol
 
 from kitaru.errors import KitaruUsageError
@@ -24,25 +24,35 @@ _CARE_EVERY = 0.25
 
 
 def lease_seconds() -> float:
-    """Return how long a lease lives without a heartbeat (`KITARU_LEASE_TTL`, 20 s by default)."""
+    """Return how long a lease lives without a heartbeat (`KITARU_LEASE_TTL`, 20 s by default).
+
+    Raises:
+        KitaruUsageError: The variable is no number of seconds above 0.
+    """
     return _seconds("KITARU_LEASE_TTL", 20.0)
 
 
 def heartbeat_seconds() -> float:
-    """Return how often a lease is renewed (`KITARU_LEASE_HEARTBEAT`, a quarter of its life by default)."""
+    """Return how often a lease is renewed (`KITARU_LEASE_HEARTBEAT`, a quarter of its life by default).
+
+    Raises:
+        KitaruUsageError: A variable is no number of seconds above 0.
+    """
     return _seconds("KITARU_LEASE_HEARTBEAT", lease_seconds() / 4)
 
 
 def _seconds(variable: str, default: float) -> float:
     given = os.environ.get(variable, "").strip()
+    if not given:
+        return default
     try:
-        found = float(given or default)
+        found = float(given)
     except ValueError:
-        found = nan
-    if found > 0 and isfinite(found):
-        return found
-    msg = f"{variable} must be a number of seconds above 0, not {given!r}."
-    raise KitaruUsageError(msg)
+        found = 0.0
+    if not 0 < found < math.inf:
+        msg = f"{variable} must be a number of seconds above 0, not {given!r}."
+        raise KitaruUsageError(msg)
+    return found
 
 
 class Chores(Protocol):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from kitaru.errors import KitaruNotFoundError, KitaruUsageError
+from kitaru.records.plain import JsonMapping
 from kitaru.secrets.registry import list_secrets
 from kitaru.settings import values
 from kitaru.settings.model_registry import (
@@ -166,9 +166,7 @@ def find_model_alias(alias: str) -> ModelAliasEntry:
     return _entry(cleaned, target, registry)
 
 
-def resolve_model_selection(
-    model: str | None = None, *, frozen: Mapping[str, Any] | None = None
-) -> ResolvedModelSelection:
+def resolve_model_selection(model: str | None = None, *, frozen: JsonMapping | None = None) -> ResolvedModelSelection:
     """Find the model of a call: the named one, else `KITARU_DEFAULT_MODEL`, else the default alias, else the only one.
 
     Args:

@@ -7,18 +7,20 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+import msgspec
+
 from kitaru.engine.answering import abort_wait, answer_wait, cancel_execution
 from kitaru.engine.executions import continue_execution, plan_replay, started_fact
 from kitaru.engine.loader import find_flow
 from kitaru.engine.outcomes import execution_result, raise_unless_completed
 from kitaru.engine.runner import LiveRun, live_run
 from kitaru.errors import KitaruNotFoundError, KitaruStateError
-from kitaru.journal.api import ListQuery, effective_status
+from kitaru.journal.api import effective_status
 from kitaru.journal.verification import Verification, verify_execution
 from kitaru.operating.answer_command import answer_command
 from kitaru.operating.inspection import Inspection
 from kitaru.operating.keeping import Keeping
-from kitaru.operating.pages import as_status, window
+from kitaru.operating.pages import list_query, window
 from kitaru.operating.reading import is_resting, pending_wait, snapshot
 from kitaru.operating.statistics import no_tags
 from kitaru.records.status import ExecutionStatus
@@ -90,10 +92,9 @@ class ExecutionsNamespace(Inspection, Keeping):
             raise no_tags()
         if flow is not None and not flow.strip():
             return []
-        statuses = () if status is None else (as_status(status).value,)
-        after = None if since is None else since.timestamp()
-        query = ListQuery(flow=flow, statuses=statuses, stack=stack, since=after, limit=chosen, offset=offset)
-        return [snapshot(self._journal, row, self) for row in self._journal.executions(query)]
+        query = list_query(flow=flow, status=status, stack=stack, since=since)
+        rows = self._journal.executions(msgspec.structs.replace(query, limit=chosen, offset=offset))
+        return [snapshot(self._journal, row, self) for row in rows]
 
     def latest(self, *, flow: str | None = None, status: ExecutionStatus | str | None = None) -> Execution:
         """Return the newest execution.
@@ -130,7 +131,7 @@ class ExecutionsNamespace(Inspection, Keeping):
             msg = f"Execution {exec_id} is {status} and has no result yet."
             raise KitaruStateError(msg)
         raise_unless_completed(self._journal, row)
-        return execution_result(self._journal, exec_id)
+        return execution_result(self._journal, row)
 
     def pending_waits(self, exec_id: str) -> Sequence[PendingWait]:
         """Return the open waits of an execution, oldest first.

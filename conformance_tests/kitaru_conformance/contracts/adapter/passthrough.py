@@ -40,7 +40,7 @@ class Passthrough:
 
         If this fails: repair A-13 first.
         """
-        alone, ledger = lab.ledger(), lab.run(CHAIN, settings=Settings(strategy=strategy)).ledger
+        ledger, alone = lab.run(CHAIN, settings=Settings(strategy=strategy)).ledger, lab.ledger()
         lab.here(CHAIN, alone, form="plain")
         seen = [[(e.label, e.phase, e.value) for e in one.events()] for one in (alone, ledger)]
         assert seen[0] == seen[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import stat
@@ -181,6 +182,18 @@ def test_an_unknown_scheme_lists_the_known_ones(monkeypatch):
     monkeypatch.setenv("KITARU_STORE", "carrier-pigeon://coop")
     with pytest.raises(ValueError, match="sqlite"):
         KitaruClient()
+
+
+def test_a_journal_that_cannot_write_its_last_live_events_closes_nevertheless(store, caplog):
+    handle = steps.run(1)
+    handle.wait(10)
+    journal = open_journal(str(store))
+    with contextlib.closing(sqlite3.connect(store, timeout=10)) as database:
+        database.execute("DROP TABLE events")
+    journal.publish(handle.exec_id, "progress", b"{}")
+    close_all()
+    assert "live events" in caplog.text
+    assert not store.with_name(f"{store.name}-wal").exists()  # it goes with the last connection
 
 
 def test_a_folder_and_a_place_under_a_file_are_told_as_what_they_are(tmp_path):
