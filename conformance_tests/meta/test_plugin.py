@@ -150,6 +150,10 @@ def test_a_report_in_an_unknown_format_is_refused_before_anything_runs(suite):
     assert "must end in .json or .md" in refusal(suite(FOUR, "--kitaru-report=report.txt"))
 
 
+def test_a_report_that_cannot_be_written_is_refused_before_anything_runs(suite):
+    assert "cannot be written there" in refusal(suite(FOUR, f"--kitaru-report={__file__}/report.json"))
+
+
 def test_a_run_without_subjects_writes_nothing(suite, pytester):
     result = suite("def test_nothing():\n    pass\n", "--kitaru-report=report.json")
     result.stdout.no_fnmatch_line("*kitaru conformance*")

@@ -57,7 +57,7 @@ def _manager() -> HookManager:
     try:
         return get_manager()
     except KitaruPluginError as error:
-        sys.stderr.write(f"Plugins are left out: {error}\n")
+        sys.stderr.write(f"Warning: plugins are left out: {error}\n")
         manager = HookManager()
         manager.add(survey({**os.environ, "KITARU_PLUGINS_AUTOLOAD": "0"}).parts)
         return manager

@@ -63,7 +63,8 @@ def look_at(address: str, *, thoroughly: bool = False) -> StoreFacts:
     free = shutil.disk_usage(folder).free
     room = [f"Only {free // 1_000_000} MB are free on the disk of {path}."] if free < _LITTLE else []
     if not path.is_file():
-        return StoreFacts(kind=kind, path=str(path), exists=False, free_bytes=free, problems=room)
+        blocked = [f"{place} stands where the store should be." for place in _in_the_way(path)]
+        return StoreFacts(kind=kind, path=str(path), exists=False, free_bytes=free, problems=[*room, *blocked])
     files = [file for file in (path, path.with_name(f"{path.name}-wal")) if file.exists()]
     open_to = [file for file in files if file.stat().st_mode & _PRIVATE]
     room += [f"{file} can be read by others; `chmod 600` it." for file in open_to]
@@ -80,6 +81,11 @@ def look_at(address: str, *, thoroughly: bool = False) -> StoreFacts:
             return _read(database, facts, thoroughly=thoroughly)
     except (sqlite3.Error, msgspec.DecodeError) as error:
         return msgspec.structs.replace(facts, problems=[*room, f"{path} cannot be read: {error}."])
+
+
+def _in_the_way(path: Path) -> list[Path]:
+    """Return the folder that has the store's name, or the file that has the name of a folder above it."""
+    return [path] if path.is_dir() else [place for place in path.parents if place.is_file()]
 
 
 def _read(database: sqlite3.Connection, facts: StoreFacts, *, thoroughly: bool) -> StoreFacts:

@@ -56,3 +56,13 @@ def test_a_file_gets_all_of_it_and_the_exit_code_stays(kitaru, tmp_path):
     shown = kitaru("info", "--check", "--file", tmp_path / "info.json", "-o", "json")
     assert shown.code == 1
     assert '"problems"' in (tmp_path / "info.json").read_text()
+
+
+@pytest.mark.parametrize("place", ["folder", "file/kitaru.db"])
+def test_a_place_where_no_store_can_be_is_a_problem(kitaru, tmp_path, monkeypatch, place):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("KITARU_STORE", str(tmp_path / place))
+    shown = kitaru("info", "--check", "-o", "json")
+    assert shown.code == 1
+    assert "stands where the store should be" in shown.out

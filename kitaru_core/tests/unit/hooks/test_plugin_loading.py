@@ -137,7 +137,7 @@ def test_the_program_works_beside_a_broken_plugin_and_says_what_is_wrong_with_it
     site.install("acme-plugin", "2.5", "acme", "1 / 0")
     done = site.run("from kitaru.cli.main import main; main(['plugins', 'list', '--output', 'json'])")
     assert done.returncode == 0
-    assert "Plugins are left out: Plugin 'acme' of acme-plugin 2.5" in done.stderr
+    assert "Warning: plugins are left out: Plugin 'acme' of acme-plugin 2.5" in done.stderr
     listed = json.loads(done.stdout)
     (acme,) = [one for one in listed["items"] if one["name"] == "acme"]
     assert acme["state"] == "broken"
