@@ -40,4 +40,7 @@ class Bell:
 
     def stop(self) -> None:
         """Have the thread end."""
+        with suppress(OSError):
+            # Closing it would not do: a forked child may have it open as well.
+            self._outside.shutdown(socket.SHUT_WR)
         self._outside.close()

@@ -252,6 +252,7 @@ class GroupCommit:
         self._inherited = self.connection  # closing it here would do harm as well
         self.connection = cast("sqlite3.Connection", _OfTheParent())
         self.mutex = CommitLock(self._pass_on)
+        self._flusher = self._bell = None
         self._queue.clear()
 
     def _start_flusher(self) -> None:

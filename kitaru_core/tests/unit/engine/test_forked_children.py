@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import threading
 import time
 import uuid
 from contextlib import closing
@@ -69,3 +71,29 @@ def test_a_child_cannot_write_through_its_parents_connection(tmp_path):
         assert in_a_child(journal.close) == "nothing"
         journal.append(lease, noted)
         assert verify_execution(journal, name).records == 2
+
+
+def test_a_journal_that_served_coroutines_closes_while_a_child_lives(tmp_path):
+    name = str(uuid.uuid4())
+    started = ExecutionStarted(at=time.time(), execution_id=name, flow="f", module="m", qualname="f")
+    journal = SqliteJournal(tmp_path / "journal.db")
+    lease = journal.create(Draft(started), flow="f", stack=None)
+
+    async def append():
+        await journal.append_async(lease, Draft(MetadataLogged(at=time.time(), values={"n": 1})))
+
+    asyncio.run(append())
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(writing)
+        os.read(reading, 1)  # until the parent lets go
+        os._exit(0)
+    closing_thread = threading.Thread(target=journal.close, daemon=True)
+    closing_thread.start()
+    closing_thread.join(10)
+    stuck = closing_thread.is_alive()
+    os.close(writing)
+    os.waitpid(child, 0)
+    os.close(reading)
+    assert not stuck
