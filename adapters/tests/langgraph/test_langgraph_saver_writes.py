@@ -14,6 +14,7 @@ from langgraph.graph import START, MessagesState, StateGraph
 
 from kitaru.adapters.langgraph import KitaruCheckpointSaver
 from kitaru_adapters.langgraph.saver_late import LateWrites, TaskWrites
+from kitaru_adapters.langgraph.saver_store import ThreadStore
 
 THREAD = {"configurable": {"thread_id": "t", "checkpoint_ns": ""}}
 
@@ -112,3 +113,17 @@ def test_writes_of_another_place_are_not_taken():
     assert not late.are_stored(writes)
     with late.taken(writes.place) as found:
         assert found == []
+
+
+def test_a_transaction_that_cannot_be_committed_leaves_the_file_usable(tmp_path):
+    with closing(ThreadStore(tmp_path / "threads.db")) as store:
+        with store.transaction() as db:
+            pass
+        db.execute("PRAGMA foreign_keys = ON")
+        db.execute("CREATE TABLE one (n INTEGER PRIMARY KEY)")
+        db.execute("CREATE TABLE other (n INTEGER REFERENCES one (n) DEFERRABLE INITIALLY DEFERRED)")
+        with pytest.raises(sqlite3.IntegrityError), store.transaction() as db:
+            db.execute("INSERT INTO other VALUES (1)")  # which only the commit refuses
+        with store.transaction() as db:
+            db.execute("INSERT INTO one VALUES (2)")
+        assert store.rows("SELECT (SELECT count(*) FROM one), (SELECT count(*) FROM other)") == [(1, 0)]
