@@ -79,8 +79,8 @@ doubles: $(VENV)/.dev ## examine every double of an adapter by every case that i
 constraints: ## resolve all dependencies anew and pin them
 	$(PYTHON) .ci/pin.py
 
-clean: ## remove the virtual environment and caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean: ## remove the virtual environments, caches and what was built
+	rm -rf $(VENV) .venv-bench build site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # Where Python came without the part that puts pip into a new environment, the pip of that Python does it.
 $(VENV)/.made:

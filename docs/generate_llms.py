@@ -69,7 +69,7 @@ def _summary(page: str) -> str:
 
 def _first(page: str, kind: str) -> str:
     """Return the text of the first heading or paragraph of a page."""
-    tokens = MarkdownIt("commonmark").parse((DOCS / page).read_text(encoding="utf-8"))
+    tokens = MarkdownIt("commonmark").enable("table").parse((DOCS / page).read_text(encoding="utf-8"))
     return next((text.content for one, text in pairwise(tokens) if one.type == kind), "")
 
 

@@ -6,6 +6,7 @@ contract class is collected, so that it neither slows other test runs down nor s
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Generator
 from pathlib import Path
@@ -61,8 +62,17 @@ def pytest_configure(config: pytest.Config) -> None:
         if Path(name).suffix not in _SUFFIXES:
             msg = f"--kitaru-report={name}: the file must end in {' or '.join(_SUFFIXES)}, which says its format."
             raise pytest.UsageError(msg)
+        if not _writable(config.invocation_params.dir / name):
+            msg = f"--kitaru-report={name} cannot be written there; name a file in a folder of your own."
+            raise pytest.UsageError(msg)
     is_worker = hasattr(config, "workerinput")
     config.pluginmanager.register(Sender(config) if is_worker else Recorder(config), "kitaru_conformance_results")
+
+
+def _writable(file: Path) -> bool:
+    """Say whether a report can be written later: better known now than when hundreds of cases have run."""
+    folder = next(place for place in file.parents if place.exists())
+    return not file.is_dir() and folder.is_dir() and os.access(folder, os.W_OK)
 
 
 @pytest.hookimpl(tryfirst=True)

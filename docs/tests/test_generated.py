@@ -67,3 +67,8 @@ def test_every_page_is_in_the_navigation_of_the_site():
     nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:")[2]
     pages = [str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")]
     assert [page for page in pages if not re.search(rf"- {re.escape(page)}$", nav, re.MULTILINE)] == []
+
+
+def test_the_contents_for_assistants_say_a_sentence_of_each_page_and_no_table():
+    lines = (DOCS / "llms.txt").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if "|" in line] == []

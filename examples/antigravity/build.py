@@ -9,14 +9,15 @@ at Google: kitaru remembers which turn and which environment it was, and restore
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from kitaru import FlowHandle, KitaruClient, flow, wait
+from kitaru import KitaruClient, flow, wait
 from kitaru.adapters.gemini import GeminiInteractionRequest, KitaruGeminiInteractionsRunner
-from kitaru.errors import KitaruTimeoutError
+from kitaru.errors import KitaruError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,29 +82,39 @@ def main(action: str, argument: str, remark: str = "") -> None:
         argument: The task, or the id of the execution.
         remark: What the reviewer says.
     """
-    if action == "start":
-        handle = build.run(argument)
-    else:
-        handle = FlowHandle.from_exec_id(argument)
-        executions = KitaruClient().executions
-        if action == "retry":
-            executions.retry(argument, block=True)
-        else:
-            executions.input(argument, wait="review", value=remark)
-            executions.resume(argument, block=True)
-    print(f"execution {handle.exec_id}")  # noqa: T201 - a command line speaks
-    print(_outcome(handle))  # noqa: T201
+    executions = KitaruClient().executions
+    exec_id = build.run(argument).exec_id if action == "start" else argument
+    if action == "retry":
+        executions.retry(exec_id, block=True)
+    elif action != "start":
+        executions.input(exec_id, wait="review", value=remark)
+        executions.resume(exec_id, block=True)
+    print(f"execution {exec_id}")  # noqa: T201 - a command line speaks
+    print(_outcome(exec_id))  # noqa: T201
 
 
-def _outcome(handle: FlowHandle[str]) -> str:
-    while True:
-        try:
-            return str(handle.wait(timeout=0.1))
-        except KitaruTimeoutError:
-            if handle.status == "waiting":
-                return f"waiting: run `review {handle.exec_id} REMARK`"
+def _outcome(exec_id: str) -> str:
+    executions = KitaruClient().executions
+    if executions.wait(exec_id).status == "waiting":
+        return f"waiting: run `review {exec_id} REMARK`"
+    return str(executions.result(exec_id))
+
+
+def command_line() -> None:
+    """Read the command line; what cannot be done is told in a sentence."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("action", nargs="?", default="start", choices=["start", "review", "retry"])
+    parser.add_argument("argument", nargs="?", metavar="TASK|EXECUTION_ID")
+    parser.add_argument("remark", nargs="?", default="", help="what the reviewer says")
+    given = parser.parse_args()
+    if given.argument is None and given.action != "start":
+        parser.error(f"{given.action} needs an EXECUTION_ID")
+    try:
+        with service():
+            main(given.action, given.argument or "A page that shows the time", given.remark)
+    except KitaruError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":
-    with service():
-        main(*(sys.argv[1:] or ("start", "A page that shows the time")))
+    command_line()

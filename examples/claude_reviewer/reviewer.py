@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from claude_agent_sdk import ClaudeAgentOptions, tool
 from scripted_model import review_by_rules
 
-from kitaru import KitaruClient, checkpoint, flow
+from kitaru import KitaruClient, KitaruError, checkpoint, flow
 from kitaru.adapters.claude_agent_sdk import ClaudeRunRequest, KitaruClaudeRunner, durable_mcp_server
 from kitaru_adapters.claude_agent_sdk.testing import LoopbackAnthropic
 
@@ -119,14 +119,20 @@ def main() -> None:
     arguments = parser.parse_args()
     if not arguments.folder.is_dir():
         sys.exit(f"{arguments.folder} is no folder; name one with Python files.")
-    with claude_behind():
-        if arguments.resume:
-            executions = KitaruClient().executions
-            broken = executions.latest(flow="review", status="failed")
-            executions.retry(broken.exec_id, block=True)
-            print(executions.result(broken.exec_id))  # noqa: T201 - a program
-        else:
-            print(review.run(str(arguments.folder.resolve())).wait())  # noqa: T201 - a program
+    try:
+        with claude_behind():
+            report = go_on() if arguments.resume else review.run(str(arguments.folder.resolve())).wait()
+            print(report)  # noqa: T201 - a program
+    except KitaruError as error:
+        sys.exit(str(error))
+
+
+def go_on() -> str:
+    """Go on with the latest review that broke off, and return its report."""
+    executions = KitaruClient().executions
+    broken = executions.latest(flow="review", status="failed")
+    executions.retry(broken.exec_id, block=True)
+    return str(executions.result(broken.exec_id))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ Without a model name in `REPORT_MODEL` (such as `anthropic:claude-sonnet-4-6`) i
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from langchain.chat_models import init_chat_model
 from langchain_core.messages import HumanMessage
 from langchain_core.tools import tool
 
-from kitaru import FlowHandle, KitaruClient, flow
+from kitaru import FlowHandle, KitaruClient, KitaruError, flow
 from kitaru.adapters.langgraph import (
     KitaruGraphRunner,
     KitaruLangGraphMiddleware,
@@ -108,5 +109,17 @@ def main(action: str, argument: str) -> None:
     print(handle.wait())  # noqa: T201
 
 
+def command_line() -> None:
+    """Read the command line; what cannot be done is told in a sentence."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("action", choices=["start", "retry"])
+    parser.add_argument("argument", metavar="TOPIC|EXECUTION_ID")
+    given = parser.parse_args()
+    try:
+        main(given.action, given.argument)
+    except KitaruError as error:
+        sys.exit(str(error))
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    command_line()

@@ -8,12 +8,13 @@ Without a key in `GEMINI_API_KEY` it talks to a scripted service on this machine
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from kitaru import FlowHandle, KitaruClient, checkpoint, flow, wait
+from kitaru import KitaruClient, KitaruError, checkpoint, flow, wait
 from kitaru.adapters.gemini import FunctionAnswer, GeminiInteractionRequest, KitaruGeminiInteractionsRunner
 
 if TYPE_CHECKING:
@@ -105,31 +106,38 @@ def main(action: str, argument: str) -> None:
         action: `start`, `approve`, `decline` or `retry`.
         argument: The question, or the id of the execution.
     """
-    if action == "start":
-        handle = research.run(argument)
-    else:
-        handle = FlowHandle.from_exec_id(argument)
-        executions = KitaruClient().executions
-        if action == "retry":
-            executions.retry(argument, block=True)
-        else:
-            executions.input(argument, wait="approve_publication", value=action == "approve")
-            executions.resume(argument, block=True)
-    print(f"execution {handle.exec_id}")  # noqa: T201 - a command line speaks
-    print(_outcome(handle))  # noqa: T201
+    executions = KitaruClient().executions
+    exec_id = research.run(argument).exec_id if action == "start" else argument
+    if action == "retry":
+        executions.retry(exec_id, block=True)
+    elif action != "start":
+        executions.input(exec_id, wait="approve_publication", value=action == "approve")
+        executions.resume(exec_id, block=True)
+    print(f"execution {exec_id}")  # noqa: T201 - a command line speaks
+    print(_outcome(exec_id))  # noqa: T201
 
 
-def _outcome(handle: FlowHandle[str]) -> str:
-    from kitaru.errors import KitaruTimeoutError
+def _outcome(exec_id: str) -> str:
+    executions = KitaruClient().executions
+    if executions.wait(exec_id).status == "waiting":
+        return f"waiting: run `approve {exec_id}` or `decline {exec_id}`"
+    return str(executions.result(exec_id))
 
-    while True:
-        try:
-            return str(handle.wait(timeout=0.1))
-        except KitaruTimeoutError:
-            if handle.status == "waiting":
-                return f"waiting: run `approve {handle.exec_id}` or `decline {handle.exec_id}`"
+
+def command_line() -> None:
+    """Read the command line; what cannot be done is told in a sentence."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("action", nargs="?", default="start", choices=["start", "approve", "decline", "retry"])
+    parser.add_argument("argument", nargs="?", metavar="QUESTION|EXECUTION_ID")
+    given = parser.parse_args()
+    if given.argument is None and given.action != "start":
+        parser.error(f"{given.action} needs an EXECUTION_ID")
+    try:
+        with service():
+            main(given.action, given.argument or "How do heat pumps sell?")
+    except KitaruError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":
-    with service():
-        main(*(sys.argv[1:3] if len(sys.argv) > 2 else ("start", "How do heat pumps sell?")))  # noqa: PLR2004
+    command_line()

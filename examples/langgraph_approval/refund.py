@@ -9,6 +9,7 @@ Without a model name in `REFUND_MODEL` (such as `openai:gpt-5.2`) it uses a scri
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import os
 import sys
@@ -21,7 +22,7 @@ from langchain_core.messages import HumanMessage
 from langchain_core.tools import tool
 from refund_model import ScriptedModel
 
-from kitaru import FlowHandle, KitaruClient, current_call, flow
+from kitaru import KitaruClient, KitaruError, current_call, flow
 from kitaru.adapters.langgraph import (
     KitaruCheckpointSaver,
     KitaruGraphRunner,
@@ -29,7 +30,6 @@ from kitaru.adapters.langgraph import (
     LangGraphCallCheckpointPolicy,
     wait_for_interrupt,
 )
-from kitaru.errors import KitaruTimeoutError
 
 HOME = Path(os.environ.get("REFUND_HOME", "."))
 ANSWERS = {"approve": {"type": "approve"}, "reject": {"type": "reject", "message": "Not covered by the warranty."}}
@@ -105,28 +105,35 @@ def main(action: str, argument: str) -> None:
         action: `start`, `approve`, `reject` or `retry`.
         argument: The complaint, or the id of the execution.
     """
-    if action == "start":
-        handle = refund.run(argument)
-    else:
-        handle = FlowHandle.from_exec_id(argument)
-        executions = KitaruClient().executions
-        if action == "retry":
-            executions.retry(argument, block=True)
-        else:
-            executions.input(argument, wait="approve_refund", value={"decisions": [ANSWERS[action]]})
-            executions.resume(argument, block=True)
-    print(f"execution {handle.exec_id}")  # noqa: T201 - a command line speaks
-    print(_outcome(handle))  # noqa: T201
+    executions = KitaruClient().executions
+    exec_id = refund.run(argument).exec_id if action == "start" else argument
+    if action == "retry":
+        executions.retry(exec_id, block=True)
+    elif action != "start":
+        executions.input(exec_id, wait="approve_refund", value={"decisions": [ANSWERS[action]]})
+        executions.resume(exec_id, block=True)
+    print(f"execution {exec_id}")  # noqa: T201 - a command line speaks
+    print(_outcome(exec_id))  # noqa: T201
 
 
-def _outcome(handle: FlowHandle[str]) -> str:
-    while True:
-        try:
-            return str(handle.wait(timeout=0.1))
-        except KitaruTimeoutError:
-            if handle.status == "waiting":
-                return f"waiting: run `approve {handle.exec_id}` or `reject {handle.exec_id}`"
+def _outcome(exec_id: str) -> str:
+    executions = KitaruClient().executions
+    if executions.wait(exec_id).status == "waiting":
+        return f"waiting: run `approve {exec_id}` or `reject {exec_id}`"
+    return str(executions.result(exec_id))
+
+
+def command_line() -> None:
+    """Read the command line; what cannot be done is told in a sentence."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("action", choices=["start", *ANSWERS, "retry"])
+    parser.add_argument("argument", metavar="COMPLAINT|EXECUTION_ID")
+    given = parser.parse_args()
+    try:
+        main(given.action, given.argument)
+    except KitaruError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    command_line()

@@ -9,18 +9,18 @@ in `outbox.txt` in the directory that `RESEARCH_HOME` names, the present one by 
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 from agents import Agent, function_tool
 from offline_model import OfflineModel
 from pydantic import BaseModel
 
-from kitaru import FlowHandle, KitaruClient, KitaruTimeoutError, current_call, flow
+from kitaru import KitaruClient, KitaruError, current_call, flow
 from kitaru.adapters.openai_agents import CheckpointConfig, KitaruRunner, OpenAIRunRequest
 
 NOTES = Path(__file__).with_name("notes")
@@ -123,29 +123,36 @@ def main(action: str, *arguments: str) -> None:
         action: `start`, `approve`, `reject` or `retry`.
         *arguments: The question and the recipient, or the id of the execution.
     """
-    if action == "start":
-        handle = research.run(*arguments)
-    else:
-        handle = FlowHandle.from_exec_id(arguments[0])
-        executions = KitaruClient().executions
-        if action == "retry":
-            executions.retry(handle.exec_id, block=True)
-        else:
-            for wait in executions.pending_waits(handle.exec_id):
-                executions.input(handle.exec_id, wait=wait.name, value=action == "approve")
-            executions.resume(handle.exec_id, block=True)
-    print(f"execution {handle.exec_id}")  # noqa: T201 - a command line speaks
-    print(_outcome(handle))  # noqa: T201
+    executions = KitaruClient().executions
+    exec_id = research.run(*arguments).exec_id if action == "start" else arguments[0]
+    if action == "retry":
+        executions.retry(exec_id, block=True)
+    elif action != "start":
+        for wait in executions.pending_waits(exec_id):
+            executions.input(exec_id, wait=wait.name, value=action == "approve")
+        executions.resume(exec_id, block=True)
+    print(f"execution {exec_id}")  # noqa: T201 - a command line speaks
+    print(_outcome(exec_id))  # noqa: T201
 
 
-def _outcome(handle: FlowHandle[Any]) -> str:
-    while True:
-        try:
-            return str(handle.wait(timeout=0.1))
-        except KitaruTimeoutError:
-            if handle.status == "waiting":
-                return f"waiting: run `approve {handle.exec_id}` or `reject {handle.exec_id}`"
+def _outcome(exec_id: str) -> str:
+    executions = KitaruClient().executions
+    if executions.wait(exec_id).status == "waiting":
+        return f"waiting: run `approve {exec_id}` or `reject {exec_id}`"
+    return str(executions.result(exec_id))
+
+
+def command_line() -> None:
+    """Read the command line; what cannot be done is told in a sentence."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("action", choices=["start", "approve", "reject", "retry"])
+    parser.add_argument("arguments", nargs="+", metavar="ARGUMENT", help="question and recipient, or the id")
+    given = parser.parse_args()
+    try:
+        main(given.action, *given.arguments)
+    except KitaruError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    command_line()

@@ -8,9 +8,12 @@ point with an action of their own.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 from collections.abc import Callable
+
+from kitaru.errors import KitaruUsageError
 
 __all__ = ["POINTS", "arm", "arm_from_environment", "disarm", "hit"]
 
@@ -58,11 +61,11 @@ def arm(point: str, n: int = 1, action: Callable[[], None] | None = None) -> Non
         action: What to run; by default the process kills itself with SIGKILL.
 
     Raises:
-        ValueError: There is no such point.
+        KitaruUsageError: There is no such point; it is a `ValueError`.
     """
     if point not in POINTS:
         msg = f"There is no crash point {point!r}; there are: {', '.join(POINTS)}."
-        raise ValueError(msg)
+        raise KitaruUsageError(msg)
     with _lock:
         _armed.setdefault(point, []).append((_passed.get(point, 0) + n, action or _kill))
 
@@ -75,11 +78,19 @@ def disarm() -> None:
 
 
 def arm_from_environment() -> None:
-    """Arm what `KITARU_CRASH_AT` names; several points are separated by commas."""
+    """Arm what `KITARU_CRASH_AT` names; several points are separated by commas.
+
+    Raises:
+        KitaruUsageError: It names no point, or no passage of one.
+    """
     for item in os.environ.get("KITARU_CRASH_AT", "").split(","):
         point, _, n = item.strip().partition(":")
-        if point:
-            arm(point, int(n or 1))
+        if not point:
+            continue
+        if not re.fullmatch("[1-9][0-9]*", n or "1"):
+            msg = f"KITARU_CRASH_AT={item.strip()} must name a passage as a number from 1, such as {point}:2."
+            raise KitaruUsageError(msg)
+        arm(point, int(n or 1))
 
 
 def _kill() -> None:

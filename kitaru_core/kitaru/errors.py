@@ -84,6 +84,12 @@ class FailureOrigin(StrEnum):
     DIVERGENCE = "divergence"
     UNKNOWN = "unknown"
 
+    @classmethod
+    def _missing_(cls, value: object) -> FailureOrigin:
+        """Read the word of a later release as `UNKNOWN`."""
+        del value
+        return cls.UNKNOWN
+
 
 class KitaruError(Exception):
     """Root of all errors that kitaru raises on purpose."""

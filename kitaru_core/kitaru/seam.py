@@ -20,8 +20,8 @@ from __future__ import annotations
 
 from kitaru.artifacts.redaction import redact
 from kitaru.engine.boundary import commit_unit as commit
+from kitaru.engine.boundary import leave_out, run_unit, run_unit_async
 from kitaru.engine.boundary import peek_unit as peek
-from kitaru.engine.boundary import run_unit, run_unit_async
 from kitaru.engine.call import Call, Note, current_call
 from kitaru.engine.scope import ScopeInfo, current_scope, in_checkpoint, in_flow, log_drift, occurrence
 from kitaru.engine.signals import ControlSignal, Suspension, is_control_signal
@@ -51,6 +51,7 @@ __all__ = [
     "in_checkpoint",
     "in_flow",
     "is_control_signal",
+    "leave_out",
     "log_drift",
     "occurrence",
     "open_questions",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kitaru_adapters.claude_agent_sdk.errors import ClaudeRunError, error_from_result
 from kitaru_adapters.claude_agent_sdk.guard import RunGuard
@@ -22,7 +22,7 @@ from kitaru_adapters.claude_agent_sdk.watch import ToolWatch
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from claude_agent_sdk import ClaudeAgentOptions
+    from claude_agent_sdk import ClaudeAgentOptions, SessionKey, SessionStoreEntry
 
     from kitaru.seam import Call
     from kitaru_adapters.claude_agent_sdk.notes import AttemptNotes
@@ -154,7 +154,7 @@ class Attempt:
                 options = replace(options, session_store=store, session_store_flush="eager")
         return options
 
-    def _base(self) -> Callable[..., Any] | None:
+    def _base(self) -> Callable[[SessionKey], Sequence[SessionStoreEntry] | None] | None:
         if not self.place.parts:
             return None
         executions = [self.call.execution_id, self.place.original_execution_id]

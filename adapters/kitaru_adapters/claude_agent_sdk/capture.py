@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kitaru.errors import KitaruRuntimeError
 
@@ -67,7 +67,7 @@ class ArtifactNames:
     saved: dict[str, str] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
 
-    async def save(self, kind: str, make: Callable[[], Any]) -> None:
+    async def save(self, kind: str, make: Callable[[], object]) -> None:
         """Save one artifact.
 
         Args:

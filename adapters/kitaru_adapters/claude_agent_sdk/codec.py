@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import claude_agent_sdk
 from claude_agent_sdk import StreamEvent
@@ -13,6 +13,8 @@ from kitaru_adapters.claude_agent_sdk.types import ClaudeRunResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from claude_agent_sdk import Message
 
 __all__ = ["ResultCodec", "as_result", "dump_messages", "load_messages"]
 
@@ -52,7 +54,7 @@ def as_result(value: object) -> ClaudeRunResult:
     return ClaudeRunResult.model_validate({"final_text": value} if isinstance(value, str) else value)
 
 
-def dump_messages(messages: Iterable[object]) -> list[dict[str, Any]]:
+def dump_messages(messages: Iterable[object]) -> list[dict[str, object]]:
     """Turn messages of the SDK into data that keeps their kind; partial messages are left out.
 
     Args:
@@ -61,10 +63,11 @@ def dump_messages(messages: Iterable[object]) -> list[dict[str, Any]]:
     Returns:
         One `{"type", "fields"}` for each.
     """
-    return [_dump(message) for message in messages if not isinstance(message, StreamEvent)]
+    kept = (message for message in messages if not isinstance(message, StreamEvent))
+    return [cast("dict[str, object]", _dump(message)) for message in kept]
 
 
-def load_messages(stored: Iterable[Mapping[str, object]]) -> list[Any]:
+def load_messages(stored: Iterable[Mapping[str, object]]) -> list[Message | Mapping[str, object]]:
     """Rebuild the messages that `dump_messages` stored.
 
     Args:
@@ -73,10 +76,10 @@ def load_messages(stored: Iterable[Mapping[str, object]]) -> list[Any]:
     Returns:
         Messages of the SDK's own classes; an entry of a class this SDK does not have stays a dictionary.
     """
-    return [_load(entry) for entry in stored]
+    return [cast("Message | Mapping[str, object]", _load(entry)) for entry in stored]
 
 
-def _dump(value: Any) -> Any:
+def _dump(value: object) -> object:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {field.name: _dump(getattr(value, field.name)) for field in dataclasses.fields(value)}
         return {"type": type(value).__name__, "fields": fields}
@@ -85,14 +88,16 @@ def _dump(value: Any) -> Any:
     return json.loads(json.dumps(value, default=str))
 
 
-def _load(entry: Mapping[str, Any]) -> Any:
+def _load(entry: Mapping[str, object]) -> object:
     # Only these fields hold objects of the SDK. Everywhere else is the user's data, which may look like our entries.
-    fields = dict(entry["fields"])
+    fields = dict(cast("Mapping[str, object]", entry["fields"]))
     for name in _OBJECTS:
-        if isinstance(fields.get(name), dict):
-            fields[name] = _rebuild(fields[name], fields[name]["fields"])
-    if isinstance(fields.get("content"), list):
-        fields["content"] = [_rebuild(block, block["fields"]) for block in fields["content"]]
+        held = fields.get(name)
+        if isinstance(held, dict):
+            fields[name] = _rebuild(held, held["fields"])
+    content = fields.get("content")
+    if isinstance(content, list):
+        fields["content"] = [_rebuild(block, block["fields"]) for block in content]
     return _rebuild(entry, fields)
 
 

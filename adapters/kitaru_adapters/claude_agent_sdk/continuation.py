@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 from kitaru.errors import KitaruUsageError
 from kitaru_adapters.claude_agent_sdk.errors import ClaudeInterruptedError, ClaudeRunError
@@ -10,6 +10,7 @@ from kitaru_adapters.claude_agent_sdk.request import ClaudeRunRequest
 from kitaru_adapters.claude_agent_sdk.types import ClaudeRunResult
 
 if TYPE_CHECKING:
+    from kitaru_adapters.claude_agent_sdk.request import ResumeOptions
     from kitaru_adapters.claude_agent_sdk.types import ClaudeEarlierAttempt
 
 __all__ = ["ClaudeContinuation"]
@@ -43,7 +44,7 @@ class ClaudeContinuation:
         """What is known of attempts that broke off or failed."""
         return self._attempts
 
-    def request(self, prompt: str, **fields: Any) -> ClaudeRunRequest:
+    def request(self, prompt: str, **fields: Unpack[ResumeOptions]) -> ClaudeRunRequest:
         """Return a request that goes on with the session.
 
         Args:

@@ -39,7 +39,8 @@ class RunGuard:
             self._stop()
 
     def _stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._cancel)
+        if not self._closed:  # a checkpoint of the user's may outlive the loop that Claude ran in
+            self._loop.call_soon_threadsafe(self._cancel)
 
     def _cancel(self) -> None:
         if self._task is not None and not self._closed:

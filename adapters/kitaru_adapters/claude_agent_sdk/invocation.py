@@ -20,7 +20,7 @@ from kitaru_adapters.claude_agent_sdk.tools import ToolMemory, current_memory
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
-    from claude_agent_sdk import ClaudeAgentOptions
+    from claude_agent_sdk import ClaudeAgentOptions, Message
 
     from kitaru_adapters.claude_agent_sdk.launcher import Launcher
     from kitaru_adapters.claude_agent_sdk.notes import NoteBook
@@ -46,7 +46,7 @@ class Conversation:
         seconds: Wall time.
     """
 
-    messages: list[Any] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
     heard: bool = False
     result: ResultMessage | None = None
     session_id: str | None = None
@@ -142,7 +142,7 @@ class _Listener:
         ended = asyncio.Event()
         prompt = self.plan.prompt if self.plan.prompt is not None else _held_open(ended)
         # The SDK declares an iterator; it is a generator, and closing it is what ends the program.
-        messages = cast("AsyncGenerator[Any, None]", query(prompt=prompt, options=self.launcher.options))
+        messages = cast("AsyncGenerator[Message, None]", query(prompt=prompt, options=self.launcher.options))
         async with contextlib.aclosing(messages):
             async for message in messages:
                 watch.on_activity()
@@ -162,7 +162,7 @@ class _Listener:
         if listening.done() and not listening.cancelled() and (error := listening.exception()) is not None:
             _log.debug("Claude's program was ended: %s", type(error).__name__)
 
-    async def _take(self, message: object) -> None:
+    async def _take(self, message: Message) -> None:
         found = self.found
         if not found.heard and (lease := self.launcher.lease()) is not None:
             await self.book.write("lease", **lease)

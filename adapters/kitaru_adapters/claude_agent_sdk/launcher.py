@@ -12,20 +12,34 @@ import sys
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict, cast
 
 import claude_agent_sdk
 
 from kitaru_adapters.claude_agent_sdk import launch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from claude_agent_sdk import ClaudeAgentOptions
 
-__all__ = ["Launcher", "end_survivor", "find_program", "launched"]
+__all__ = ["Launcher", "Lease", "end_survivor", "find_program", "launched"]
 
 _SCRIPT = '#!/bin/sh\nexec "$KITARU_CLAUDE_PYTHON" -I -S "$KITARU_CLAUDE_LAUNCH" "$@"\n'
+
+
+class Lease(TypedDict):
+    """Which process a program runs in.
+
+    Attributes:
+        pid: Its process id.
+        started: When it started, in the words of the system.
+        host: The machine.
+    """
+
+    pid: int
+    started: str | None
+    host: str
 
 
 @dataclass(frozen=True)
@@ -40,12 +54,12 @@ class Launcher:
     options: ClaudeAgentOptions
     lease_file: Path | None = None
 
-    def lease(self) -> dict[str, Any] | None:
+    def lease(self) -> Lease | None:
         """Return process id, start time and host of the program, once it runs."""
         if self.lease_file is None:
             return None
         try:
-            return {**json.loads(self.lease_file.read_text()), "host": socket.gethostname()}
+            return cast("Lease", {**json.loads(self.lease_file.read_text()), "host": socket.gethostname()})
         except (OSError, ValueError):
             return None
 
@@ -111,9 +125,7 @@ def _held_open(pipe: Path) -> Iterator[None]:
         os.close(held)
 
 
-def end_survivor(
-    lease: Mapping[str, Any] | None, *, session_id: str | None = None, sign: signal.Signals = signal.SIGKILL
-) -> bool:
+def end_survivor(lease: Lease | None, *, session_id: str | None = None, sign: signal.Signals = signal.SIGKILL) -> bool:
     """End the program of an attempt that is over, if it still runs on this machine.
 
     Args:

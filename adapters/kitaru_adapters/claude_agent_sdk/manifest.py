@@ -6,15 +6,15 @@ import dataclasses
 import hashlib
 import inspect
 import json
-import re
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from claude_agent_sdk import ClaudeAgentOptions
 from claude_agent_sdk import __version__ as sdk_version
 
 from kitaru.errors import KitaruUsageError
+from kitaru_adapters.kit.redaction import HIDDEN, shown_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,10 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["cache_key", "options_manifest", "program_version"]
 
-_SECRET = frozenset({"key", "token", "secret", "password", "passwd", "credential", "credentials", "authorization"})
-_HARMLESS = frozenset({"max", "tokens", "count", "budget", "limit"})
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Za-z][a-z]*")
-_REDACTED = "<redacted>"
+_FILES = frozenset({"mcp_servers", "settings"})
+"""Options that may be the text of a whole file of settings."""
 
 
 def program_version() -> str | None:
@@ -38,15 +36,15 @@ def program_version() -> str | None:
     return str(__cli_version__)
 
 
-def options_manifest(options: ClaudeAgentOptions, request: ClaudeRunRequest, *, redact: bool) -> dict[str, Any]:
+def options_manifest(options: ClaudeAgentOptions, request: ClaudeRunRequest, *, redact: bool) -> dict[str, object]:
     """Describe a run: request and options, callables by name, live objects by type.
 
     Args:
         options: The options of the run.
         request: The request.
-        redact: Whether values of fields that sound like secrets are left out. Values of `env` always are.
+        redact: Whether what may be secret is left out. Values of `env` and `headers` always are.
     """
-    prompt = request.prompt.encode()
+    prompt, shape = request.prompt.encode(), dict(_fields(options, redact=redact))
     return {
         "sdk_version": sdk_version,
         "cli_version": program_version(),
@@ -60,7 +58,7 @@ def options_manifest(options: ClaudeAgentOptions, request: ClaudeRunRequest, *, 
             "max_turns": request.max_turns,
             "metadata_keys": sorted(request.metadata),
         },
-        "options": dict(_fields(options, redact=redact)),
+        "options": shown_settings(shape) if redact else shape,
     }
 
 
@@ -104,45 +102,30 @@ def _fields(options: ClaudeAgentOptions, *, redact: bool) -> Iterator[tuple[str,
         value = getattr(options, item.name)
         if value is None or value in ([], {}, False) or item.name == "debug_stderr":
             continue
-        if item.name == "env":
-            yield item.name, dict.fromkeys(sorted(value), _REDACTED)
+        if redact and item.name in _FILES and isinstance(value, str):
+            yield item.name, f"<{len(value)} characters>"
         else:
-            yield item.name, _shape(value, item.name, redact=redact)
+            yield item.name, _shape(value, item.name)
 
 
-def _shape(value: object, name: str, *, redact: bool) -> object:  # noqa: PLR0911 - one kind of option a line
-    if redact and _sounds_secret(name):
-        return _REDACTED
-    if redact and name == "settings":
-        return f"<{len(str(value))} characters>"
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
+def _shape(value: object, name: str) -> object:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
+    if isinstance(value, dict) and name in {"env", "headers"}:
+        return dict.fromkeys(sorted(map(str, value)), HIDDEN)
+    if isinstance(value, dict):
+        return {str(key): _shape(item, str(key)) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_shape(item, "") for item in value]
     if isinstance(value, Path):
         return str(value)
-    if isinstance(value, dict) or (dataclasses.is_dataclass(value) and not isinstance(value, type)):
-        return _shape_of_fields(value, name, redact=redact)
-    if isinstance(value, (list, tuple)):
-        return [_shape(item, "", redact=redact) for item in value]
-    return _name_of(value)
-
-
-def _shape_of_fields(value: Any, name: str, *, redact: bool) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        value = {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
-    if name in {"env", "headers"}:
-        return dict.fromkeys(sorted(map(str, value)), _REDACTED)
-    return {str(key): _shape(item, str(key), redact=redact) for key, item in value.items()}
+    return value if value is None or isinstance(value, (bool, int, float, str)) else _name_of(value)
 
 
 def _name_of(value: object) -> str:
     if callable(value):
         return f"{getattr(value, '__module__', '?')}.{getattr(value, '__qualname__', type(value).__qualname__)}"
     return f"<{type(value).__module__}.{type(value).__qualname__}>"
-
-
-def _sounds_secret(name: str) -> bool:
-    words = {word.casefold() for word in _WORDS.findall(name)}
-    return bool(words & _SECRET) and not words & _HARMLESS
 
 
 def _digestible(options: ClaudeAgentOptions, identity: str | None) -> dict[str, object]:
@@ -165,9 +148,9 @@ def _digest(value: object, identity: str | None, where: str) -> object:
     return _source(value, identity, where)
 
 
-def _source(value: Any, identity: str | None, where: str) -> str:
+def _source(value: object, identity: str | None, where: str) -> str:
     try:
-        text = inspect.getsource(value)
+        text = inspect.getsource(cast("Callable[..., object]", value))
     except (TypeError, OSError):
         if identity is None:
             msg = (

@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 import socket
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from kitaru_adapters.claude_agent_sdk.types import ClaudeEarlierAttempt, ClaudeToolCall
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from kitaru.seam import Call
+    from kitaru_adapters.claude_agent_sdk.launcher import Lease
 
-__all__ = ["AttemptNotes", "NoteBook", "derived_session_id"]
+__all__ = ["AttemptNotes", "Fields", "NoteBook", "derived_session_id"]
+
+Fields: TypeAlias = Mapping[str, Any]
+"""What a note holds: JSON that this adapter has written itself."""
 
 _SESSIONS = uuid.UUID("5f0c9d1e-6a0f-5d57-9e5b-3a1f6f0f6c11")
 
@@ -51,13 +56,13 @@ class AttemptNotes:
     """
 
     attempt: int
-    intent: Mapping[str, Any] = field(default_factory=dict)
+    intent: Fields = field(default_factory=dict)
     session_id: str | None = None
-    lease: Mapping[str, Any] | None = None
+    lease: Lease | None = None
     ended: str | None = None
-    started: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    completed: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    results: list[Mapping[str, Any]] = field(default_factory=list)
+    started: dict[str, Fields] = field(default_factory=dict)
+    completed: dict[str, Fields] = field(default_factory=dict)
+    results: list[Fields] = field(default_factory=list)
     reused: set[str] = field(default_factory=set)
     begun: dict[str, int] = field(default_factory=dict)
 
@@ -66,16 +71,16 @@ class AttemptNotes:
         """Whether the attempt broke off instead of ending with an answer or an error of Claude's."""
         return self.ended in {None, "interrupted"}
 
-    def take(self, kind: str, value: Mapping[str, Any]) -> None:
+    def take(self, kind: str, value: Fields) -> None:
         """Sort one note in."""
         if kind == "intent":
-            self.intent, self.session_id = value, cast("str | None", value.get("session_id"))
+            self.intent, self.session_id = value, value.get("session_id")
         elif kind == "session":
-            self.session_id = cast("str", value["session_id"])
+            self.session_id = value["session_id"]
         elif kind == "lease":
-            self.lease = value
+            self.lease = cast("Lease", value)
         elif kind == "ended":
-            self.ended = cast("str", value["status"])
+            self.ended = value["status"]
         elif kind == "tool_started":
             self.started[value["id"]] = value
         elif kind == "tool_completed":
@@ -138,10 +143,10 @@ class NoteBook:
         for note in self.call.notes():
             if note.name.startswith(self._prefix) and note.attempt < self.call.attempt:
                 found = attempts.setdefault(note.attempt, AttemptNotes(note.attempt))
-                found.take(note.name.removeprefix(self._prefix), cast("Mapping[str, Any]", note.value))
+                found.take(note.name.removeprefix(self._prefix), cast("Fields", note.value))
         return [attempts[number] for number in sorted(attempts)]
 
 
-def _tool(call: Mapping[str, Any]) -> ClaudeToolCall:
+def _tool(call: Fields) -> ClaudeToolCall:
     failed = bool(call.get("failed"))
     return ClaudeToolCall(id=call["id"], name=call["name"], duration_ms=call.get("duration_ms"), failed=failed)

@@ -29,7 +29,7 @@ from kitaru_adapters.kit.streams import safe_message
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from claude_agent_sdk import ClaudeAgentOptions, ResultMessage, SessionStore
+    from claude_agent_sdk import ClaudeAgentOptions, ResultMessage, SessionStore, SessionStoreEntry
 
     from kitaru.seam import Call
     from kitaru_adapters.claude_agent_sdk.invocation import Conversation
@@ -185,7 +185,7 @@ class Keeper:
             file.seek(self._known)
             return file.read().decode("utf-8", errors="replace")
 
-    async def _stored_entries(self, store: SessionStore | None) -> Sequence[Any]:
+    async def _stored_entries(self, store: SessionStore | None) -> Sequence[SessionStoreEntry]:
         session_id = self.message.session_id
         if isinstance(store, KitaruSessionStore):
             return await asyncio.to_thread(store.entries, session_id)
@@ -289,9 +289,9 @@ class Keeper:
             **cast("Any", {f"{kind}_artifact_name": name for kind, name in saved.items()}),
         )
 
-    def _metadata(self, waiting: ClaudeDeferredTool | None) -> dict[str, Any]:
+    def _metadata(self, waiting: ClaudeDeferredTool | None) -> dict[str, object]:
         cwd = self.options.cwd if self.options is not None else None
-        facts: dict[str, Any] = {
+        facts: dict[str, object] = {
             "run_label": self.place.label,
             "execution_id": self.call.execution_id,
             "direct_execution_inside_checkpoint": self.place.direct,
@@ -299,7 +299,7 @@ class Keeper:
             "event_persistence_failures": list(self._event_failures),
             "session_totals": {
                 "cost_usd": self.message.total_cost_usd,
-                "model_usage": cast("Any", self.message.model_usage) or {},
+                "model_usage": self.message.model_usage or {},
             },
             "cwd": None if cwd is None else str(cwd),
         }

@@ -22,12 +22,11 @@ from kitaru_adapters.claude_agent_sdk.transcript import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import Any
+    from collections.abc import Sequence
 
     from claude_agent_sdk import SessionKey, SessionStoreEntry
 
-    from kitaru_adapters.claude_agent_sdk.notes import AttemptNotes, NoteBook
+    from kitaru_adapters.claude_agent_sdk.notes import AttemptNotes, Fields, NoteBook
     from kitaru_adapters.claude_agent_sdk.request import ClaudeRunRequest
 
 __all__ = ["OnInterrupted", "Plan", "check_continuable", "make_plan"]
@@ -183,7 +182,7 @@ async def _caught_up(found: Situation, session_id: str) -> list[SessionStoreEntr
     return [*entries, *added]
 
 
-def _outcome(found: Situation, call: str) -> Mapping[str, Any] | None:
+def _outcome(found: Situation, call: str) -> Fields | None:
     """Return what Claude is told about a call that its session left open; nothing for one still to be decided on."""
     results = {result["key"]: result["result"] for attempt in found.earlier for result in attempt.results}
     if call in results:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
 
-__all__ = ["ClaudeRunRequest", "ClaudeToolDecision"]
+__all__ = ["ClaudeRunRequest", "ClaudeToolDecision", "ResumeOptions"]
 
 
 def _as_text(value: object) -> object:
@@ -41,6 +41,15 @@ class ClaudeToolDecision(BaseModel):
             msg = "updated_input changes what an approved tool runs with; a denied call has no input. Leave it out."
             raise ValueError(msg)
         return self
+
+
+class ResumeOptions(TypedDict, total=False):
+    """What else may be said when a session is gone on with; see `ClaudeRunRequest.resume`."""
+
+    cwd: str | os.PathLike[str] | None
+    max_turns: int | None
+    decision: ClaudeToolDecision | None
+    metadata: Mapping[str, object] | None
 
 
 class ClaudeRunRequest(BaseModel):
@@ -88,7 +97,7 @@ class ClaudeRunRequest(BaseModel):
         *,
         cwd: str | os.PathLike[str] | None = None,
         max_turns: int | None = None,
-        metadata: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, object] | None = None,
     ) -> ClaudeRunRequest:
         """Ask for something in a new session.
 
@@ -118,7 +127,7 @@ class ClaudeRunRequest(BaseModel):
         cwd: str | os.PathLike[str] | None = None,
         max_turns: int | None = None,
         decision: ClaudeToolDecision | None = None,
-        metadata: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, object] | None = None,
     ) -> ClaudeRunRequest:
         """Ask for something more in a session that exists.
 

@@ -18,6 +18,7 @@ from kitaru_adapters.claude_agent_sdk.capture import ClaudeCapturePolicy
 from kitaru_adapters.claude_agent_sdk.request import ClaudeRunRequest
 from kitaru_adapters.claude_agent_sdk.settings import RunnerSettings, validate_checkpoint_strategy
 from kitaru_adapters.kit.configs import check_config
+from kitaru_adapters.kit.loops import refuse_running_loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -195,7 +196,8 @@ class KitaruClaudeRunner:
         return outcome.value
 
     def _run_sync(self, request: ClaudeRunRequest, *, streamed: bool) -> ClaudeRunResult:
-        _refuse_running_loop("run_stream" if streamed else "run")
+        twin = "run_stream" if streamed else "run"
+        refuse_running_loop(f"{twin}_sync", f"runner.{twin}(request)")
         call = self._enclosing(request)
         if call is not None:
             return asyncio.run(self._direct(request, call, streamed=streamed).run())
@@ -229,12 +231,3 @@ class KitaruClaudeRunner:
             )
             raise KitaruUsageError(msg)
         return call
-
-
-def _refuse_running_loop(twin: str) -> None:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return
-    msg = f"{twin}_sync() would block the event loop that runs in this thread; use `await runner.{twin}(...)`."
-    raise KitaruUsageError(msg)

@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 from dataclasses import asdict, dataclass, is_dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, Required, TypedDict
 
 from claude_agent_sdk import ToolAnnotations, tool
 
@@ -121,14 +121,24 @@ def create_kitaru_sandbox_mcp_server(
     return durable_mcp_server(server_name, [made], reuse="never")
 
 
+class _Arguments(TypedDict, total=False):
+    """What Claude may say, as the tool's schema has it."""
+
+    command: Required[str | list[str]]
+    cwd: str
+    env: dict[str, str]
+    max_chars: int
+    cleanup: Literal["destroy", "close"]
+
+
 @dataclass(frozen=True)
 class _Command:
     max_chars: int
-    cleanup: str
+    cleanup: Literal["destroy", "close"]
     size: int
     run_command: Callable[..., object] | None
 
-    async def handle(self, arguments: dict[str, Any]) -> dict[str, Any]:
+    async def handle(self, arguments: _Arguments) -> dict[str, object]:
         try:
             result = await asyncio.to_thread(self._run, arguments)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong, Claude is told in a safe form
@@ -136,16 +146,12 @@ class _Command:
         fields = asdict(result) if is_dataclass(result) and not isinstance(result, type) else vars(result)
         return _block(_fitted({"status": "completed", **{name: fields.get(name) for name in _SHOWN}}, self.size))
 
-    def _run(self, arguments: Mapping[str, Any]) -> object:
+    def _run(self, arguments: _Arguments) -> object:
         env = arguments.get("env") or {}
         if sum(len(name) + len(value) for name, value in env.items()) > _MAX_ENV_CHARACTERS:
             msg = "The environment is too large."
             raise KitaruUsageError(msg)
-        run = self.run_command or getattr(kitaru, "run_sandbox_command", None)
-        if run is None:
-            msg = "This runtime has no sandbox."
-            raise KitaruFeatureNotAvailableError(msg)
-        return run(
+        return (self.run_command or kitaru.run_sandbox_command)(
             arguments["command"],
             cwd=arguments.get("cwd"),
             env=env or None,
@@ -160,22 +166,23 @@ def _failure(error: Exception) -> dict[str, object]:
     return {"status": "failed", "error": detail}
 
 
-def _fitted(fields: dict[str, Any], size: int) -> dict[str, Any]:
+def _fitted(fields: dict[str, object], size: int) -> dict[str, object]:
     """Cut the outputs until the whole block stays below the advertised size."""
-    while (excess := len(json.dumps(fields)) - size) >= 0:
-        longest = max(("stdout", "stderr"), key=lambda name: len(fields[name] or ""))
-        if not fields[longest]:
+    outputs = {name: str(fields[name] or "") for name in ("stdout", "stderr")}
+    while (excess := len(json.dumps(fields | outputs)) - size) >= 0:
+        longest = max(outputs, key=lambda name: len(outputs[name]))
+        if not outputs[longest]:
             break
-        fields[longest] = fields[longest][: max(0, len(fields[longest]) - max(excess, 64))]
+        outputs[longest] = outputs[longest][: max(0, len(outputs[longest]) - max(excess, 64))]
         fields[f"{longest}_truncated"] = True
-    return fields
+    return fields | outputs
 
 
 def _block(fields: Mapping[str, object], *, failed: bool = False) -> dict[str, object]:
     return {"content": [{"type": "text", "text": json.dumps(fields)}], "is_error": failed}
 
 
-def _schema(max_chars: int) -> dict[str, Any]:
+def _schema(max_chars: int) -> dict[str, object]:
     text = {"type": "string", "minLength": 1}
     return {
         "type": "object",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, TypedDict, cast
 
 from claude_agent_sdk import SessionStore, fold_session_summary
 
@@ -27,7 +27,15 @@ if TYPE_CHECKING:
 
 __all__ = ["KitaruSessionStore", "saved_session", "session_artifact"]
 
-_Batch = dict[str, Any]
+
+class _Batch(TypedDict):
+    """One note: entries that were appended, or a deletion, which has none."""
+
+    project_key: str
+    session_id: str
+    subpath: str | None
+    mtime: int
+    entries: list[SessionStoreEntry] | None
 
 
 class KitaruSessionStore(SessionStore):
@@ -96,7 +104,7 @@ class KitaruSessionStore(SessionStore):
             if batch["project_key"] == project_key and batch["subpath"] is None:
                 session = batch["session_id"]
                 key: SessionKey = {"project_key": project_key, "session_id": session}
-                found[session] = fold_session_summary(found.get(session), key, batch["entries"])
+                found[session] = fold_session_summary(found.get(session), key, batch["entries"] or [])
                 found[session]["mtime"] = batch["mtime"]
         return list(found.values())
 
@@ -125,10 +133,10 @@ class KitaruSessionStore(SessionStore):
             session_id: The session.
         """
         batches = (b for b in self._alive() if b["session_id"] == session_id and b["subpath"] is None)
-        return _unique(entry for batch in batches for entry in batch["entries"])
+        return _unique(entry for batch in batches for entry in batch["entries"] or [])
 
     async def _write(self, key: SessionKey, *, entries: list[SessionStoreEntry] | None) -> None:
-        batch = {
+        batch: _Batch = {
             "project_key": key["project_key"],
             "session_id": key["session_id"],
             "subpath": key.get("subpath"),
@@ -143,7 +151,7 @@ class KitaruSessionStore(SessionStore):
         before = self._base(key) if self._base is not None else None
         if not own and before is None:
             return None
-        return _unique([*(before or []), *(entry for batch in own for entry in batch["entries"])])
+        return _unique([*(before or []), *(entry for batch in own for entry in batch["entries"] or [])])
 
     def _alive(self) -> Iterator[_Batch]:
         """Yield the batches that no later deletion covers, in order."""

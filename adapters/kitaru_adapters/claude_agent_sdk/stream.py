@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from claude_agent_sdk import (
     AssistantMessage,
@@ -19,7 +19,11 @@ from kitaru_adapters.kit.limits import DISPLAY_LIMIT, clip
 from kitaru_adapters.kit.streams import LiveStream, StreamKinds
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kitaru.seam import Call
+
+    Described: TypeAlias = tuple[str, str, dict[str, object]]
 
 __all__ = [
     "CLAUDE_STREAM_COMPLETED",
@@ -90,11 +94,11 @@ def publish_message(stream: LiveStream, message: object, *, text: bool) -> None:
         _log.warning("A live event of Claude's run could not be published: %s", type(error).__name__)
 
 
-def _described(message: object, *, text: bool) -> tuple[str, str, dict[str, Any]]:
+def _described(message: object, *, text: bool) -> Described:
     if isinstance(message, StreamEvent):
         return _described_event(message.event, text=text)
     if isinstance(message, ResultMessage):
-        fields = {
+        fields: dict[str, object] = {
             "message_type": "ResultMessage",
             "stop_reason": message.stop_reason,
             "subtype": message.subtype,
@@ -115,9 +119,9 @@ def _described(message: object, *, text: bool) -> tuple[str, str, dict[str, Any]
     return category, category.replace("_", " "), fields
 
 
-def _described_event(event: dict[str, Any], *, text: bool) -> tuple[str, str, dict[str, Any]]:
+def _described_event(event: dict[str, Any], *, text: bool) -> Described:
     kind = str(event.get("type"))
-    fields: dict[str, Any] = {"event_type": kind, "content_block_index": event.get("index")}
+    fields: dict[str, object] = {"event_type": kind, "content_block_index": event.get("index")}
     if kind == "content_block_start":
         return _described_start(event.get("content_block") or {}, fields)
     if kind == "content_block_delta":
@@ -137,7 +141,7 @@ def _described_event(event: dict[str, Any], *, text: bool) -> tuple[str, str, di
     return category, category.replace("_", " "), fields
 
 
-def _described_start(block: dict[str, Any], fields: dict[str, Any]) -> tuple[str, str, dict[str, Any]]:
+def _described_start(block: Mapping[str, object], fields: dict[str, object]) -> Described:
     fields["content_block_type"] = block.get("type")
     if block.get("type") != "tool_use":
         return "content_block_start", "content block start", fields

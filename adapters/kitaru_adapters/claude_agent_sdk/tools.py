@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from claude_agent_sdk import create_sdk_mcp_server
 
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from claude_agent_sdk import McpSdkServerConfig, SdkMcpTool
 
     from kitaru_adapters.claude_agent_sdk.guard import RunGuard
-    from kitaru_adapters.claude_agent_sdk.notes import AttemptNotes, NoteBook
+    from kitaru_adapters.claude_agent_sdk.notes import AttemptNotes, Fields, NoteBook
+
+    Tool: TypeAlias = SdkMcpTool[Any]
+    Identify: TypeAlias = Callable[[dict[str, Any]], object]
 
 __all__ = ["ToolMemory", "ToolReuse", "current_memory", "durable_mcp_server"]
 
@@ -51,7 +54,7 @@ class ToolMemory:
 
     book: NoteBook
     guard: RunGuard
-    stored: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)
+    stored: dict[str, list[Fields]] = field(default_factory=dict)
     begun: Counter[str] = field(default_factory=Counter)
     taken: set[str] = field(default_factory=set)
     _asked: Counter[str] = field(default_factory=Counter)
@@ -90,7 +93,7 @@ class ToolMemory:
             self.guard.fail(error)
             raise
 
-    def ask(self, identity: str) -> tuple[int, Mapping[str, Any] | None]:
+    def ask(self, identity: str) -> tuple[int, Fields | None]:
         """Return how often this identity was asked for in this attempt, and the stored result of that number.
 
         Args:
@@ -104,13 +107,13 @@ class ToolMemory:
 
 def durable_mcp_server(
     name: str,
-    tools: Sequence[SdkMcpTool[Any]],
+    tools: Sequence[Tool],
     *,
     version: str = "1",
     reuse: ToolReuse = "always",
     reuse_by_name: Mapping[str, ToolReuse] | None = None,
     effect_by_name: Mapping[str, ToolEffect] | None = None,
-    identity_by_name: Mapping[str, Callable[[dict[str, Any]], object]] | None = None,
+    identity_by_name: Mapping[str, Identify] | None = None,
 ) -> McpSdkServerConfig:
     """Make an in-process MCP server whose tools do not repeat completed calls when an invocation is attempted again.
 
@@ -162,12 +165,12 @@ def durable_mcp_server(
 @dataclass(frozen=True)
 class _Durable:
     server: str
-    tool: SdkMcpTool[Any]
+    tool: Tool
     reuse: bool
     irreversible: bool
-    identify: Callable[[dict[str, Any]], object] | None
+    identify: Identify | None
 
-    def as_tool(self) -> SdkMcpTool[Any]:
+    def as_tool(self) -> Tool:
         return replace(self.tool, handler=self._handle)
 
     async def _handle(self, arguments: dict[str, object]) -> dict[str, object]:
@@ -221,14 +224,14 @@ def _see_tool_use_ids(server: Any) -> None:
 
     inner = server.request_handlers[mcp.types.CallToolRequest]
 
-    async def handle(request: Any) -> Any:
-        meta = getattr(request.params, "meta", None)
+    async def handle(request: object) -> object:
+        meta = getattr(getattr(request, "params", None), "meta", None)
         _tool_use_id.set((getattr(meta, "model_extra", None) or {}).get(_TOOL_USE_ID))
         return await inner(request)
 
     server.request_handlers[mcp.types.CallToolRequest] = handle
 
 
-async def _remember_tool_use(context: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:
-    _tool_use_id.set(cast("Mapping[str, Any]", context.meta or {}).get(_TOOL_USE_ID))
+async def _remember_tool_use(context: object, call_next: Callable[[object], Awaitable[object]]) -> object:
+    _tool_use_id.set((getattr(context, "meta", None) or {}).get(_TOOL_USE_ID))
     return await call_next(context)

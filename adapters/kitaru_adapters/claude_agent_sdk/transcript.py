@@ -6,7 +6,7 @@ import json
 import os
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from claude_agent_sdk import project_key_for_directory
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from claude_agent_sdk import ClaudeAgentOptions, SessionStoreEntry
+
+    from kitaru_adapters.claude_agent_sdk.notes import Fields
 
 __all__ = [
     "answered_tools",
@@ -43,7 +45,8 @@ def find_transcript(session_id: str, options: ClaudeAgentOptions) -> Path | None
 
 def read_entries(path: Path) -> list[SessionStoreEntry]:
     """Return the complete lines of a transcript; a last line that was cut off by a crash is left out."""
-    return list(_entries(path.read_text(encoding="utf-8", errors="replace").splitlines()))
+    # JSON leaves other characters as they are that `splitlines` takes for the end of a line.
+    return list(_entries(path.read_text(encoding="utf-8", errors="replace").split("\n")))
 
 
 def answered_tools(entries: Iterable[SessionStoreEntry]) -> set[str]:
@@ -62,7 +65,7 @@ def was_answered(entries: Iterable[SessionStoreEntry], prompt: str) -> bool:
     """
     asked = False
     for entry in entries:
-        if entry.get("type") == "user" and prompt in _texts(cast("dict[str, Any]", entry)):
+        if entry.get("type") == "user" and prompt in _texts(cast("dict[str, object]", entry)):
             asked = True
         elif asked and entry.get("type") == "assistant":
             return True
@@ -72,7 +75,7 @@ def was_answered(entries: Iterable[SessionStoreEntry], prompt: str) -> bool:
 def missing_entries(
     stored: Sequence[SessionStoreEntry],
     on_disk: Sequence[SessionStoreEntry],
-    outcome: Callable[[str], Mapping[str, Any] | None],
+    outcome: Callable[[str], Fields | None],
 ) -> list[SessionStoreEntry]:
     """Return what a stored session lacks: lines it was not sent before the crash, and outcomes of open tool calls.
 
@@ -93,7 +96,7 @@ def missing_entries(
     return [*later, *(_result_entry(entry, key, result) for entry, key, result in found if result is not None)]
 
 
-def _result_entry(asked: SessionStoreEntry, key: str, result: Mapping[str, Any]) -> SessionStoreEntry:
+def _result_entry(asked: SessionStoreEntry, key: str, result: Fields) -> SessionStoreEntry:
     content = result.get("content", [])
     kept = {name: value for name, value in asked.items() if name not in {"message", "requestId"}}
     block = {"tool_use_id": key, "type": "tool_result", "content": content, "is_error": bool(result.get("is_error"))}
@@ -125,14 +128,14 @@ def _entries(lines: Iterable[str]) -> Iterator[SessionStoreEntry]:
             yield cast("SessionStoreEntry", entry)
 
 
-def _blocks(entry: SessionStoreEntry) -> Iterator[dict[str, Any]]:
-    message = cast("dict[str, Any]", entry).get("message")
+def _blocks(entry: SessionStoreEntry) -> Iterator[dict[str, object]]:
+    message = cast("dict[str, object]", entry).get("message")
     content = message.get("content") if isinstance(message, dict) else None
     if isinstance(content, list):
         yield from (block for block in content if isinstance(block, dict))
 
 
-def _texts(entry: Mapping[str, Any]) -> list[str]:
+def _texts(entry: Mapping[str, object]) -> list[str]:
     message = entry.get("message")
     content = message.get("content") if isinstance(message, dict) else None
     if isinstance(content, str):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kitaru_adapters.claude_agent_sdk.types import ClaudeUsageSummary
 from kitaru_adapters.kit.usage import Cost, TokenUsage, calculated_cost, estimated_cost, usage_record
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from kitaru.seam import Call
+
+    Counted: TypeAlias = dict[str, Any]  # tokens and dollars by Claude's own names
+    Figures: TypeAlias = Mapping[str, Any]
 
 __all__ = ["SessionLedger", "SessionTotals", "Spent", "price", "spent", "summary_of", "usage_records"]
 
@@ -42,7 +45,7 @@ class SessionTotals:
 
     execution_id: str
     cost_usd: float | None
-    model_usage: Mapping[str, Mapping[str, Any]]
+    model_usage: Mapping[str, Figures]
 
 
 class SessionLedger:
@@ -74,15 +77,15 @@ class Spent:
         warnings: Why something is missing.
     """
 
-    usage: dict[str, Any]
-    model_usage: dict[str, dict[str, Any]]
+    usage: Counted
+    model_usage: dict[str, Counted]
     cost_usd: float | None
     warnings: tuple[str, ...] = ()
 
 
 def spent(
-    usage: Mapping[str, Any] | None,
-    model_usage: Mapping[str, Mapping[str, Any]] | None,
+    usage: Figures | None,
+    model_usage: Mapping[str, Figures] | None,
     cost_usd: float | None,
     *,
     before: SessionTotals | None,
@@ -211,9 +214,7 @@ def _as_reported(part: Spent, cost: Cost) -> Cost:
     return Cost(estimated_cost_usd=part.cost_usd, source=cost.source, source_label=cost.source_label)
 
 
-def _shares(
-    after: Mapping[str, dict[str, Any]], before: Mapping[str, Mapping[str, Any]]
-) -> Iterator[tuple[str, dict[str, Any]]]:
+def _shares(after: Mapping[str, Counted], before: Mapping[str, Figures]) -> Iterator[tuple[str, Counted]]:
     for model, counted in after.items():
         start = before.get(model, {})
         share = {**counted, **{n: counted[n] - start.get(n, 0) for n in _COUNTERS if n in counted}}

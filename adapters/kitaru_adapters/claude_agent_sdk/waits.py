@@ -42,7 +42,7 @@ class ClaudeToolApproval:
             msg = f"match={self.match!r} must be a list of tool names or a function of name and arguments."
             raise KitaruUsageError(msg)
 
-    def matches(self, name: str, arguments: Mapping[str, Any]) -> bool:
+    def matches(self, name: str, arguments: Mapping[str, object]) -> bool:
         """Return whether this call must be approved.
 
         Args:
@@ -71,7 +71,7 @@ def wait_for_tool_approval(
     name: str | None = None,
     question: str | None = None,
     timeout: float | None = None,
-    metadata: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, object] | None = None,
 ) -> ClaudeRunRequest:
     """Ask whether the tool call a run stopped at may go ahead; use it in the flow body only.
 
@@ -101,7 +101,7 @@ async def wait_for_tool_approval_async(
     name: str | None = None,
     question: str | None = None,
     timeout: float | None = None,  # noqa: ASYNC109 - the window of the wait, not of this coroutine
-    metadata: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, object] | None = None,
 ) -> ClaudeRunRequest:
     """Do the same as `wait_for_tool_approval` without blocking the event loop.
 
@@ -130,7 +130,7 @@ def _ask_about(
     name: str | None,
     question: str | None,
     timeout: float | None,
-    metadata: Mapping[str, Any] | None,
+    metadata: Mapping[str, object] | None,
 ) -> Question:
     call = result.deferred_tool
     if call is None or result.session_id is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from claude_agent_sdk import ClaudeAgentOptions, HookMatcher
 
@@ -10,14 +10,25 @@ from kitaru.seam import ControlSignal
 from kitaru_adapters.claude_agent_sdk.types import ClaudeToolCall
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from claude_agent_sdk import HookJSONOutput
+    from claude_agent_sdk import (
+        HookCallback,
+        HookContext,
+        HookInput,
+        HookJSONOutput,
+        PostToolUseFailureHookInput,
+        PostToolUseHookInput,
+        PreToolUseHookInput,
+    )
+    from claude_agent_sdk.types import HookEvent
 
     from kitaru_adapters.claude_agent_sdk.guard import RunGuard
     from kitaru_adapters.claude_agent_sdk.notes import NoteBook
     from kitaru_adapters.claude_agent_sdk.request import ClaudeToolDecision
     from kitaru_adapters.claude_agent_sdk.waits import ClaudeToolApproval
+
+    Done: TypeAlias = PostToolUseHookInput | PostToolUseFailureHookInput
 
 __all__ = ["ToolWatch"]
 
@@ -63,7 +74,7 @@ class ToolWatch:
         """The tool calls seen so far, in the order they started."""
         return list(self._calls.values())
 
-    def hooks(self, options: ClaudeAgentOptions) -> dict[Any, list[HookMatcher]] | None:
+    def hooks(self, options: ClaudeAgentOptions) -> dict[HookEvent, list[HookMatcher]] | None:
         """Return the hooks of the options with ours behind them.
 
         Args:
@@ -71,41 +82,50 @@ class ToolWatch:
         """
         if self._book is None and self._approval is None and self._decision is None:
             return options.hooks
-        ours = {"PreToolUse": self._before}
+        ours: dict[HookEvent, HookCallback] = {"PreToolUse": self._before}
         if self._book is not None:
             ours |= {"PostToolUse": self._after, "PostToolUseFailure": self._after}
-        merged: dict[Any, list[HookMatcher]] = {event: list(found) for event, found in (options.hooks or {}).items()}
+        merged = {event: list(found) for event, found in (options.hooks or {}).items()}
         for event, callback in ours.items():
             merged.setdefault(event, []).append(HookMatcher(hooks=[callback]))
         return merged
 
-    async def _before(self, data: Any, _id: str | None, _context: Any) -> HookJSONOutput:
+    async def _before(self, data: HookInput, _id: str | None, _context: HookContext) -> HookJSONOutput:
         self.on_activity()
         self.transcript_path = data.get("transcript_path")
+        call = cast("PreToolUseHookInput", data)
         try:
-            verdict = self._verdict(data)
+            verdict = self._verdict(call)
             if verdict.get("permissionDecision") in {None, "allow"}:
-                await self._note_start(data)
+                await self._note_start(call)
         except (Exception, ControlSignal) as error:  # noqa: BLE001 - the program drops it and would run the tool
             return self._stop(error, "PreToolUse")
         # Which keys a verdict has is known at run time only.
         return {"hookSpecificOutput": {"hookEventName": "PreToolUse", **verdict}} if verdict else {}  # type: ignore[typeddict-item]
 
-    async def _note_start(self, data: Mapping[str, Any]) -> None:
-        call = {"id": data["tool_use_id"], "name": data["tool_name"]}
+    async def _note_start(self, data: PreToolUseHookInput) -> None:
         kept = data["tool_input"] if self._arguments else None
-        self._calls[call["id"]] = ClaudeToolCall(**call, arguments=kept)
+        call = ClaudeToolCall(id=data["tool_use_id"], name=data["tool_name"], arguments=kept)
+        self._calls[call.id] = call
         if self._book is not None:
-            await self._book.write("tool_started", **call)
+            await self._book.write("tool_started", id=call.id, name=call.name)
 
-    async def _after(self, data: Any, _id: str | None, _context: Any) -> HookJSONOutput:
-        key, failed = data["tool_use_id"], data["hook_event_name"] == "PostToolUseFailure"
-        done = {"id": key, "name": data["tool_name"], "duration_ms": data.get("duration_ms"), "failed": failed}
-        known = self._calls.get(key)
-        self._calls[key] = ClaudeToolCall(**done, arguments=known.arguments if known else None)
+    async def _note_end(self, data: Done) -> None:
+        known = self._calls.get(data["tool_use_id"])
+        done = ClaudeToolCall(
+            id=data["tool_use_id"],
+            name=data["tool_name"],
+            duration_ms=data.get("duration_ms"),
+            failed=data["hook_event_name"] == "PostToolUseFailure",
+            arguments=known.arguments if known else None,
+        )
+        self._calls[done.id] = done
+        if self._book is not None:
+            await self._book.write("tool_completed", **done.model_dump(exclude={"arguments"}))
+
+    async def _after(self, data: HookInput, _id: str | None, _context: HookContext) -> HookJSONOutput:
         try:
-            if self._book is not None:
-                await self._book.write("tool_completed", **done)
+            await self._note_end(cast("Done", data))
         except (Exception, ControlSignal) as error:  # noqa: BLE001 - as above
             return self._stop(error, data["hook_event_name"])
         return {}
@@ -120,7 +140,7 @@ class ToolWatch:
         # A dictionary with a variable event is not seen to be the typed one.
         return {"continue_": False, "stopReason": reason, "hookSpecificOutput": denied}  # type: ignore[typeddict-item]
 
-    def _verdict(self, data: Mapping[str, Any]) -> dict[str, Any]:
+    def _verdict(self, data: PreToolUseHookInput) -> dict[str, object]:
         key = str(data["tool_use_id"])
         if self._decision is not None and self._decision.tool_use_id == key:
             return _decided(self._decision)

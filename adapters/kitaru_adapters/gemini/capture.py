@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
+from typing import TYPE_CHECKING
 
 from kitaru.errors import KitaruRuntimeError, KitaruUsageError
-from kitaru_adapters.gemini.values import JsonData, digest
+from kitaru_adapters.gemini.values import Json, digest
+from kitaru_adapters.kit.redaction import shown_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kitaru.seam import Call
     from kitaru_adapters.gemini.request import GeminiInteractionRequest
 
-__all__ = ["Capture", "GeminiInteractionCapturePolicy", "redacted", "request_manifest"]
-
-_HIDDEN = "[hidden]"
-_WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
-_SECRET_WORDS = frozenset(
-    {"secret", "password", "passwd", "passphrase", "credential", "credentials", "authorization", "cookie"}
-)
-_SECRET_CONTAINERS = frozenset({"headers", "header", "env", "auth"})
-_SECRET_ENDINGS = (("api", "key"), ("private", "key"), ("access", "key"), ("signing", "key"), ("key",), ("token",))
-_HARMLESS_ENDINGS = frozenset({("page", "token"), ("max", "token")})
+__all__ = ["Capture", "GeminiInteractionCapturePolicy", "request_manifest"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,51 +61,9 @@ class GeminiInteractionCapturePolicy:
                 raise KitaruUsageError(msg)
 
 
-def is_secret_name(name: str) -> bool:
-    """Tell whether a field of this name holds a secret; judged by whole words, so `max_output_tokens` does not."""
-    words = tuple(word.lower() for word in _WORDS.findall(name))
-    if set(words) & _SECRET_WORDS:
-        return True
-    if words[-2:] in _HARMLESS_ENDINGS:
-        return False
-    return any(words[-len(ending) :] == ending for ending in _SECRET_ENDINGS)
-
-
-def redacted(value: object, *, inside_secret: bool = False) -> JsonData:
-    """Return a copy of JSON data without secrets.
-
-    Args:
-        value: Configuration such as tools or agent settings.
-        inside_secret: Whether every text below is to be hidden, as in headers.
-
-    Returns:
-        The copy; names stay, hidden values are replaced.
-    """
-    if isinstance(value, Mapping):
-        return {
-            key: _HIDDEN
-            if is_secret_name(str(key))
-            else redacted(item, inside_secret=inside_secret or str(key).lower() in _SECRET_CONTAINERS)
-            for key, item in value.items()
-        }
-    if isinstance(value, list):
-        return [redacted(item, inside_secret=inside_secret) for item in value]
-    if not isinstance(value, str):
-        return value
-    return _HIDDEN if inside_secret else _without_credentials(value)
-
-
-def _without_credentials(text: str) -> str:
-    """Return an address without user, password, query and fragment; any other text as it is."""
-    if not text.startswith(("http://", "https://")):
-        return text
-    address = urlsplit(text)
-    return urlunsplit((address.scheme, address.netloc.rpartition("@")[2], address.path, "", ""))
-
-
 def request_manifest(
     request: GeminiInteractionRequest, *, client: Mapping[str, object] | None = None, redact: bool = True
-) -> dict[str, Any]:
+) -> Json:
     """Describe a request without its contents.
 
     Args:
@@ -125,7 +74,7 @@ def request_manifest(
     Returns:
         JSON data: kind, target, ids, flags, counts, configuration, and hash and length of the input.
     """
-    hide = redacted if redact else (lambda value: value)
+    shown = shown_settings if redact else (lambda value: value)
     settings = (
         "environment",
         "generation_config",
@@ -135,7 +84,7 @@ def request_manifest(
         "labels",
         "extra",
     )
-    manifest: dict[str, Any] = {
+    manifest: Json = {
         "kind": request.kind,
         "target_kind": request.target_kind,
         "model": request.model,
@@ -151,11 +100,11 @@ def request_manifest(
         "store": request.store,
         "timeout_s": request.timeout_s,
         "tool_count": len(request.tools) if request.tools is not None else None,
-        "tools": hide(request.tools) if request.tools is not None else None,
+        "tools": shown(request.tools) if request.tools is not None else None,
         "metadata_keys": sorted(request.metadata or {}),
         "client": dict(client or {}),
     }
-    manifest |= {name: hide(getattr(request, name)) for name in settings}
+    manifest |= {name: shown(getattr(request, name)) for name in settings}
     return {name: value for name, value in manifest.items() if value is not None}
 
 

@@ -5,17 +5,15 @@ Only JSON is read here, never an object of the SDK, so values survive whatever e
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kitaru_adapters.gemini.types import FUNCTION_CALL, GeminiInteractionStepSummary, GeminiUsageSummary
-from kitaru_adapters.gemini.values import JsonData, text_of
+from kitaru_adapters.gemini.values import Json, JsonData, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 __all__ = ["merge_hops", "output_text", "step_summaries", "usage_summary"]
-
-Json = dict[str, Any]
 
 _PREVIEW = 240
 _MODEL_OUTPUT, _USER_INPUT = "model_output", "user_input"
@@ -29,13 +27,13 @@ _LISTED_COUNTS = {
 }
 
 
-def steps_of(interaction: Mapping[str, Any]) -> list[Json]:
+def steps_of(interaction: Mapping[str, object]) -> list[Json]:
     """Return the steps of an interaction that are objects."""
     steps = interaction.get("steps")
     return [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
 
 
-def step_summaries(interaction: Mapping[str, Any]) -> list[GeminiInteractionStepSummary]:
+def step_summaries(interaction: Mapping[str, object]) -> list[GeminiInteractionStepSummary]:
     """Return the steps without their contents; function calls keep their arguments."""
     return [_summary(index, step) for index, step in enumerate(steps_of(interaction))]
 
@@ -58,14 +56,14 @@ def _summary(index: int, step: Json) -> GeminiInteractionStepSummary:
     )
 
 
-def step_text(step: Mapping[str, Any]) -> str:
+def step_text(step: Mapping[str, object]) -> str:
     """Return the text of a step that is the model's own answer; other steps have none here."""
     content = step.get("content") if step.get("type") == _MODEL_OUTPUT else None
     blocks = content if isinstance(content, list) else [content]
     return "".join(str(block["text"]) for block in blocks if isinstance(block, dict) and text_of(block.get("text")))
 
 
-def output_text(interaction: Mapping[str, Any]) -> str | None:
+def output_text(interaction: Mapping[str, object]) -> str | None:
     """Return the answer of a turn.
 
     Only the model's own output after the last input, function call or function result counts: thoughts, tools and
@@ -86,7 +84,7 @@ def output_text(interaction: Mapping[str, Any]) -> str | None:
 
 
 def usage_summary(
-    interaction: Mapping[str, Any], *, requested: str | None, price_as: str | None = None
+    interaction: Mapping[str, object], *, requested: str | None, price_as: str | None = None
 ) -> GeminiUsageSummary | None:
     """Read the token counts of an interaction.
 
@@ -116,7 +114,7 @@ def usage_summary(
     )
 
 
-def _count(usage: Mapping[str, Any], name: str) -> int | None:
+def _count(usage: Mapping[str, object], name: str) -> int | None:
     value = usage.get(name)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
@@ -162,7 +160,7 @@ def _added(name: str, before: JsonData, value: JsonData) -> JsonData:
         return before + value
     if name in _LISTED_COUNTS and isinstance(before, list) and isinstance(value, list):
         key, count = _LISTED_COUNTS[name]
-        sums: dict[Any, Json] = {}
+        sums: dict[object, Json] = {}
         for entry in [*before, *value]:
             known = sums.get(entry.get(key))
             sums[entry.get(key)] = entry | {count: known[count] + entry[count]} if known else dict(entry)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Unpack
 
 from kitaru.errors import KitaruUsageError
 from kitaru.seam import Question, Unit, ask, ask_async, in_flow, run_unit, run_unit_async
-from kitaru_adapters.gemini.request import GeminiInteractionRequest
+from kitaru_adapters.gemini.request import GeminiInteractionRequest, source_turn
 from kitaru_adapters.gemini.results import FunctionAnswer
 from kitaru_adapters.gemini.types import ADAPTER
 from kitaru_adapters.kit.names import identifier, slug
@@ -214,7 +215,7 @@ def _offered(
 
 @dataclass(frozen=True)
 class _Running:
-    interaction_id: str
+    keys: Mapping[str, str]
     retries: int
     effects: Mapping[str, Effect]
     show_arguments: bool
@@ -226,7 +227,7 @@ class _Running:
             adapter=ADAPTER,
             kind="tool",
             type="tool_call",
-            key=f"{self.interaction_id}:{call.call_id}",
+            key=self.keys[call.call_id],
             inputs={"tool_args": call.arguments} if self.show_arguments else {},
             identity={"tool_args": call.arguments},
             business_key=call.call_id,
@@ -259,7 +260,21 @@ def _running(
         if unknown := sorted(set(names) - set(functions)):
             msg = f"{argument} names {', '.join(unknown)}; offered here are: {', '.join(sorted(functions)) or 'none'}."
             raise KitaruUsageError(msg)
-    return _Running(result.interaction_id, retries, effects, show_arguments)
+    return _Running(_keys(result), retries, effects, show_arguments)
+
+
+def _keys(result: GeminiInteractionResult) -> dict[str, str]:
+    """Return the key of each open call: its turn, its function, and its number among the calls of that function.
+
+    The service's own ids are others when a replay makes the turn anew, and what a person has put in the place of a
+    function's result must be found again all the same.
+    """
+    turn, asked = source_turn(result), Counter[str]()
+    keys: dict[str, str] = {}
+    for call in result.function_calls:
+        asked[call.function_name] += 1
+        keys[call.call_id] = f"{turn}/{call.function_name}/{asked[call.function_name]}"
+    return keys
 
 
 def _body(function: Callable[..., object], call: GeminiInteractionFunctionCall) -> Callable[[Call], object]:

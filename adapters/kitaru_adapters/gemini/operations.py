@@ -11,7 +11,7 @@ import asyncio
 import inspect
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, Self, TypeAlias, TypeVar
 
 from kitaru_adapters.gemini.values import Foreign, jsonable
 
@@ -36,7 +36,7 @@ class Ask:
     """
 
     method: Literal["create", "get", "cancel"]
-    arguments: Mapping[str, Any]
+    arguments: Mapping[str, object]
     streamed: bool = False
 
 
@@ -44,14 +44,14 @@ class Ask:
 class Next:
     """Read the next event of a stream, as JSON; `END` when there is none."""
 
-    stream: Any
+    stream: Foreign
 
 
 @dataclass(frozen=True)
 class Close:
     """Let go of a stream."""
 
-    stream: Any
+    stream: Foreign
 
 
 @dataclass(frozen=True)
@@ -66,11 +66,11 @@ class Jot:
     """Write a note of the boundary; durable when the program goes on."""
 
     name: str
-    value: Mapping[str, Any]
+    value: Mapping[str, object]
 
 
 Operation: TypeAlias = Ask | Next | Close | Sleep | Jot
-Program: TypeAlias = Generator[Operation, Any, T]
+Program: TypeAlias = Generator[Operation, Foreign, T]
 
 
 class _Exchange(Generic[T]):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import TypedDict
+
+from kitaru_adapters.gemini.values import Json, JsonData
 
 __all__ = ["RequestOptions", "TurnOptions"]
 
@@ -10,21 +12,21 @@ __all__ = ["RequestOptions", "TurnOptions"]
 class TurnOptions(TypedDict, total=False):
     """Fields that say how a turn is carried out; see `GeminiInteractionRequest`."""
 
-    tools: list[Any] | None
+    tools: list[JsonData] | None
     system_instruction: str | None
-    generation_config: dict[str, Any] | None
-    agent_config: dict[str, Any] | None
-    response_format: Any
+    generation_config: Json | None
+    agent_config: Json | None
+    response_format: JsonData
     response_mime_type: str | None
     timeout_s: float | None
     labels: dict[str, str] | None
     service_tier: str | None
-    safety_settings: list[Any] | None
+    safety_settings: list[JsonData] | None
     cached_content: str | None
     response_modalities: list[str] | None
     automatic_continuation: bool | None
-    webhook_config: dict[str, Any] | None
-    extra: dict[str, Any] | None
+    webhook_config: Json | None
+    extra: Json | None
 
 
 class RequestOptions(TurnOptions, total=False):
@@ -32,7 +34,7 @@ class RequestOptions(TurnOptions, total=False):
 
     model: str | None
     agent: str | None
-    environment: str | dict[str, Any] | None
+    environment: str | Json | None
     background: bool
     store: bool
-    metadata: dict[str, Any] | None
+    metadata: Json | None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kitaru_adapters.gemini.errors import (
     GeminiBackendError,
@@ -21,14 +21,12 @@ from kitaru_adapters.gemini.errors import (
     status_code,
 )
 from kitaru_adapters.gemini.operations import Ask, Program, Sleep
-from kitaru_adapters.gemini.values import text_of
+from kitaru_adapters.gemini.values import Json, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = ["ENDED", "STABLE", "Deadline", "PollSettings", "Watch", "ended_error", "status_of"]
-
-Json = dict[str, Any]
 
 STABLE = frozenset({"completed", "requires_action"})
 ENDED = frozenset({"failed", "cancelled", "canceled", "incomplete", "budget_exceeded"})
@@ -39,7 +37,7 @@ _LONGEST_GET_S = 60.0
 _NOT_FOUND = 404
 
 
-def status_of(interaction: Mapping[str, Any]) -> str:
+def status_of(interaction: Mapping[str, object]) -> str:
     """Return the state of an interaction; a missing one reads as `unknown`."""
     return text_of(interaction.get("status")) or "unknown"
 
@@ -221,7 +219,7 @@ class Watch:
             yield Sleep(self._pause())
 
 
-def ended_error(interaction_id: str, interaction: Mapping[str, Any]) -> GeminiInteractionEndedError:
+def ended_error(interaction_id: str, interaction: Json) -> GeminiInteractionEndedError:
     """Build the error for an interaction that ended without a stable result."""
     status = status_of(interaction)
     faults = [fault.get("message") for fault in interaction.get("errors") or [] if isinstance(fault, dict)]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Rebuilt"]
+    from kitaru_adapters.gemini.values import Json
 
-Json = dict[str, Any]
+__all__ = ["Rebuilt"]
 
 
 class Rebuilt:
@@ -21,11 +21,11 @@ class Rebuilt:
         self._steps: dict[int, Json] = {}
         self._arguments: dict[int, str] = {}
 
-    def step(self, index: object) -> Mapping[str, Any]:
+    def step(self, index: object) -> Mapping[str, object]:
         """Return what is known about a step; empty when its start was not seen."""
         return self._steps.get(index, {}) if isinstance(index, int) else {}
 
-    def add(self, kind: str, event: Mapping[str, Any]) -> None:
+    def add(self, kind: str, event: Mapping[str, object]) -> None:
         """Take in one event.
 
         Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from kitaru.errors import KitaruError
 from kitaru_adapters.gemini.capture import Capture, GeminiInteractionCapturePolicy, request_manifest
@@ -18,7 +18,7 @@ from kitaru_adapters.gemini.types import (
     GeminiInteractionRunEvent,
     GeminiUsageSummary,
 )
-from kitaru_adapters.gemini.values import text_of
+from kitaru_adapters.gemini.values import Json, text_of
 from kitaru_adapters.kit.usage import Cost, TokenUsage, calculated_cost, estimated_cost, usage_record
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Recorder"]
 
-Json = dict[str, Any]
 _EVENTS, _SUMMARIES = "gemini_interactions_events", "gemini_interactions_run_summaries"
 
 
@@ -190,13 +189,13 @@ class Recorder:
         mode = "rebuilt_from_events" if not self._request.store else "fetched"
         return reader.facts.as_metadata(mode=mode)
 
-    def _usage(self, interaction: Mapping[str, Any]) -> GeminiUsageSummary | None:
+    def _usage(self, interaction: Mapping[str, object]) -> GeminiUsageSummary | None:
         return usage_summary(interaction, requested=self._request.model or self._request.agent)
 
     def _account(
         self,
         usage: GeminiUsageSummary | None,
-        interaction: Mapping[str, Any],
+        interaction: Json,
         *,
         status: Literal["completed", "failed"],
     ) -> Cost:
@@ -239,7 +238,7 @@ class Recorder:
             return calculated_cost(self._calculator, usage)
         return estimated_cost(model=usage.model_name, provider="google", usage=tokens)
 
-    def _hop_notice(self, interaction: Mapping[str, Any]) -> list[str]:
+    def _hop_notice(self, interaction: Json) -> list[str]:
         hops = interaction.get("continuation_ids") or []
         return [f"sum of the continuation hops {', '.join(hops)}"] if len(hops) > 1 else []
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Self, Unpack
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from kitaru_adapters.gemini.results import FunctionAnswer, answers_for, result_item
 from kitaru_adapters.gemini.types import FUNCTION_RESULT, GeminiInteractionResult
-from kitaru_adapters.gemini.values import JsonData, check_json
+from kitaru_adapters.gemini.values import Json, JsonData, check_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -86,33 +87,33 @@ class GeminiInteractionRequest(BaseModel):
 
     schema_version: int = 1
     kind: Literal["start", "resume", "function_result", "poll"]
-    input: Any = None
+    input: JsonData = None
     model: str | None = None
     agent: str | None = None
     previous_interaction_id: str | None = None
     interaction_id: str | None = None
     function_call_id: str | None = None
     function_name: str | None = None
-    function_result_payload: Any = Field(default=None, alias="function_result")
-    environment: str | dict[str, Any] | None = None
-    tools: list[Any] | None = None
+    function_result_payload: JsonData = Field(default=None, alias="function_result")
+    environment: str | Json | None = None
+    tools: list[JsonData] | None = None
     system_instruction: str | None = None
-    generation_config: dict[str, Any] | None = None
-    agent_config: dict[str, Any] | None = None
-    response_format: Any = None
+    generation_config: Json | None = None
+    agent_config: Json | None = None
+    response_format: JsonData = None
     response_mime_type: str | None = None
     background: bool = False
     store: bool = True
     timeout_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    metadata: dict[str, Any] | None = None
+    metadata: Json | None = None
     labels: dict[str, str] | None = None
     service_tier: str | None = None
-    safety_settings: list[Any] | None = None
+    safety_settings: list[JsonData] | None = None
     cached_content: str | None = None
     response_modalities: list[str] | None = None
     automatic_continuation: bool | None = None
-    webhook_config: dict[str, Any] | None = None
-    extra: dict[str, Any] | None = None
+    webhook_config: Json | None = None
+    extra: Json | None = None
 
     @field_validator("*", mode="after")
     @classmethod
@@ -209,7 +210,7 @@ class GeminiInteractionRequest(BaseModel):
         given = "function_result_payload" in self.model_fields_set
         return self.kind == FUNCTION_RESULT and self.function_call_id is not None and given
 
-    def sent_fields(self) -> dict[str, Any]:
+    def sent_fields(self) -> Json:
         """Return the fields of the request body as they are sent, without those that were not given."""
         names = ("model", "agent", "input", "previous_interaction_id", *_PASSED_ON)
         fields = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
@@ -288,7 +289,7 @@ class GeminiInteractionRequest(BaseModel):
     def function_results(
         cls,
         previous_interaction_id: str | None = None,
-        results: Sequence[FunctionAnswer | Sequence[Any]] = (),
+        results: Sequence[FunctionAnswer | Sequence[JsonData]] = (),
         *,
         from_result: GeminiInteractionResult | None = None,
         request: GeminiInteractionRequest | None = None,
@@ -322,7 +323,7 @@ class GeminiInteractionRequest(BaseModel):
 
     @classmethod
     def poll(
-        cls, interaction_id: str, *, timeout_s: float | None = None, metadata: Mapping[str, Any] | None = None
+        cls, interaction_id: str, *, timeout_s: float | None = None, metadata: Mapping[str, JsonData] | None = None
     ) -> Self:
         """Describe the observation of an interaction that already runs; nothing is submitted.
 
@@ -343,10 +344,10 @@ class GeminiInteractionRequest(BaseModel):
         input: JsonData,  # noqa: A002 - the name the API uses
         *,
         previous_interaction_id: str | None = None,
-        environment: str | dict[str, Any] = "remote",
+        environment: str | Json = "remote",
         agent: str | None = None,
         background: bool = True,
-        metadata: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, JsonData] | None = None,
         **options: Unpack[TurnOptions],
     ) -> Self:
         """Describe a turn of the managed agent Antigravity, stored and in a remote environment.
@@ -379,23 +380,42 @@ class GeminiInteractionRequest(BaseModel):
         )
 
 
-def remember_request(result: GeminiInteractionResult, request: GeminiInteractionRequest) -> GeminiInteractionResult:
-    """Attach the request to a result in memory, so that answers can repeat its target, tools and settings.
+@dataclass(frozen=True)
+class _Source:
+    request: GeminiInteractionRequest
+    turn: str
+
+
+def remember_source(
+    result: GeminiInteractionResult, request: GeminiInteractionRequest, turn: str
+) -> GeminiInteractionResult:
+    """Attach to a result, in memory, where it comes from.
 
     It is never recorded: tools and instructions can hold prompts and credentials. It sits beside the fields, where
     pydantic keeps cached properties, so two results still compare by their fields alone.
+
+    Args:
+        result: The result of a turn.
+        request: The request of that turn, so that answers can repeat its target, tools and settings.
+        turn: Invocation id of that turn's checkpoint, the same on every rerun and replay.
     """
-    vars(result)["_source_request"] = request
+    vars(result)["_source"] = _Source(request, turn)
     return result
 
 
 def source_request(result: GeminiInteractionResult) -> GeminiInteractionRequest | None:
     """Return the request a result was made for, if it comes straight from a runner."""
-    found = vars(result).get("_source_request")
-    return found if isinstance(found, GeminiInteractionRequest) else None
+    found = vars(result).get("_source")
+    return found.request if isinstance(found, _Source) else None
 
 
-def _inherited(source: GeminiInteractionRequest | None, result: GeminiInteractionResult | None) -> dict[str, Any]:
+def source_turn(result: GeminiInteractionResult) -> str:
+    """Return what tells the turn of a result from others: its checkpoint if it is known, else its interaction."""
+    found = vars(result).get("_source")
+    return found.turn if isinstance(found, _Source) else result.interaction_id
+
+
+def _inherited(source: GeminiInteractionRequest | None, result: GeminiInteractionResult | None) -> Json:
     if source is None or source.kind == "poll":
         target = {"model": result.model if not result.agent else None, "agent": result.agent} if result else {}
     else:

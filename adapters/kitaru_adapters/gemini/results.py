@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kitaru.errors import KitaruUsageError
 from kitaru_adapters.gemini.types import FUNCTION_RESULT
-from kitaru_adapters.gemini.values import JsonData, check_json
+from kitaru_adapters.gemini.values import Json, JsonData, check_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,7 @@ class FunctionAnswer:
 
     call_id: str
     name: str
-    result: Any
+    result: JsonData
     error: bool = False
 
 
@@ -60,7 +60,7 @@ def _is_content(value: object) -> bool:
     )
 
 
-def result_item(answer: FunctionAnswer) -> dict[str, Any]:
+def result_item(answer: FunctionAnswer) -> Json:
     """Return the input item that carries one answer."""
     item = {
         "type": FUNCTION_RESULT,
@@ -72,7 +72,7 @@ def result_item(answer: FunctionAnswer) -> dict[str, Any]:
 
 
 def answers_for(
-    results: Sequence[FunctionAnswer | Sequence[Any]], source: GeminiInteractionResult | None
+    results: Sequence[FunctionAnswer | Sequence[JsonData]], source: GeminiInteractionResult | None
 ) -> list[FunctionAnswer]:
     """Bring answers into one form and check them against the turn that asked.
 
@@ -96,7 +96,7 @@ def answers_for(
     return answers
 
 
-def _answer(result: FunctionAnswer | Sequence[Any]) -> FunctionAnswer:
+def _answer(result: FunctionAnswer | Sequence[JsonData]) -> FunctionAnswer:
     if isinstance(result, FunctionAnswer):
         return result
     if isinstance(result, str) or len(result) not in {_WITH_ERROR_FLAG - 1, _WITH_ERROR_FLAG}:

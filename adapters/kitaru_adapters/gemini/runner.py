@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Literal
@@ -12,17 +11,22 @@ from kitaru.seam import Call, current_call, in_checkpoint, in_flow, occurrence, 
 from kitaru_adapters.gemini.boundary import Attempt, RunnerSettings, Surface, unit_for
 from kitaru_adapters.gemini.capture import GeminiInteractionCapturePolicy
 from kitaru_adapters.gemini.polling import PollSettings
-from kitaru_adapters.gemini.request import GeminiInteractionRequest, remember_request
+from kitaru_adapters.gemini.request import GeminiInteractionRequest, remember_source
 from kitaru_adapters.gemini.service import repeats_creates
 from kitaru_adapters.gemini.turn import TurnSettings
 from kitaru_adapters.gemini.types import GeminiInteractionResult, GeminiUsageSummary
 from kitaru_adapters.kit.configs import CheckpointConfig, check_config
+from kitaru_adapters.kit.loops import refuse_running_loop
 from kitaru_adapters.kit.names import slug
 from kitaru_adapters.kit.strategies import check_strategy
 
 __all__ = ["KitaruGeminiInteractionsRunner", "validate_checkpoint_strategy"]
 
 _STRATEGY = "interaction"
+_REPEATS = (
+    "This client lets google-genai repeat a create by itself, which can start several paid jobs. Build it with "
+    "HttpRetryOptions(attempts=1), or attempts=-1 on google-genai 2.x, or leave the client to the runner."
+)
 _GRANULAR = frozenset(
     {
         "calls",
@@ -64,6 +68,27 @@ class KitaruGeminiInteractionsRunner:
 
     Inside a flow a finished turn is never sent again: a rerun reads its result back. A turn that was interrupted goes
     on observing the interaction it had submitted.
+
+    Args:
+        name: Stable name; its checkpoints are called `{name}_gemini_interaction`.
+        client: A `google.genai.Client` of yours; it is never closed here.
+        client_factory: Builds a client once for each attempt that really runs; that client is closed here. Without
+            either, a client is built from the environment, with the SDK's own retries switched off.
+        checkpoint_strategy: Only `"interaction"`.
+        capture: What is saved beside the result; the default keeps prompts and payloads out.
+        checkpoint_config: `cache`, `runtime`, `retries`, `type` of the checkpoints.
+        cache_identity: Text that separates project, region, credentials and client settings in the cache.
+        allow_direct_execution_inside_checkpoint: Run without a checkpoint of its own inside another one.
+        poll_interval_s: First pause between two looks at a job.
+        cost_calculator: Gets a `GeminiUsageSummary`, returns dollars or `None`.
+        on_unknown_submission: After a crash between sending a create and learning its id: `"resubmit"` sends it
+            again with a warning, `"fail"` raises. Prefer `"fail"` for expensive background agents.
+        not_found_grace_s: How long after its creation an interaction may be unknown to the service.
+        early_id: Stream plain turns inside, so that their id is known within the first event.
+        max_poll_interval_s: Pauses grow up to this.
+
+    Raises:
+        KitaruUsageError: An argument is wrong.
     """
 
     def __init__(  # noqa: PLR0913 - the settings of one runner, all by name
@@ -84,47 +109,16 @@ class KitaruGeminiInteractionsRunner:
         early_id: bool = False,
         max_poll_interval_s: float = 15.0,
     ) -> None:
-        """Configure the runner; nothing is connected yet.
-
-        Args:
-            name: Stable name; its checkpoints are called `{name}_gemini_interaction`.
-            client: A `google.genai.Client` of yours; it is never closed here.
-            client_factory: Builds a client once for each attempt that really runs; that client is closed here. Without
-                either, a client is built from the environment, with the SDK's own retries switched off.
-            checkpoint_strategy: Only `"interaction"`.
-            capture: What is saved beside the result; the default keeps prompts and payloads out.
-            checkpoint_config: `cache`, `runtime`, `retries`, `type` of the checkpoints.
-            cache_identity: Text that separates project, region, credentials and client settings in the cache.
-            allow_direct_execution_inside_checkpoint: Run without a checkpoint of its own inside another one.
-            poll_interval_s: First pause between two looks at a job.
-            cost_calculator: Gets a `GeminiUsageSummary`, returns dollars or `None`.
-            on_unknown_submission: After a crash between sending a create and learning its id: `"resubmit"` sends it
-                again with a warning, `"fail"` raises. Prefer `"fail"` for expensive background agents.
-            not_found_grace_s: How long after its creation an interaction may be unknown to the service.
-            early_id: Stream plain turns inside, so that their id is known within the first event.
-            max_poll_interval_s: Pauses grow up to this.
-
-        Raises:
-            KitaruUsageError: An argument is wrong.
-        """
         validate_checkpoint_strategy(checkpoint_strategy)
-        _check_arguments(name, client, client_factory, cache_identity)
+        _check_arguments(name, client, client_factory, cache_identity, on_unknown_submission)
         _check_switches(
             allow_direct_execution_inside_checkpoint=allow_direct_execution_inside_checkpoint, early_id=early_id
         )
         _check_seconds(poll_interval_s=poll_interval_s, max_poll_interval_s=max_poll_interval_s)
         if not_found_grace_s != 0:
             _check_seconds(not_found_grace_s=not_found_grace_s)
-        if on_unknown_submission not in {"resubmit", "fail"}:
-            msg = f"on_unknown_submission={on_unknown_submission!r} must be 'resubmit' or 'fail'."
-            raise KitaruUsageError(msg)
         if client is not None and repeats_creates(client):
-            notice = (
-                "This client lets google-genai repeat a create by itself, which can start several paid jobs. "
-                "Build it with "
-                "HttpRetryOptions(attempts=1), or attempts=-1 on google-genai 2.x, or leave the client to the runner."
-            )
-            warnings.warn(notice, RuntimeWarning, stacklevel=2)
+            warnings.warn(_REPEATS, RuntimeWarning, stacklevel=2)
         self._direct = allow_direct_execution_inside_checkpoint
         self._settings = RunnerSettings(
             name=slug(name, fallback="gemini"),
@@ -210,7 +204,8 @@ class KitaruGeminiInteractionsRunner:
 
     async def _run(self, request: GeminiInteractionRequest, surface: Surface) -> GeminiInteractionResult:
         if (outer := self._scope(request)) is not None:
-            return await self._direct_attempt(request, outer, surface).run_async()
+            direct = await self._direct_attempt(request, outer, surface).run_async()
+            return remember_source(direct, request, outer.invocation_id)
         label = self._label()
         unit = unit_for(self._settings, request, surface)
 
@@ -218,12 +213,14 @@ class KitaruGeminiInteractionsRunner:
             return await Attempt(self._settings, request, call, surface=surface, label=label).run_async()
 
         outcome = await run_unit_async(unit, body)
-        return remember_request(_as_result(outcome.value, request), request)
+        return remember_source(_as_result(outcome.value, request), request, outcome.invocation_id)
 
     def _run_sync(self, request: GeminiInteractionRequest, surface: Surface) -> GeminiInteractionResult:
-        _refuse_running_loop("run_stream" if surface == "stream" else "run")
+        twin = "run_stream" if surface == "stream" else "run"
+        refuse_running_loop(f"{twin}_sync", f"runner.{twin}(request)")
         if (outer := self._scope(request)) is not None:
-            return self._direct_attempt(request, outer, surface).run()
+            direct = self._direct_attempt(request, outer, surface).run()
+            return remember_source(direct, request, outer.invocation_id)
         label = self._label()
         unit = unit_for(self._settings, request, surface)
 
@@ -231,7 +228,7 @@ class KitaruGeminiInteractionsRunner:
             return Attempt(self._settings, request, call, surface=surface, label=label).run()
 
         outcome = run_unit(unit, body)
-        return remember_request(_as_result(outcome.value, request), request)
+        return remember_source(_as_result(outcome.value, request), request, outcome.invocation_id)
 
     def _label(self) -> str:
         return f"r{occurrence(f'gemini_interactions:{self._settings.name}')}"
@@ -286,7 +283,9 @@ def _as_result(value: object, request: GeminiInteractionRequest) -> GeminiIntera
     )
 
 
-def _check_arguments(name: object, client: object, factory: object, cache_identity: object) -> None:
+def _check_arguments(
+    name: object, client: object, factory: object, cache_identity: object, on_unknown_submission: object
+) -> None:
     if not isinstance(name, str) or not name.strip():
         msg = f"name={name!r} is blank; replay finds turns by the runner's name, so give a stable one."
         raise KitaruUsageError(msg)
@@ -295,6 +294,9 @@ def _check_arguments(name: object, client: object, factory: object, cache_identi
         raise KitaruUsageError(msg)
     if cache_identity is not None and not isinstance(cache_identity, str):
         msg = f"cache_identity={cache_identity!r} must be text, such as 'project-a/europe-west4'."
+        raise KitaruUsageError(msg)
+    if on_unknown_submission not in {"resubmit", "fail"}:
+        msg = f"on_unknown_submission={on_unknown_submission!r} must be 'resubmit' or 'fail'."
         raise KitaruUsageError(msg)
 
 
@@ -310,12 +312,3 @@ def _check_seconds(**seconds: object) -> None:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
             msg = f"{name}={value!r} must be a number of seconds above 0."
             raise KitaruUsageError(msg)
-
-
-def _refuse_running_loop(twin: str) -> None:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return
-    msg = f"{twin}_sync would block the event loop that runs here; use `await runner.{twin}(request)` instead."
-    raise KitaruUsageError(msg)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Unpack
+from typing import TYPE_CHECKING, Literal, Protocol, Unpack
 
-from kitaru.errors import KitaruFeatureNotAvailableError, KitaruUsageError
+import kitaru
+from kitaru.errors import KitaruUsageError
 from kitaru.seam import in_checkpoint, in_flow
 from kitaru_adapters.gemini.request import GeminiInteractionRequest
 
@@ -15,13 +16,34 @@ if TYPE_CHECKING:
     from kitaru_adapters.gemini.options import RequestOptions
     from kitaru_adapters.gemini.types import GeminiInteractionFunctionCall, GeminiInteractionResult
 
-__all__ = ["GeminiSandboxFunctionExecution", "GeminiSandboxFunctionSpec", "execute_gemini_sandbox_function_call"]
+__all__ = [
+    "CommandOutcome",
+    "GeminiSandboxFunctionExecution",
+    "GeminiSandboxFunctionSpec",
+    "execute_gemini_sandbox_function_call",
+]
 
 Command = str | Sequence[str]
 
 _LONGEST_TEXT = 4000
 _SHORTEST_SECRET = 6
 _MAX_CHARS = 1_048_576
+
+
+class CommandOutcome(Protocol):
+    """What is read of a sandbox's result; `kitaru.SandboxCommandResult` is one."""
+
+    @property
+    def exit_code(self) -> int:
+        """The command's exit code."""
+
+    @property
+    def stdout(self) -> str:
+        """What it wrote."""
+
+    @property
+    def stderr(self) -> str:
+        """What it wrote to its error stream."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +67,7 @@ class GeminiSandboxFunctionSpec:
     env: Mapping[str, str] | None = None
     max_chars: int = _MAX_CHARS
     cleanup: Literal["destroy", "close"] = "destroy"
-    result_payload_builder: Callable[[GeminiInteractionFunctionCall, Any], object] | None = None
+    result_payload_builder: Callable[[GeminiInteractionFunctionCall, CommandOutcome], object] | None = None
 
 
 @dataclass(frozen=True)
@@ -60,7 +82,7 @@ class GeminiSandboxFunctionExecution:
     """
 
     call: GeminiInteractionFunctionCall
-    sandbox_result: Any
+    sandbox_result: CommandOutcome
     function_result_payload: object
     function_result_request: GeminiInteractionRequest
 
@@ -71,7 +93,7 @@ def execute_gemini_sandbox_function_call(
     *,
     call_id: str | None = None,
     allow_direct_execution_inside_flow_body: bool = False,
-    run_command: Callable[..., Any] | None = None,
+    run_command: Callable[..., CommandOutcome] | None = None,
     **options: Unpack[RequestOptions],
 ) -> GeminiSandboxFunctionExecution:
     """Run the command for one open function call of a model, inside a checkpoint.
@@ -89,14 +111,13 @@ def execute_gemini_sandbox_function_call(
 
     Raises:
         KitaruUsageError: The call cannot be carried out this way; nothing has run.
-        KitaruFeatureNotAvailableError: This installation has no sandbox support.
     """
     _check_place(allow_in_flow=allow_direct_execution_inside_flow_body)
     call = _chosen_call(result, call_id, options)
     spec = _spec_for(call, functions)
     # Built once before the command runs, so that a wrong option cannot waste its effect.
     _follow_up(result, call, "", options)
-    outcome = (run_command or _sandbox())(
+    outcome = (run_command or kitaru.run_sandbox_command)(
         _command(spec, call), cwd=spec.cwd, env=spec.env, max_chars=spec.max_chars, cleanup=spec.cleanup
     )
     build = spec.result_payload_builder
@@ -115,7 +136,7 @@ def _check_place(*, allow_in_flow: bool) -> None:
 
 
 def _chosen_call(
-    result: GeminiInteractionResult, call_id: str | None, options: Mapping[str, Any]
+    result: GeminiInteractionResult, call_id: str | None, options: RequestOptions
 ) -> GeminiInteractionFunctionCall:
     if result.agent is not None or options.get("agent") is not None:
         msg = "Function calls of managed agents are not answered from a sandbox of yours; only those of models are."
@@ -151,9 +172,9 @@ def _command(spec: GeminiSandboxFunctionSpec, call: GeminiInteractionFunctionCal
 
 
 def _follow_up(
-    result: GeminiInteractionResult, call: GeminiInteractionFunctionCall, payload: object, options: Mapping[str, Any]
+    result: GeminiInteractionResult, call: GeminiInteractionFunctionCall, payload: object, options: RequestOptions
 ) -> GeminiInteractionRequest:
-    settings = {"model": result.model} | dict(options)
+    settings: RequestOptions = {"model": result.model, **options}
     return GeminiInteractionRequest.function_result(
         previous_interaction_id=result.interaction_id,
         function_call_id=call.call_id,
@@ -163,33 +184,19 @@ def _follow_up(
     )
 
 
-def _default_payload(spec: GeminiSandboxFunctionSpec, outcome: object) -> object:
-    exit_code = getattr(outcome, "exit_code", None)
+def _default_payload(spec: GeminiSandboxFunctionSpec, outcome: CommandOutcome) -> object:
     facts = {
-        "ok": exit_code == 0,
-        "exit_code": exit_code,
-        "stdout": _shown(getattr(outcome, "stdout", ""), spec),
-        "stderr": _shown(getattr(outcome, "stderr", ""), spec),
+        "ok": outcome.exit_code == 0,
+        "exit_code": outcome.exit_code,
+        "stdout": _shown(outcome.stdout, spec),
+        "stderr": _shown(outcome.stderr, spec),
     }
     return [{"type": "text", "text": json.dumps(facts)}]
 
 
-def _shown(output: object, spec: GeminiSandboxFunctionSpec) -> str:
+def _shown(text: str, spec: GeminiSandboxFunctionSpec) -> str:
     """Return output for the model: values from the command's environment hidden, then cut to a bounded length."""
-    text = str(output)
     for value in sorted((spec.env or {}).values(), key=len, reverse=True):
         if len(value) >= _SHORTEST_SECRET:
             text = text.replace(value, "[hidden]")
     return text[:_LONGEST_TEXT]
-
-
-def _sandbox() -> Callable[..., Any]:
-    import kitaru
-
-    run: Callable[..., Any] | None = getattr(kitaru, "run_sandbox_command", None)
-    if run is None:
-        msg = (
-            "This installation has no sandbox support; answer the function call from a checkpoint of your own instead."
-        )
-        raise KitaruFeatureNotAvailableError(msg)
-    return run

@@ -7,7 +7,7 @@ import warnings
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from kitaru.errors import KitaruFeatureNotAvailableError, KitaruUsageError
@@ -34,10 +34,10 @@ class Service:
         close: Lets go of the client, or does nothing when the caller owns it.
     """
 
-    resource: Any
+    resource: Foreign
     asynchronous: bool
     can_switch_continuation: bool
-    close: Callable[[], Any]
+    close: Callable[[], Foreign]
 
 
 def sdk_version() -> str:
@@ -138,7 +138,7 @@ def _resource(client: Foreign, *, prefer_async: bool) -> tuple[Foreign, Foreign]
     raise KitaruFeatureNotAvailableError(msg)
 
 
-def _closer(client: Foreign, holder: Foreign) -> Callable[[], Any]:
+def _closer(client: Foreign, holder: Foreign) -> Callable[[], Foreign]:
     if holder is not client and callable(getattr(holder, "aclose", None)):
         return holder.aclose  # type: ignore[no-any-return]  # the SDK's own method
     close = getattr(client, "close", None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kitaru_adapters.gemini.errors import (
     GeminiBackendError,
@@ -20,7 +20,7 @@ from kitaru_adapters.gemini.errors import (
 )
 from kitaru_adapters.gemini.operations import END, Ask, Close, Next, Program
 from kitaru_adapters.gemini.rebuild import Rebuilt
-from kitaru_adapters.gemini.values import Foreign, text_of
+from kitaru_adapters.gemini.values import Foreign, Json, text_of
 from kitaru_adapters.kit.limits import DISPLAY_LIMIT, clip
 from kitaru_adapters.kit.streams import LiveStream, StreamKinds
 
@@ -39,8 +39,6 @@ __all__ = [
     "GEMINI_STREAM_TERMINAL_EVENT_KINDS",
     "StreamReader",
 ]
-
-Json = dict[str, Any]
 
 _KINDS = StreamKinds("gemini_interactions")
 GEMINI_STREAM_STARTED = _KINDS.started
@@ -244,7 +242,7 @@ class StreamReader:
             text=text,
         )
 
-    def _visible_text(self, category: str, step: Mapping[str, Any], delta: object) -> str | None:
+    def _visible_text(self, category: str, step: Mapping[str, object], delta: object) -> str | None:
         if not self._show_text or category != "text_delta" or step.get("type") != "model_output":
             return None
         text = delta.get("text") if isinstance(delta, dict) else None

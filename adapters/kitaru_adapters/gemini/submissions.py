@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kitaru_adapters.gemini.operations import Jot
 from kitaru_adapters.gemini.types import GeminiSubmission
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from kitaru.seam import Call
     from kitaru_adapters.gemini.operations import Program
+    from kitaru_adapters.gemini.values import JsonData
 
     State = Literal["intent", "submitted", "refused", "ended"]
 
@@ -122,6 +123,6 @@ class Submissions:
         return [entry.as_submission() for entry in last.values()]
 
 
-def _parsed(values: Iterable[Any]) -> Iterable[Entry]:
+def _parsed(values: Iterable[JsonData]) -> Iterable[Entry]:
     for value in values:
         yield Entry(**{name: value.get(name) for name in Entry.__dataclass_fields__})

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from kitaru.errors import KitaruError, KitaruRuntimeError
 from kitaru.seam import log_drift
@@ -27,7 +27,7 @@ from kitaru_adapters.gemini.polling import CONTINUES, STABLE, Deadline, PollSett
 from kitaru_adapters.gemini.streaming import StreamReader
 from kitaru_adapters.gemini.submissions import Entry, Submissions
 from kitaru_adapters.gemini.types import FUNCTION_RESULT
-from kitaru_adapters.gemini.values import digest, jsonable, text_of
+from kitaru_adapters.gemini.values import Json, digest, jsonable, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from kitaru_adapters.gemini.request import GeminiInteractionRequest
 
 __all__ = ["Turn", "TurnSettings"]
-
-Json = dict[str, Any]
 
 _CANCEL_GRACE_S = 5.0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
@@ -248,7 +248,7 @@ class GeminiInteractionRunEvent(_Fact):
     duration_ms: float | None = None
     step_count: int = 0
     poll_count: int = 0
-    stream: dict[str, Any] | None = None
+    stream: dict[str, JsonValue] | None = None
     error: GeminiInteractionEventError | None = None
 
 

@@ -9,10 +9,13 @@ import math
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-__all__ = ["Foreign", "JsonData", "check_json", "digest", "jsonable", "text_of"]
+__all__ = ["Foreign", "Json", "JsonData", "check_json", "digest", "jsonable", "text_of"]
 
 JsonData: TypeAlias = Any
 """Plain JSON; a recursive type would cost a cast at every use and check nothing more."""
+
+Json: TypeAlias = dict[str, JsonData]
+"""A JSON object."""
 
 Foreign: TypeAlias = Any
 """An object of the SDK, whose generated classes differ between its major versions."""

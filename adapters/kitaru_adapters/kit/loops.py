@@ -7,7 +7,9 @@ import contextlib
 import threading
 import warnings
 
-__all__ = ["own_event_loop"]
+from kitaru.errors import KitaruUsageError
+
+__all__ = ["own_event_loop", "refuse_running_loop"]
 
 
 class _ThreadLoop:
@@ -41,3 +43,21 @@ def own_event_loop() -> None:
     if known is None or known.is_closed():
         _held.loop = _ThreadLoop()
         asyncio.set_event_loop(_held.loop.loop)
+
+
+def refuse_running_loop(blocking: str, awaited: str) -> None:
+    """Refuse to block a thread in which an event loop runs.
+
+    Args:
+        blocking: The call that would block, as a person writes it.
+        awaited: What to write instead.
+
+    Raises:
+        KitaruUsageError: An event loop runs in this thread.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    msg = f"{blocking} would block the event loop that runs in this thread; use `await {awaited}` instead."
+    raise KitaruUsageError(msg)

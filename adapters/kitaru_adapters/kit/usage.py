@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypedDict, TypeVar, Unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Cost", "TokenUsage", "calculated_cost", "estimated_cost", "numbers_delta", "usage_record"]
+__all__ = ["Cost", "TokenUsage", "UsageFacts", "calculated_cost", "estimated_cost", "numbers_delta", "usage_record"]
 
 S = TypeVar("S")
 Surface = Literal["direct_llm", "model_call", "runner_call", "agent_invocation", "graph_call", "gemini_interaction"]
@@ -120,35 +120,10 @@ def estimated_cost(*, model: str | None, provider: str | None, usage: TokenUsage
     return Cost(estimated_cost_usd=float(price.total_price), source="calculator", source_label="genai-prices")
 
 
-def usage_record(  # noqa: PLR0913 - the fields of one published record
-    *,
-    record_id: str,
-    adapter: str,
-    surface: Surface,
-    call_name: str,
-    usage: TokenUsage,
-    cost: Cost | None = None,
-    event_id: str | None = None,
-    checkpoint_id: str | None = None,
-    checkpoint_name: str | None = None,
-    requested_model: str | None = None,
-    resolved_model: str | None = None,
-    provider: str | None = None,
-    latency_ms: float | None = None,
-    status: Status = "completed",
-    billing_effect: BillingEffect = "incurred",
-    cache_status: RecordedCacheStatus = "executed",
-    warnings: tuple[str, ...] = (),
-) -> dict[str, object]:
-    """Build one usage record of version 1.
+class UsageFacts(TypedDict, total=False):
+    """What else may be known of a measured call.
 
-    Args:
-        record_id: Stable id of the record within the execution.
-        adapter: Which adapter writes it.
-        surface: What kind of call it measures.
-        call_name: Name of the call, as listings show it.
-        usage: The tokens.
-        cost: What it cost, if that is known or can be estimated.
+    Attributes:
         event_id: Event of the adapter it belongs to.
         checkpoint_id: Call it belongs to.
         checkpoint_name: Name of that call's checkpoint.
@@ -159,7 +134,42 @@ def usage_record(  # noqa: PLR0913 - the fields of one published record
         status: How it ended.
         billing_effect: Whether it was paid for now.
         cache_status: Where the answer came from.
+    """
+
+    event_id: str | None
+    checkpoint_id: str | None
+    checkpoint_name: str | None
+    requested_model: str | None
+    resolved_model: str | None
+    provider: str | None
+    latency_ms: float | None
+    status: Status
+    billing_effect: BillingEffect
+    cache_status: RecordedCacheStatus
+
+
+def usage_record(
+    *,
+    record_id: str,
+    adapter: str,
+    surface: Surface,
+    call_name: str,
+    usage: TokenUsage,
+    cost: Cost | None = None,
+    warnings: tuple[str, ...] = (),
+    **facts: Unpack[UsageFacts],
+) -> dict[str, object]:
+    """Build one usage record of version 1.
+
+    Args:
+        record_id: Stable id of the record within the execution.
+        adapter: Which adapter writes it.
+        surface: What kind of call it measures.
+        call_name: Name of the call, as listings show it.
+        usage: The tokens.
+        cost: What it cost, if that is known or can be estimated.
         warnings: What a reader of the figures must know.
+        **facts: What else is known; by default the call completed, really ran, and was paid for.
 
     Returns:
         The record, ready for `Call.record_usage`; what is not known is left out.
@@ -171,19 +181,13 @@ def usage_record(  # noqa: PLR0913 - the fields of one published record
         "adapter": adapter,
         "surface": surface,
         "call_name": call_name,
-        "event_id": event_id,
-        "checkpoint_id": checkpoint_id,
-        "checkpoint_name": checkpoint_name,
-        "model": resolved_model or requested_model,
-        "requested_model": requested_model,
-        "resolved_model": resolved_model,
-        "provider": provider,
+        "model": facts.get("resolved_model") or facts.get("requested_model"),
         "usage": _known(vars(usage)),
         "cost": priced.as_fields(),
-        "latency_ms": latency_ms,
-        "status": status,
-        "billing_effect": billing_effect,
-        "cache_status": cache_status,
+        "status": "completed",
+        "billing_effect": "incurred",
+        "cache_status": "executed",
+        **facts,
         "warnings": [*priced.warnings, *warnings],
     }
     return _known(record)

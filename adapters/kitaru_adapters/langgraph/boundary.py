@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
 from langchain_core.messages import AIMessage, ToolMessage
 from langgraph.errors import GraphBubbleUp
 from langgraph.types import Command
@@ -89,7 +90,12 @@ def durable_model_call(
         return (yield from _observed_model(inv, place, shown, _passing(handler)))
     position = f"{place}/model:{shown}"
     with inv.ordinals.next(position) as number:
-        unit = _model_unit(inv, request, shown, f"{position}#{number}", config or {})
+        at = f"{position}#{number}"
+        unit = _model_unit(inv, request, shown, at, inv.siblings.of_model(place, at))
+        unit = _cacheable(
+            with_config(unit, config or {}),
+            lambda: [unit.identity, redacted(request.model_settings), str(request.tool_choice)],
+        )
         return (yield from _observed_model(inv, place, shown, _model_in_unit(inv, unit, handler)))
 
 
@@ -100,16 +106,14 @@ def _passing(handler: Callable[[], Step]) -> Procedure[tuple[object, Outcome[obj
         raise SuspendedInGraph(signal) from signal
 
 
-def _model_unit(
-    inv: Invocation, request: ModelRequest[Any], shown: str, position: str, config: CheckpointConfig
-) -> Unit:
+def _model_unit(inv: Invocation, request: ModelRequest[Any], shown: str, position: str, group: str | None) -> Unit:
     system = [request.system_message] if request.system_message else []
     messages = [*system, *request.messages]
     tools = sorted(tool_names(request.tools))
     # Digested here, once: the conversation can be long, and the runtime would encode it with types for the same end.
     told = inv.told.of(messages)
     asked = digest_of([_model_identity(request.model), [each.digest for each in told], tools])
-    unit = Unit(
+    return Unit(
         name=f"model_call__{shown}__{inv.graph}",
         adapter=ADAPTER,
         kind="model",
@@ -120,11 +124,14 @@ def _model_unit(
         else {},
         identity=asked,
         history=[each.shown for each in told] if inv.capture.save_model_input else None,
-        group=inv.key(position.rpartition("[")[0]) if "[" in position else None,
+        group=group and inv.key(group),
         cache=False,
-        cache_key=digest_of([asked, redacted(request.model_settings), str(request.tool_choice)]),
     )
-    return with_config(unit, config)
+
+
+def _cacheable(unit: Unit, identity: Callable[[], object]) -> Unit:
+    """Return the unit with its key in the result cache, which is worked out only for one that takes part."""
+    return msgspec.structs.replace(unit, cache_key=digest_of(identity())) if unit.cache is not False else unit
 
 
 def _model_identity(model: object) -> str:
@@ -137,7 +144,8 @@ def _model_in_unit(
     def body(call: Call) -> Procedure[object]:
         with inv.usage.unit() as used:
             result = yield from _leaving_whole(call, handler)
-        call.carry({"usage": list(used)})
+        if used:
+            call.carry({"usage": list(used)})
         if inv.capture.save_usage:
             record_tokens(call, used, surface="model_call")
         return pack(result)
@@ -239,9 +247,11 @@ def durable_tool_call(inv: Invocation, request: ToolCallRequest, handler: Callab
         return (yield from _observed_tool(inv, place, request, _passing(handler)))
     position = f"{place}/tool:{request.tool_call['id'] or tool}"
     with inv.ordinals.next(position) as number:
-        unit = with_config(_tool_unit(inv, request, f"{position}#{number}"), config or {})
+        at = f"{position}#{number}"
+        unit = with_config(_tool_unit(inv, request, at, inv.siblings.of_tool(place, at)), config or {})
         if unit.cache is not False and _reads_state(request):
             unit = with_config(unit, {"cache": False})
+        unit = _cacheable(unit, lambda: _tool_cache_identity(request))
         if turn is not None:
             yield _in_turn(inv, turn)
         return (yield from _observed_tool(inv, place, request, _tool_in_unit(inv, unit, request, handler, turn)))
@@ -266,10 +276,9 @@ def _reads_state(request: ToolCallRequest) -> bool:
     return bool(injected.state or injected.store or injected.runtime)
 
 
-def _tool_unit(inv: Invocation, request: ToolCallRequest, position: str) -> Unit:
+def _tool_unit(inv: Invocation, request: ToolCallRequest, position: str, group: str | None) -> Unit:
     call = request.tool_call
     shown = slug(call["name"], fallback="tool")
-    private = (request.tool.metadata or {}).get("kitaru_cache_identity") if request.tool else None
     asked = {"tool": call["name"], "args": redacted(call["args"])}
     return Unit(
         name=f"tool_call__{shown}__{inv.graph}",
@@ -279,10 +288,15 @@ def _tool_unit(inv: Invocation, request: ToolCallRequest, position: str) -> Unit
         key=inv.key(position),
         inputs={"tool_args": asked["args"]} if inv.capture.save_tool_args else {},
         identity=asked,
-        group=inv.key(position.rpartition("[")[0]) if "[" in position else None,
+        group=group and inv.key(group),
         cache=False,
-        cache_key=digest_of({"tool": call["name"], "args": call["args"], "private": private}),
     )
+
+
+def _tool_cache_identity(request: ToolCallRequest) -> dict[str, object]:
+    call = request.tool_call
+    private = (request.tool.metadata or {}).get("kitaru_cache_identity") if request.tool else None
+    return {"tool": call["name"], "args": call["args"], "private": private}
 
 
 def _tool_in_unit(
@@ -293,7 +307,8 @@ def _tool_in_unit(
             inv.tracker.turns.gone(turn)
         with inv.usage.unit() as used, recorded_sends(request.runtime.config) as sends:
             result = yield from _leaving_whole(call, handler)
-        call.carry({"usage": list(used)})
+        if used:
+            call.carry({"usage": list(used)})
         if inv.capture.save_usage:
             record_tokens(call, used, surface="model_call")
         return StoredObject("tool_call", {"result": pack(result), "sends": pack(list(sends))})

@@ -177,6 +177,8 @@ def _said(value: object) -> object:
         return fingerprint([value])
     if isinstance(value, Mapping):
         return {str(key): _said(item) for key, item in value.items()}
+    if type(value) is list and {*map(type, value)} <= _ATOMS:
+        return value
     return [_said(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 

@@ -172,15 +172,18 @@ def unpack(value: object) -> object:
 
 
 def _constructed(cls: type[BaseMessage], parts: dict[str, Any]) -> BaseMessage:
-    # By itself pydantic inspects the signature of each default's factory anew, which costs more than all the rest.
-    left_out = {name: make() for name, make in _plain_defaults(cls).items() if name not in parts}
-    return cls.model_construct(_fields_set=set(parts), **left_out, **parts)
+    # By itself pydantic inspects the signature of each default's factory anew, and copies each default.
+    atoms, containers = _plain_defaults(cls)
+    values = {**atoms, **{name: make() for name, make in containers.items()}, **parts}
+    return cls.model_construct(_fields_set=set(parts), **values)
 
 
 @cache
-def _plain_defaults(cls: type[BaseMessage]) -> dict[str, Callable[[], object]]:
-    """Return how to make the defaults that are empty containers; pydantic makes the others."""
-    return {name: type(value) for name, value in _defaults(cls).items() if type(value) in {dict, list} and not value}
+def _plain_defaults(cls: type[BaseMessage]) -> tuple[dict[str, object], dict[str, Callable[[], object]]]:
+    """Return the defaults that never change, and how to make those that are empty containers; pydantic makes others."""
+    defaults = _defaults(cls).items()
+    atoms = {name: value for name, value in defaults if type(value) in _ATOMS}
+    return atoms, {name: type(value) for name, value in defaults if type(value) in {dict, list} and not value}
 
 
 def _message_class(stored: StoredMessage) -> type[BaseMessage]:

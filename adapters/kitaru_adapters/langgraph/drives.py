@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from langgraph.errors import is_invalid_resume
 from langgraph.types import Command
 
 from kitaru.errors import KitaruStateError, KitaruUsageError
-from kitaru.seam import current_call
+from kitaru.seam import current_call, leave_out
 from kitaru_adapters.langgraph.boundary import SuspendedInGraph
 from kitaru_adapters.langgraph.capture import digest_of, structure
 from kitaru_adapters.langgraph.driving import GraphResult, merge_config, saver_in_effect, with_invocation
@@ -108,6 +109,8 @@ class Drive:
             raise KitaruStateError(msg)
         if entry == "input":
             return (yield from self._finished(leg, self._input(), pinned=True))
+        if leg.inv.granular:
+            leave_out(leg.inv.key(""))  # the calls of the steps that the thread holds
         snapshot = yield snapshot_step(self.driver.graph, self.thread.config(base.thread_id))
         if waiting := list(snapshot.interrupts):
             return self._result(leg.inv, GraphResult(None, waiting), snapshot)
@@ -229,8 +232,9 @@ class Drive:
     def _shown_input(self) -> object:
         return structure(self._input()) if self.runner.capture.save_input else None
 
+    @cached_property
     def _identity(self) -> str:
-        """Return what tells this call from another one: thread, input and stream; not what a thread holds."""
+        """What tells this call from another one: thread, input and stream; not what a thread holds."""
         value = self._input()
         asked = [getattr(value, name, None) for name in ("update", "goto")] if isinstance(value, Command) else value
         answers = getattr(value, "resume", None)

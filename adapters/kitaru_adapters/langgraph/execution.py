@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from langgraph.types import Command
 
@@ -95,9 +95,9 @@ class Run(Drive):
             type="graph_call",
             key=f"{self.runner.name}/{label}/call",
             inputs={"input": self._shown_input()},
-            identity=self._identity(),
+            identity=self._identity,
             cache=False,
-            cache_key=self._identity(),
+            cache_key=self._identity,
             retry_if=lambda error: not isinstance(error, (KitaruUsageError, KitaruStateError)),
         )
         return with_config(unit, self.runner.run_checkpoint_config)
@@ -117,8 +117,9 @@ class Run(Drive):
     def _granular(self) -> Procedure[LangGraphRunResult]:
         label = self._label()
         unit = self._summary_unit(label)
-        found: Outcome[Any] | None = yield plain(lambda: peek(unit))
-        if found is not None:
+        if (yield plain(lambda: peek(unit))) is not None:
+            # Met like any other call: what follows has its place behind it, and a replay keeps it for its own replays.
+            found: Outcome[Any] = yield unit_step(unit, _recorded_already)
             return self._kept(label, found.value, driven=False)
         policy = self.runner.call_checkpoint_policy
         inv = self._invocation(
@@ -164,9 +165,9 @@ class Run(Drive):
             type="langgraph_summary",
             key=f"{self.runner.name}/{label}/summary",
             inputs={"input": self._shown_input()},
-            identity=self._identity(),
+            identity=self._identity,
             cache=False,
-            cache_key=self._identity(),
+            cache_key=self._identity,
         )
         return with_config(unit, self.runner.call_checkpoint_policy.summary_checkpoint_config or {})
 
@@ -276,6 +277,11 @@ class _Rebuilt:
 
     thread_id: str
     interrupts: list[LangGraphInterruptSummary]
+
+
+def _recorded_already(call: Call) -> NoReturn:
+    msg = f"{call.name!r} was found in the journal and is not there any more."
+    raise KitaruStateError(msg)
 
 
 def _usage_status(result: LangGraphRunResult) -> Any:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from kitaru_adapters.langgraph.capture import error_text
-from kitaru_adapters.langgraph.positions import Ordinals, PositionTracker
+from kitaru_adapters.langgraph.positions import Ordinals, PositionTracker, Siblings
 from kitaru_adapters.langgraph.told import Told
 from kitaru_adapters.langgraph.types import LangGraphEventError, LangGraphRunEvent
 from kitaru_adapters.langgraph.usage import UsageTracker
@@ -105,6 +105,7 @@ class Invocation:
         capture: What may be seen.
         tracker: Knows where in the graph a call stands.
         ordinals: Numbers calls at the same position.
+        siblings: Tells which calls stand beside each other.
         usage: Tokens of this invocation.
         events: What happened.
         told: The messages of its model calls.
@@ -118,6 +119,7 @@ class Invocation:
     capture: LangGraphCapturePolicy
     tracker: PositionTracker = field(default_factory=PositionTracker)
     ordinals: Ordinals = field(default_factory=Ordinals)
+    siblings: Siblings = field(default_factory=Siblings)
     usage: UsageTracker = field(default_factory=UsageTracker)
     events: EventLog = field(init=False)
     told: Told = field(init=False)

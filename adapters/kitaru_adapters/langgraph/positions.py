@@ -6,6 +6,7 @@ it: node, step counted from the beginning of the invocation, place in a fan-out,
 
 from __future__ import annotations
 
+import re
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from uuid import UUID
 
-__all__ = ["Ordinals", "PositionTracker"]
+__all__ = ["Ordinals", "PositionTracker", "Siblings"]
 
 _PUSH = "__pregel_push"
+_BRANCH = re.compile(r"\[\d+\]\Z")
 FRESH_STEP = -2
 """Step of a thread that does not exist yet: its first checkpoint, the input, has step -1."""
 
@@ -175,3 +177,41 @@ class Ordinals:
             with self._lock:
                 taken.discard(number)
             raise
+
+
+class Siblings:
+    """Tells which calls stand beside each other, so that a replay from one of them gives the others back.
+
+    Siblings are the calls of one fan-out that depend on nothing but what came before it: the tools of one model answer,
+    and the first calls of branches. What a branch does next depends on its own beginning and has no siblings.
+    """
+
+    def __init__(self) -> None:
+        self._first: dict[str, str] = {}
+        self._asked: set[str] = set()
+        self._lock = threading.Lock()
+
+    def of_model(self, place: str, position: str) -> str | None:
+        """Return the label of a model call and its siblings, or `None` where it has none.
+
+        Args:
+            place: Where it is made.
+            position: The call; another attempt of it has the same one.
+        """
+        with self._lock:
+            is_first = self._first.setdefault(place, position) == position
+            self._asked.add(place)
+        fan_out = _BRANCH.sub("", place)
+        return f"{fan_out}/model" if is_first and fan_out != place else None
+
+    def of_tool(self, place: str, position: str) -> str | None:
+        """Return the label of a tool call and its siblings, or `None` where it has none.
+
+        Args:
+            place: Where it is made; one task may call all tools of an answer, or each have a task of its own.
+            position: The call.
+        """
+        with self._lock:
+            self._first.setdefault(place, position)
+            fan_out = place if place in self._asked else _BRANCH.sub("", place)
+        return f"{fan_out}/tool" if fan_out else None

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import secrets
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,22 +19,22 @@ from langgraph.checkpoint.base import (
     get_checkpoint_metadata,
 )
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
-from langgraph.checkpoint.serde.types import ERROR
 
-from kitaru.errors import KitaruEncodingError, KitaruUsageError
-from kitaru.seam import redact
-from kitaru_adapters.langgraph.saver_store import Encoded, ThreadStore
+from kitaru.errors import KitaruUsageError
+from kitaru_adapters.langgraph.saver_late import LateWrites, TaskWrites
+from kitaru_adapters.langgraph.saver_store import ThreadStore
+from kitaru_adapters.langgraph.saver_values import ValueEncoder
 
 if TYPE_CHECKING:
     import os
+    import sqlite3
 
     from langchain_core.runnables import RunnableConfig
 
+    from kitaru_adapters.langgraph.saver_store import Encoded
+
 __all__ = ["KitaruCheckpointSaver"]
 
-_PLAIN = (dict, list, str, int, float, bool, type(None))
-_CONTAINERS = (dict, list, tuple)
-_REMEMBERED = 50_000
 _SELECT = "SELECT thread, ns, id, parent, type, body, meta_type, meta FROM checkpoints"
 
 
@@ -54,7 +53,8 @@ class KitaruCheckpointSaver(BaseCheckpointSaver[str]):
     def __init__(self, path: str | os.PathLike[str], *, types: Collection[type] = ()) -> None:
         super().__init__(serde=JsonPlusSerializer(allowed_msgpack_modules=tuple(types) or None))
         self._store = ThreadStore(Path(path))
-        self._read_back: set[tuple[type, bytes]] = set()
+        self._encoder = ValueEncoder(self.serde)
+        self._late = LateWrites()
 
     def __enter__(self) -> Self:
         """Return the saver; it is closed at the end of the block."""
@@ -107,55 +107,27 @@ class KitaruCheckpointSaver(BaseCheckpointSaver[str]):
         values = checkpoint["channel_values"]
         full = get_checkpoint_metadata(config, metadata)
         body, meta = self.serde.dumps_typed(rest), self.serde.dumps_typed(full)
-        encoded = {channel: self._encoded(channel, values) for channel in new_versions}
-        with self._store.transaction() as db:
+        new = [channel for channel in new_versions if channel in values]
+        encoded = {channel: self._encoder.encoded(values[channel], channel) for channel in new}
+        with self._late.taken((thread, ns, parent)) as late, self._store.transaction() as db:
+            for writes in late:
+                self._add_writes(db, writes)
             for channel, version in new_versions.items():
-                row = (thread, ns, channel, str(version), *self._stored(encoded[channel]))
+                row = (thread, ns, channel, str(version), *self._added((thread, ns, channel), encoded.get(channel)))
                 db.execute("INSERT OR REPLACE INTO versions VALUES (?, ?, ?, ?, ?, ?)", row)
             whole = (thread, ns, checkpoint["id"], parent, full.get("run_id"), *body, *meta)
             db.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", whole)
         return _config(thread, ns, checkpoint["id"])
 
-    def _encoded(self, channel: str, values: Mapping[str, object]) -> Encoded | list[Encoded] | None:
-        if channel not in values:
-            return None
-        value = values[channel]
-        if type(value) is list and value:
-            return [self._checked(item, channel) for item in value]
-        return self._checked(value, channel)
-
-    def _checked(self, value: object, channel: str) -> Encoded:
-        encoded: Encoded = self.serde.dumps_typed(value)
-        if channel == ERROR:  # LangGraph reads an error back as text on purpose
-            told = self.serde.loads_typed(encoded)
-            shown = redact(told)
-            return encoded if shown == told else self.serde.dumps_typed(shown)
-        seen = None if isinstance(value, _CONTAINERS) else (type(value), hashlib.sha256(encoded[1]).digest())
-        if seen in self._read_back:  # every step hands the whole conversation in again
-            return encoded
-        if lost := _lost_type(value, self.serde.loads_typed(encoded)):
-            msg = (
-                f"Channel {channel!r} cannot be stored: an object of {lost} would come back as plain data. Name its "
-                "class in KitaruCheckpointSaver(types=[...])."
-            )
-            raise KitaruEncodingError(msg, path=channel, type_name=lost)
-        if seen is not None:
-            if len(self._read_back) >= _REMEMBERED:
-                self._read_back.clear()
-            self._read_back.add(seen)
-        return encoded
-
-    def _stored(self, encoded: Encoded | list[Encoded] | None) -> tuple[str, bytes | None]:
+    def _added(self, name: tuple[str, ...], encoded: Encoded | list[Encoded] | None) -> tuple[str, bytes | None]:
         if encoded is None:
             return "empty", None
-        if isinstance(encoded, list):
-            return "list", self._store.add_list(encoded)
-        return "value", self._store.add_part(encoded)
+        return "list" if isinstance(encoded, list) else "value", self._store.add(encoded, name)
 
     def put_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, object]], task_id: str, task_path: str = ""
     ) -> None:
-        """Store what a task wrote before its step is complete.
+        """Store what a task wrote before its step is complete; together with the next checkpoint if that comes at once.
 
         Args:
             config: Names the checkpoint.
@@ -163,15 +135,23 @@ class KitaruCheckpointSaver(BaseCheckpointSaver[str]):
             task_id: The task.
             task_path: Its path, by which writes are ordered.
         """
-        thread, ns, checkpoint = _names(config)
-        encoded = [(channel, self._checked(value, channel)) for channel, value in writes]
-        with self._store.transaction() as db:
-            for index, (channel, data) in enumerate(encoded):
-                special = WRITES_IDX_MAP.get(channel)
-                place = index if special is None else special
-                row = (thread, ns, checkpoint, task_id, place, task_path, channel, self._store.add_part(data))
-                how = "IGNORE" if special is None else "REPLACE"
-                db.execute(f"INSERT OR {how} INTO writes VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)  # noqa: S608
+        place = _names(config)
+        with self._late.coming(place):
+            encoded = [(channel, self._encoder.encoded(value, channel)) for channel, value in writes]
+            made = TaskWrites(place, (task_id, task_path), encoded)
+            self._late.offer(made)
+        if not self._late.are_stored(made):
+            with self._store.transaction() as db:
+                self._add_writes(db, made)
+
+    def _add_writes(self, db: sqlite3.Connection, writes: TaskWrites) -> None:
+        task_id, task_path = writes.task
+        for index, (channel, value) in enumerate(writes.values):
+            special = WRITES_IDX_MAP.get(channel)
+            place = index if special is None else special
+            row = (*writes.place, task_id, place, task_path, channel, self._store.add(value))
+            how = "IGNORE" if special is None else "REPLACE"
+            db.execute(f"INSERT OR {how} INTO writes VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)  # noqa: S608
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Return a checkpoint: the one named, or the latest of the thread.
@@ -207,18 +187,20 @@ class KitaruCheckpointSaver(BaseCheckpointSaver[str]):
         sql = "SELECT kind, content FROM versions WHERE thread = ? AND ns = ? AND channel = ? AND version = ?"
         for channel, version in versions.items():
             for kind, content in self._store.rows(sql, (thread, ns, channel, str(version))):
-                if kind == "list":
-                    found[channel] = [self.serde.loads_typed(item) for item in self._store.elements(content)]
-                elif kind == "value":
-                    found[channel] = self.serde.loads_typed(self._store.part(content))
+                if kind != "empty":
+                    found[channel] = self._read(content)
         return found
 
     def _writes(self, thread: str, ns: str, checkpoint: str) -> list[tuple[str, str, object]]:
         sql = "SELECT task, channel, part FROM writes WHERE thread = ? AND ns = ? AND checkpoint = ?"
         rows = self._store.rows(f"{sql} ORDER BY path, task, idx", (thread, ns, checkpoint))
-        return [
-            (str(task), str(channel), self.serde.loads_typed(self._store.part(part))) for task, channel, part in rows
-        ]
+        return [(str(task), str(channel), self._read(part)) for task, channel, part in rows]
+
+    def _read(self, address: object) -> object:
+        found = self._store.get(address)
+        if isinstance(found, list):
+            return [self.serde.loads_typed(item) for item in found]
+        return self.serde.loads_typed(found)
 
     def list(
         self,
@@ -422,17 +404,3 @@ def _names(config: RunnableConfig) -> tuple[str, str, object]:
 def _config(thread: str, ns: str, checkpoint: str | None) -> RunnableConfig:
     named = {"thread_id": thread, "checkpoint_ns": ns}
     return {"configurable": {**named, "checkpoint_id": checkpoint} if checkpoint else named}
-
-
-def _lost_type(value: object, copy: object) -> str | None:
-    """Return the name of a class whose object came back as plain data, or `None`."""
-    if isinstance(value, dict) and isinstance(copy, dict):
-        return _first_lost((item, copy.get(key)) for key, item in value.items())
-    if isinstance(value, (list, tuple)) and isinstance(copy, (list, tuple)):
-        return _first_lost(zip(value, copy, strict=False))
-    lost = type(copy) in _PLAIN and type(copy) is not type(value)
-    return f"{type(value).__module__}.{type(value).__qualname__}" if lost else None
-
-
-def _first_lost(pairs: Iterable[tuple[object, object]]) -> str | None:
-    return next((lost for value, copy in pairs if (lost := _lost_type(value, copy))), None)

@@ -12,6 +12,7 @@ import sqlite3
 import threading
 import weakref
 import zlib
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,6 +52,8 @@ CREATE TABLE IF NOT EXISTS parts (
 """
 _COMPRESS = 1024
 _WINDOW = 400
+_NEAR = 3
+_LISTS = 8
 
 _ORDERED_CHAIN = """
 WITH RECURSIVE walk (node, depth) AS (
@@ -63,7 +66,7 @@ JOIN chain ON chain.node = walk.node JOIN parts ON parts.hash = chain.part ORDER
 _SWEEP = """
 DELETE FROM chain WHERE node NOT IN (
     WITH RECURSIVE reachable (node) AS (
-        SELECT content FROM versions WHERE kind = 'list' UNION
+        SELECT content FROM versions WHERE kind = 'list' UNION SELECT part FROM writes UNION
         SELECT chain.parent FROM reachable JOIN chain ON chain.node = reachable.node WHERE chain.parent IS NOT NULL
     )
     SELECT node FROM reachable
@@ -85,12 +88,14 @@ class ThreadStore:
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
         # A saver is often made in passing and never closed; its file is, when nobody has the saver any more.
         weakref.finalize(self, self._db.close)
         self._lock = threading.RLock()
+        self._lists: OrderedDict[tuple[str, ...], tuple[Sequence[Encoded], list[bytes]]] = OrderedDict()
         found = self._db.execute("PRAGMA application_id").fetchone()[0]
         if found not in {0, _APPLICATION_ID} or (found == 0 and self._has_tables()):
             self._db.close()
@@ -135,25 +140,35 @@ class ThreadStore:
             The address of the part.
         """
         kind, data = encoded
-        address = hashlib.sha256(kind.encode() + b"\0" + data).digest()
+        address = _address(kind, data)
         packed = zlib.compress(data) if len(data) > _COMPRESS else data
         row = (address, kind, int(packed is not data), packed)
         self._db.execute("INSERT OR IGNORE INTO parts VALUES (?, ?, ?, ?)", row)
         return address
 
-    def add_list(self, elements: Sequence[Encoded]) -> bytes:
+    def add(self, value: Encoded | list[Encoded], name: tuple[str, ...] = ()) -> bytes:
+        """Store a value, or the elements of a list, inside a transaction.
+
+        Args:
+            value: Its bytes, or those of its elements.
+            name: Where a list grows from one call to the next: the name of that place.
+
+        Returns:
+            The address; `get` takes it.
+        """
+        return self.add_list(value, name) if isinstance(value, list) else self.add_part(value)
+
+    def add_list(self, elements: Sequence[Encoded], name: tuple[str, ...] = ()) -> bytes:
         """Store a list as an extension of the longest list that is stored already, inside a transaction.
 
         Args:
             elements: Its elements; there must be one at least.
+            name: Where it grows, as for `add`.
 
         Returns:
             The address of the list.
         """
-        parts = [hashlib.sha256(kind.encode() + b"\0" + data).digest() for kind, data in elements]
-        nodes: list[bytes] = []
-        for part in parts:
-            nodes.append(hashlib.sha256((nodes[-1] if nodes else b"") + part).digest())
+        nodes = self._nodes(elements, name)
         known = self._longest_known(nodes)
         for index in range(known, len(nodes)):
             parent = nodes[index - 1] if index else None
@@ -161,7 +176,26 @@ class ThreadStore:
             self._db.execute("INSERT OR IGNORE INTO chain VALUES (?, ?, ?)", row)
         return nodes[-1]
 
+    def _nodes(self, elements: Sequence[Encoded], name: tuple[str, ...]) -> list[bytes]:
+        """Return the address of the list up to each element; what is as it was the last time is not digested again."""
+        before, nodes = self._lists.get(name, ((), []))
+        pairs = enumerate(zip(before, elements, strict=False))
+        same = next((place for place, (old, new) in pairs if old != new), min(len(before), len(elements)))
+        nodes = nodes[:same]
+        for kind, data in elements[same:]:
+            part = _address(kind, data)
+            nodes.append(hashlib.sha256((nodes[-1] if nodes else b"") + part).digest())
+        if name:
+            self._lists[name] = elements, nodes
+            self._lists.move_to_end(name)
+            while len(self._lists) > _LISTS:
+                self._lists.popitem(last=False)
+        return nodes
+
     def _longest_known(self, nodes: list[bytes]) -> int:
+        for end in range(len(nodes), max(0, len(nodes) - _NEAR), -1):  # mostly a list has grown by an element or two
+            if self._db.execute("SELECT 1 FROM chain WHERE node = ?", (nodes[end - 1],)).fetchone():
+                return end
         for end in range(len(nodes), 0, -_WINDOW):
             window = nodes[max(0, end - _WINDOW) : end]
             marks = ",".join("?" * len(window))
@@ -172,10 +206,18 @@ class ThreadStore:
                     return end - len(window) + index + 1
         return 0
 
-    def part(self, address: object) -> Encoded:
-        """Return stored bytes."""
-        ((kind, packed, data),) = self.rows("SELECT type, packed, data FROM parts WHERE hash = ?", (address,))
-        return _unpacked(kind, packed, data)
+    def get(self, address: object) -> Encoded | list[Encoded]:
+        """Return what `add` stored: bytes, or those of each element.
+
+        Raises:
+            KitaruJournalError: It is not there.
+        """
+        rows = self.rows("SELECT type, packed, data FROM parts WHERE hash = ?", (address,))
+        found = _unpacked(*rows[0]) if rows else self.elements(address)
+        if not found:
+            msg = f"{self._path} lacks a value that a thread names. Restore the file from a backup."
+            raise KitaruJournalError(msg, url=str(self._path), reason="corrupt")
+        return found
 
     def elements(self, address: object) -> list[Encoded]:
         """Return the elements of a stored list."""
@@ -186,6 +228,10 @@ class ThreadStore:
         for statement in _SWEEP.split(";"):
             if statement.strip():
                 self._db.execute(statement)
+
+
+def _address(kind: str, data: bytes) -> bytes:
+    return hashlib.sha256(kind.encode() + b"\0" + data).digest()
 
 
 def _unpacked(kind: str, packed: int, data: bytes) -> Encoded:

@@ -22,6 +22,7 @@ from kitaru.errors import KitaruError
 from kitaru.seam import Suspension, Unit, in_flow
 from kitaru_adapters.kit.configs import with_config
 from kitaru_adapters.kit.names import slug
+from kitaru_adapters.openai_agents.codec import Conversation
 from kitaru_adapters.openai_agents.settings import ADAPTER
 
 if TYPE_CHECKING:
@@ -102,6 +103,8 @@ class RunScope:
         context: The caller's live context; only its identity is ever used.
         completed_model_calls: How many model calls of this run have completed.
         failed_attempts: How many attempts of the present model call the framework has seen fail.
+        conversation: Digest of what the models of this run read.
+        tool_digests: Schemas that the last model call offered, and their digests, by the schemas' identity.
     """
 
     settings: RunnerSettings
@@ -113,6 +116,8 @@ class RunScope:
     context: object = None
     completed_model_calls: int = 0
     failed_attempts: int = 0
+    conversation: Conversation = field(default_factory=Conversation)
+    tool_digests: dict[int, tuple[object, str]] = field(default_factory=dict)
     _seen: Counter[str] = field(default_factory=Counter)
 
     def nested(self, agent_name: str) -> RunScope:

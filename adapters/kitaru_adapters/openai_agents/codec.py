@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import hashlib
 import sys
 import warnings
 from collections.abc import Mapping
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MODEL_CODEC",
     "RESULT_CODEC",
+    "Conversation",
     "ModelResponseCodec",
     "RecordedResponse",
     "RunResultCodec",
@@ -88,6 +90,27 @@ def item_bytes(item: object) -> bytes:
 
 def _json_fallback(value: object) -> object:
     return item_json(value) if isinstance(value, BaseModel) else str(value)
+
+
+class Conversation:
+    """Digest of a conversation that grows from call to call: only what was added is hashed."""
+
+    def __init__(self) -> None:
+        self._items: list[bytes] = []
+        self._hash = hashlib.sha256()
+
+    def digest(self, items: list[bytes]) -> str:
+        """Return the digest of a conversation.
+
+        Args:
+            items: The bytes of each item; the list is kept.
+        """
+        if items[: len(self._items)] != self._items:
+            self._items, self._hash = [], hashlib.sha256()
+        for item in items[len(self._items) :]:
+            self._hash.update(hashlib.sha256(item).digest())
+        self._items = items
+        return self._hash.hexdigest()
 
 
 @dataclass

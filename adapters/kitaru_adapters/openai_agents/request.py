@@ -64,8 +64,13 @@ class ModelRequest:
         scope, arguments = self._scope, self._arguments
         history = _history(arguments["system_instructions"], arguments["input"])
         visible = scope.settings.capture.save_input
-        shown = _shown_request(arguments, self._model, scope.acting_agent, streamed=streamed)
-        identity = {**shown, "input": _digest(history)}
+        shown = {
+            "agent": scope.acting_agent,
+            "model": self._model,
+            "streamed": streamed,
+            **_shown_request(arguments, self._tool_digests()),
+        }
+        identity = {**shown, "input": scope.conversation.digest(history)}
         config = scope.settings.model
         return scope.unit(
             f"{scope.acting_agent}_openai_model_call",
@@ -80,6 +85,20 @@ class ModelRequest:
             validate=as_recorded_response,
             cache_key=content_key(b"model", msgspec.json.encode(identity)) if config.get("cache") else None,
         )
+
+    def _tool_digests(self) -> list[str]:
+        """Return the name of each tool with the digest of its schema; what the call before offered is known."""
+        known, offered = self._scope.tool_digests, {}
+        found = []
+        for tool in self._arguments["tools"]:
+            name = str(getattr(tool, "name", type(tool).__name__))
+            schema = getattr(tool, "params_json_schema", None)
+            if schema is not None:
+                offered[id(schema)] = known.get(id(schema)) or (schema, _short_digest(schema))
+                name = f"{name}:{offered[id(schema)][1]}"
+            found.append(name)
+        self._scope.tool_digests = offered
+        return found
 
     @contextmanager
     def counting_failures(self) -> Iterator[None]:
@@ -153,22 +172,12 @@ def _history(instructions: str | None, items: object) -> list[bytes]:
     return [item_bytes(item) for item in (*opening, *listed)]
 
 
-def _digest(history: list[bytes]) -> str:
-    digest = hashlib.sha256()
-    for item in history:
-        digest.update(hashlib.sha256(item).digest())
-    return digest.hexdigest()
-
-
-def _shown_request(arguments: dict[str, Any], model: str | None, agent: str, *, streamed: bool) -> dict[str, Any]:
+def _shown_request(arguments: dict[str, Any], tools: list[str]) -> dict[str, Any]:
     settings = arguments["model_settings"]
     schema = arguments["output_schema"]
     return {
-        "agent": agent,
-        "model": model,
-        "streamed": streamed,
         "settings": _shown_settings(settings),
-        "tools": [_tool_digest(tool) for tool in arguments["tools"]],
+        "tools": tools,
         "handoffs": [handoff.tool_name for handoff in arguments["handoffs"]],
         "output_type": schema.name() if schema is not None else None,
         "previous_response_id": arguments["previous_response_id"],
@@ -188,10 +197,8 @@ def _shown_settings(settings: ModelSettings | None) -> dict[str, Any]:
     return shown
 
 
-def _tool_digest(tool: object) -> str:
-    name = str(getattr(tool, "name", type(tool).__name__))
-    schema = getattr(tool, "params_json_schema", None)
-    return f"{name}:{hashlib.sha256(item_bytes(schema)).hexdigest()[:16]}" if schema is not None else name
+def _short_digest(schema: object) -> str:
+    return hashlib.sha256(item_bytes(schema)).hexdigest()[:16]
 
 
 def _call_ids(response: RecordedResponse) -> Iterator[str]:

@@ -29,7 +29,7 @@ from kitaru_adapters.pydantic_ai.types import ADAPTER
 from kitaru_adapters.pydantic_ai.waits import answer_deferred
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
 
     from pydantic_ai.agent import AbstractAgent, EventStreamHandler
     from pydantic_ai.capabilities.abstract import AbstractCapability
@@ -101,6 +101,7 @@ class KitaruDurability(BaseDurabilityCapability[AgentDepsT]):
             deps_cache_identity=deps_cache_identity,
         )
         self._backend = UnitBackend(self._settings)
+        self._operations: dict[tuple[str | None, str], Any] = {}
 
     @property
     def settings(self) -> Settings:
@@ -131,6 +132,7 @@ class KitaruDurability(BaseDurabilityCapability[AgentDepsT]):
     def _named(self, name: str) -> None:
         self._settings = replace(self._settings, agent_name=name)
         self._backend = UnitBackend(self._settings)
+        self._operations = {}
 
     def _bind_to_agent(self, agent: AbstractAgent[AgentDepsT, object]) -> None:
         """Bind nothing: leaves are wrapped in each run, so toolsets need no id and may come at run time."""
@@ -286,11 +288,35 @@ class KitaruDurability(BaseDurabilityCapability[AgentDepsT]):
                 pydantic_ai_run_summaries={events.run_label: events.summary(error)},
             )
 
+    def wrap_run_event_stream(
+        self, ctx: RunContext[AgentDepsT], *, stream: AsyncIterable[AgentStreamEvent]
+    ) -> AsyncIterable[AgentStreamEvent]:
+        """Deliver the events of a run to its handler; without one they pass untouched.
+
+        Args:
+            ctx: The framework's context of the run.
+            stream: The events.
+
+        Returns:
+            The events.
+        """
+        if self._effective_event_stream_handler() is None:
+            return stream
+        return super().wrap_run_event_stream(ctx, stream=stream)
+
     def _effective_event_stream_handler(self) -> EventStreamHandler[AgentDepsT] | None:
         return RUN_HANDLER.get() or self._event_stream_handler
 
     def _model_stream_event_handler(self) -> EventStreamHandler[AgentDepsT] | None:
         return live_handler(self._settings, self._effective_event_stream_handler())
+
+    def _bind_model_operations(self, backend: Any, *, model_id: str | None, model_name: str) -> Any:
+        # Bound for each request otherwise, although nothing in them changes from one request to the next.
+        key = (model_id, model_name)
+        if key not in self._operations:
+            bound = super()._bind_model_operations(backend, model_id=model_id, model_name=model_name)
+            self._operations[key] = bound
+        return self._operations[key]
 
     async def _build_durable_model(self, ctx: RunContext[AgentDepsT], request_context: Any) -> DurableModel:
         model = await super()._build_durable_model(ctx, request_context)

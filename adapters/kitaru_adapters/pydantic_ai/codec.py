@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from operator import is_
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from pydantic import TypeAdapter
@@ -128,11 +129,25 @@ def fingerprint(value: object) -> str:
     return hashlib.sha256(encoded).hexdigest()
 
 
+class _Encoded(NamedTuple):
+    message: ModelMessage
+    parts: int
+    data: bytes
+    fingerprint: bytes
+
+
 class MessageCodec:
     """Encodes the messages of one run, each of them once although every request repeats them all."""
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[ModelMessage, int, bytes, str]] = {}
+        self._known: dict[int, _Encoded] = {}
+        self._forget()
+
+    def _forget(self) -> None:
+        self._settled: list[ModelMessage] = []
+        self._parts: list[int] = []
+        self._data: list[bytes] = []
+        self._hash = hashlib.sha256()
 
     def encode(self, messages: Sequence[ModelMessage]) -> tuple[list[bytes], str]:
         """Return each message as JSON and a digest of what they say together.
@@ -146,17 +161,35 @@ class MessageCodec:
         Returns:
             The JSON of each message, and the digest.
         """
-        last = len(messages) - 2
-        entries = [self._entry(message, settled=number < last) for number, message in enumerate(messages)]
-        digest = hashlib.sha256("".join(entry[3] for entry in entries).encode()).hexdigest()
-        return [entry[2] for entry in entries], digest
+        # The framework may still write to the last two.
+        settled, last = messages[:-2], messages[-2:]
+        if not self._begins(settled):
+            self._forget()
+        for message in settled[len(self._settled) :]:
+            self._settle(message)
+        recent = [self._encoded(message) for message in last]
+        digest = self._hash.copy()
+        for entry in recent:
+            digest.update(entry.fingerprint)
+        return [*self._data, *(entry.data for entry in recent)], digest.hexdigest()
 
-    def _entry(self, message: ModelMessage, *, settled: bool) -> tuple[ModelMessage, int, bytes, str]:
+    def _begins(self, messages: Sequence[ModelMessage]) -> bool:
+        """Whether messages begin with those that were settled before, none of which has grown."""
+        same = len(messages) >= len(self._settled) and all(map(is_, self._settled, messages))
+        return same and [len(message.parts) for message in self._settled] == self._parts
+
+    def _settle(self, message: ModelMessage) -> None:
         known = self._known.get(id(message))
-        if settled and known is not None and known[1] == len(message.parts):
-            return known
+        entry = known if known is not None and known.parts == len(message.parts) else self._encoded(message)
+        self._settled.append(message)
+        self._parts.append(entry.parts)
+        self._data.append(entry.data)
+        self._hash.update(entry.fingerprint)
+
+    def _encoded(self, message: ModelMessage) -> _Encoded:
         data = _MESSAGE.dump_python(message, mode="json")
-        entry = (message, len(message.parts), msgspec.json.encode(data), fingerprint(_without_envelope(data)))
+        said = fingerprint(_without_envelope(data)).encode()
+        entry = _Encoded(message, len(message.parts), msgspec.json.encode(data), said)
         self._known[id(message)] = entry
         return entry
 

@@ -40,6 +40,7 @@ class RunEvents:
     handler: bool = False
     _events: list[dict[str, Any]] = field(default_factory=list)
     _reserved: dict[str, int] = field(default_factory=dict)
+    _returned: list[dict[str, Any]] = field(default_factory=list)
     _next: int = 1
     _turn: int = 0
     _asked: str | None = None
@@ -62,7 +63,8 @@ class RunEvents:
             seconds: How long it took.
         """
         self._turn += 1
-        returned = self._returned_calls()
+        returned = [call["event_id"] for call in sorted(self._returned, key=_place_of)]
+        self._returned = []
         event = self._event("llm_call", self._take(), outcome, error, seconds, step=ctx.run_step)
         self._asked = event["event_id"]
         payload = outcome.value if outcome is not None and isinstance(outcome.value, dict) else {}
@@ -113,7 +115,7 @@ class RunEvents:
             else None,
             "cache_status": _CACHE.get(outcome.cache_status) if outcome is not None else None,
         }
-        self._events.append(_known(event))
+        self._add_returned(event)
 
     def deferred(self, ctx: RunContext[Any], requests: DeferredToolRequests, answers: Mapping[str, Any]) -> None:
         """Note the calls of a batch that waited for a person.
@@ -133,7 +135,7 @@ class RunEvents:
                 "deferred_kind": "approval_required" if approval else "call_deferred",
                 "approved": bool(answers.get(call.tool_call_id)) if approval else None,
             }
-            self._events.append(_known(event))
+            self._add_returned(event)
 
     def stream_event(self, kind: str, *, seconds: float, error: BaseException | None) -> None:
         """Note one delivery of an event to a handler.
@@ -148,7 +150,7 @@ class RunEvents:
 
     def log(self) -> list[dict[str, Any]]:
         """Return the events in order, numbered from one."""
-        ordered = sorted(self._events, key=lambda event: event["sequence_index"])
+        ordered = sorted(self._events, key=_place_of)
         return [{**event, "sequence_index": number} for number, event in enumerate(ordered, start=1)]
 
     def summary(self, error: BaseException | None) -> dict[str, Any]:
@@ -198,10 +200,9 @@ class RunEvents:
             "error": safe_message(error) if error is not None else None,
         }
 
-    def _returned_calls(self) -> list[str]:
-        ended = [event for event in self._events if event["kind"] in {"tool_call", "deferred"}]
-        last = [event for event in ended if event["turn_index"] == self._turn - 1]
-        return [event["event_id"] for event in sorted(last, key=lambda event: event["sequence_index"])]
+    def _add_returned(self, event: dict[str, Any]) -> None:
+        self._events.append(_known(event))
+        self._returned.append(event)
 
     def _take(self) -> int:
         number, self._next = self._next, self._next + 1
@@ -210,6 +211,11 @@ class RunEvents:
     def _place(self, call_id: str | None) -> int:
         reserved = self._reserved.pop(call_id or "", None)
         return self._take() if reserved is None else reserved
+
+
+def _place_of(event: Mapping[str, Any]) -> int:
+    place: int = event["sequence_index"]
+    return place
 
 
 def _known(event: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic_ai.durable_exec import BaseDurabilityCapability
@@ -53,5 +52,6 @@ def guarded(ctx: RunContext[Any], usage: RunUsage) -> Iterator[RunContext[Any]]:
     Yields:
         The context for the tool, also installed as the ambient one.
     """
-    with _GUARD.scope(replace(ctx, usage=usage)) as unit_ctx:
+    with _GUARD.scope(ctx) as unit_ctx:
+        unit_ctx.usage = usage
         yield unit_ctx

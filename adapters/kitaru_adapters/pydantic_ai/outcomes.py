@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from copy import copy
 from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import TypeAdapter, ValidationError
@@ -136,8 +136,8 @@ def _validation_error(fields: Mapping[str, Any]) -> ValidationError:
 
 
 def private_usage(usage: RunUsage) -> RunUsage:
-    """Return a copy of the usage that can grow by itself; all of it is numbers, and one dictionary of numbers."""
-    return replace(usage, details=dict(usage.details))
+    """Return a copy of the usage that can grow by itself; what providers add of their own is copied as well."""
+    return copy(usage)
 
 
 def usage_delta(before: RunUsage, after: RunUsage) -> object:

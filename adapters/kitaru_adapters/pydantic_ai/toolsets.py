@@ -20,7 +20,7 @@ from kitaru_adapters.pydantic_ai.codec import fingerprint
 from kitaru_adapters.pydantic_ai.framework import record_unit
 from kitaru_adapters.pydantic_ai.guard import guarded
 from kitaru_adapters.pydantic_ai.outcomes import add_usage, private_usage, record_outcome, replay_outcome, usage_delta
-from kitaru_adapters.pydantic_ai.runs import run_state
+from kitaru_adapters.pydantic_ai.runs import RunState, run_state
 from kitaru_adapters.pydantic_ai.settings import Settings, make_settings
 from kitaru_adapters.pydantic_ai.types import ADAPTER
 from kitaru_adapters.pydantic_ai.waits import ToolCall, defer_hitl, suspendable
@@ -129,7 +129,7 @@ class KitaruToolset(WrapperToolset[Any]):
 
         started = time.monotonic()
         try:
-            outcome = await seam.run_unit_async(self._unit(config, call), body)
+            outcome = await seam.run_unit_async(self._unit(config, call, state), body)
         except Exception as error:
             if state.events is not None:
                 state.events.tool_call(call, self.kind, None, error=error, seconds=time.monotonic() - started)
@@ -140,8 +140,7 @@ class KitaruToolset(WrapperToolset[Any]):
             state.events.tool_call(call, self.kind, outcome, error=None, seconds=time.monotonic() - started)
         return replay_outcome(outcome.value, outcome.carried)
 
-    def _unit(self, config: CheckpointConfig, call: ToolCall) -> seam.Unit:
-        state = run_state(call.ctx)
+    def _unit(self, config: CheckpointConfig, call: ToolCall, state: RunState) -> seam.Unit:
         arguments = to_jsonable_python(call.args, fallback=_type_name)
         full = self.settings.capture.for_tool(call.shown) == "full"
         unit = seam.Unit(

@@ -11,6 +11,7 @@ from kitaru.adapters.claude_agent_sdk import ClaudeRunRequest
 from kitaru.errors import KitaruUsageError
 from kitaru_adapters.claude_agent_sdk.manifest import cache_key, options_manifest
 from kitaru_adapters.claude_agent_sdk.usage import SessionTotals, Spent, price, spent, summary_of, usage_records
+from kitaru_adapters.kit.redaction import HIDDEN
 
 GO = ClaudeRunRequest.start("go", metadata={"ticket": 7})
 SECRET = "sk-not-for-anyone"
@@ -32,10 +33,24 @@ def test_the_manifest_shows_shape_and_limits_but_no_secret():
     manifest = options_manifest(options, GO, redact=True)
     assert SECRET not in json.dumps(manifest)
     assert manifest["options"]["max_thinking_tokens"] == 500
-    assert manifest["options"]["env"] == {"ANTHROPIC_API_KEY": "<redacted>"}
+    assert manifest["options"]["env"] == {"ANTHROPIC_API_KEY": HIDDEN}
     assert manifest["options"]["hooks"]["PreToolUse"][0]["hooks"] == [f"{watch.__module__}.watch"]
     assert manifest["request"]["prompt_length"] == 2
     assert "go" not in manifest["request"].values()
+
+
+@pytest.mark.parametrize(
+    "servers",
+    [
+        {"web": {"type": "http", "url": f"https://me:{SECRET}@host/mcp"}},
+        {"web": {"type": "sse", "url": f"https://host/mcp?code={SECRET}"}},
+        {"local": {"command": "serve", "args": ["--token", SECRET], "env": {"REGION": SECRET}}},
+        json.dumps({"mcpServers": {"web": {"url": "https://host", "headers": {"X-Custom": SECRET}}}}),
+    ],
+)
+def test_the_manifest_shows_no_secret_of_a_server(servers):
+    options = ClaudeAgentOptions(mcp_servers=servers, extra_args={"mcp-config": json.dumps({"headers": {"X": SECRET}})})
+    assert SECRET not in json.dumps(options_manifest(options, GO, redact=True))
 
 
 def test_environment_values_are_left_out_even_without_redaction():

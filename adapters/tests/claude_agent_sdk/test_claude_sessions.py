@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from kitaru import checkpoint, load
 from kitaru.adapters.claude_agent_sdk import ClaudeRunRequest, KitaruSessionStore
 from kitaru.errors import KitaruUsageError
 from kitaru.seam import Unit, run_unit_async
+from kitaru_adapters.claude_agent_sdk.transcript import read_entries
 
 GO = ClaudeRunRequest.start("go")
 
@@ -111,3 +113,10 @@ def test_options_that_do_not_go_with_kept_sessions_are_refused(make_options, mak
             runner.run_sync(GO)
 
     flows.run(body)
+
+
+def test_a_transcript_has_one_entry_a_line_whatever_its_texts_hold(tmp_path):
+    entry = {"type": "user", "uuid": "1", "message": {"role": "user", "content": "one\u2028two\x85three\u2029four"}}
+    file = tmp_path / "session.jsonl"
+    file.write_text(json.dumps(entry, ensure_ascii=False) + '\n{"type": "user", "cut', encoding="utf-8")
+    assert read_entries(file) == [entry]

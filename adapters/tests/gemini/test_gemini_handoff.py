@@ -149,6 +149,64 @@ def test_functions_run_in_checkpoints_and_only_the_failing_one_repeats(service, 
     assert [item["result"] for item in service.creates[1]["input"]] == ["Bonn: fine", "Rome: fine"]
 
 
+def asks_for_weather(call_id: str) -> Turn:
+    return Turn(steps=[function_call("weather", call_id, city="Bonn")])
+
+
+@pytest.fixture
+def forecast(service, make_runner):
+    """A flow with one function between two turns, which has run once, and the cities that its function was run for."""
+    runner, ran = make_runner(), []
+
+    @flow
+    def ask() -> str | None:
+        functions = {"weather": lambda city: ran.append(city)}
+        return runner.run_sync(run_function_calls(runner.run_sync(START), functions)).output_text
+
+    service.script(asks_for_weather("c1"), Turn(text="dull"))
+    handle = ask.run()
+    assert handle.wait() == "dull"
+    return ask, handle.exec_id, ran
+
+
+def test_a_corrected_result_counts_although_the_turn_before_it_is_made_anew(service, forecast):
+    ask, source, ran = forecast
+    service.script(asks_for_weather("c2"), Turn(text="white"))
+    turn, function, _ = KitaruClient().executions.get(source).checkpoints
+    replayed = ask.replay(source, from_=turn.call_id, overrides={f"checkpoint.{function.call_id}": "snow"})
+    assert (replayed.wait(), ran) == ("white", ["Bonn"])
+    assert [(item["call_id"], item["result"]) for item in service.creates[-1]["input"]] == [("c2", "snow")]
+
+
+def test_a_result_behind_a_turn_that_was_made_anew_can_be_corrected(service, forecast):
+    ask, source, ran = forecast
+    service.script(asks_for_weather("c2"), Turn(text="dull"), Turn(text="white"))
+    anew = ask.replay(source, from_="agent_gemini_interaction#1")
+    assert (anew.wait(), ran) == ("dull", ["Bonn", "Bonn"])
+    function = KitaruClient().executions.get(anew.exec_id).checkpoints[1].call_id
+    replayed = ask.replay(anew.exec_id, from_=function, overrides={f"checkpoint.{function}": "snow"})
+    assert (replayed.wait(), ran) == ("white", ["Bonn", "Bonn"])
+
+
+@pytest.mark.filterwarnings("ignore:.*called and paid again")
+def test_answers_of_a_turn_that_ran_directly_repeat_its_settings(service, make_runner):
+    service.script(asks_for_weather("c1"), Turn(text="dull"))
+    runner = make_runner(allow_direct_execution_inside_checkpoint=True)
+
+    @checkpoint
+    def talk() -> str | None:
+        asked = runner.run_sync(START)
+        answers = Request.function_results(results=[("c1", "weather", "sun")], from_result=asked)
+        return runner.run_sync(answers).output_text
+
+    @flow
+    def ask() -> str | None:
+        return talk()
+
+    assert ask.run().wait() == "dull"
+    assert (service.creates[1]["tools"], service.creates[1]["system_instruction"]) == (TOOLS, "be brief")
+
+
 def test_coroutine_functions_run_on_the_loop(service, make_runner):
     service.script(TWO_CALLS, Turn(text="done"))
     runner = make_runner()

@@ -22,6 +22,8 @@ def cell(text: str) -> str:
 def _lines(report: Report) -> Iterator[str]:
     yield "# Conformance report"
     yield ""
+    yield "What each subject was found to do, requirement by requirement."
+    yield ""
     yield "| contract | subject | level | passed | failed | gap | not applicable | not run |"
     yield "|---|---|---|--:|--:|--:|--:|--:|"
     for subject in report.subjects:

@@ -33,9 +33,6 @@ class LosesTheLastPiece(DurableRunner):
 
 @double("streams", "71 74")
 class StreamsOneTurn(DurableRunner):
-    async def use_all(self, calls: Sequence[Call]) -> list[Message]:
-        return await super().use_all(calls)
-
     async def run(self, prompt: str, on_text: Listener | None = None) -> Result:
         if on_text is None:
             return await super().run(prompt)

@@ -278,7 +278,7 @@ class IgnoresDrift(DurableRunner):
         return super().unit(kind, key, what=what, **{**more, "identity": None})
 
 
-@double("replay", "54")
+@double("replay parallel", "54 204 205")
 class WantsAnEnvelope(DurableRunner):
     async def tried(self, call: Call) -> Any:
         return {"envelope": await super().tried(call)}
@@ -294,7 +294,7 @@ class WantsAMessage(DurableRunner):
         return super().unpack(dict(data))
 
 
-@double("parallel", "60")
+@double("parallel", "60 205")
 class MatchesByFinish(DurableRunner):
     async def use_all(self, calls: Sequence[Call]) -> list[Message]:
         if len({call.tool for call in calls}) < len(calls):
@@ -312,6 +312,12 @@ class NamesByFinish(DurableRunner):
         if known is not None:
             return str(known.value)
         return str(seam.commit(unit, await Runner.execute(self, call)).value)
+
+
+@double("parallel", "205")
+class ForgetsGroups(DurableRunner):
+    def unit(self, kind: Any, key: str, *, what: str = "", **more: Any) -> seam.Unit:
+        return msgspec.structs.replace(super().unit(kind, key, what=what, **more), group=None)
 
 
 @double("parallel", "63 64")

@@ -17,6 +17,7 @@ __all__ = ["DurableRunner"]
 STRATEGIES = ("calls", "run")
 
 _place: ContextVar[str] = ContextVar("toy_place")
+_turn: ContextVar[int] = ContextVar("toy_turn", default=0)
 _calling: ContextVar[Call] = ContextVar("toy_calling")
 
 
@@ -83,15 +84,16 @@ class DurableRunner(Runner):
         return await seam.run_unit_async(unit, body)
 
     def unit(self, kind: Any, key: str, *, what: str = "", **more: Any) -> seam.Unit:
-        return seam.Unit(
-            name=f"{self.agent.name}_{what or kind}", adapter=self.adapter, kind=kind, type=kind, key=key, **more
-        )
+        name = f"{self.agent.name}_{what or kind}"
+        group = f"{_place.get()}/tools/{_turn.get()}" if kind == "tool" else None
+        return seam.Unit(name=name, adapter=self.adapter, kind=kind, type=kind, key=key, group=group, **more)
 
     def seen(self, **inputs: object) -> dict[str, Any]:
         return {"identity": inputs} if self.capture == "none" else {"inputs": inputs}
 
     async def ask(self, messages: Sequence[Message], on_text: Listener | None) -> Message:
         number = sum(message.role == "model" for message in messages)
+        _turn.set(number)
 
         async def body(call: seam.Call) -> dict[str, Any]:
             said = await self.said(call, messages, on_text)

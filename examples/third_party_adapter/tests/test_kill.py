@@ -52,3 +52,10 @@ def test_what_a_person_said_reaches_the_tool_in_another_process(travel):
     assert run("start") == (0, "waiting")
     assert run("refuse") == (0, "Lisbon: 24 degrees. Nothing was booked.")
     assert ["book", "Avenida"] not in log()
+
+
+def test_a_tool_of_fail_on_ends_the_run_and_a_retry_runs_that_tool_alone(travel):
+    run, log = travel
+    assert run("start", TRAVEL_STORM="1") == (0, "failed")
+    assert run("retry") == (0, "waiting")
+    assert [log().count(one) for one in (["model", 0], ["weather", "Lisbon"], ["model", 1])] == [1, 2, 1]

@@ -57,6 +57,8 @@ class Scripted(Model):
 def weather(city: str) -> str:
     """Look up the weather."""
     note("weather", city)
+    if "TRAVEL_STORM" in os.environ:
+        raise ConnectionError
     return "24 degrees"
 
 
@@ -69,7 +71,9 @@ def book(hotel: str, tool_context: ToolContext) -> str:
     return f"Booked hotel {hotel}"
 
 
-agents = DurableAgent(lambda: Agent(Scripted(), tools=[weather, book], callback_handler=None), name="travel")
+agents = DurableAgent(
+    lambda: Agent(Scripted(), tools=[weather, book], callback_handler=None), name="travel", fail_on=["weather"]
+)
 
 
 @kitaru.flow

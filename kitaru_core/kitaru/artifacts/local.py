@@ -34,12 +34,19 @@ class LocalArtifactStore:
 
     Attributes:
         root: The folder.
+
+    Raises:
+        KitaruBackendError: The folder cannot be made.
     """
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root: Path = Path(root)
         self._incoming = self.root / "incoming"
-        self._make_folder(self._incoming)
+        try:
+            self._make_folder(self._incoming)
+        except OSError as error:
+            msg = f"No artifacts can be kept in {str(self.root)!r}: {error}. Name another folder, or make it writable."
+            raise KitaruBackendError(msg) from error
 
     def put(self, data: bytes) -> str:
         """Keep `data` durably.
@@ -117,13 +124,19 @@ class LocalArtifactStore:
 
         Returns:
             Whether there was anything.
+
+        Raises:
+            KitaruBackendError: It cannot be removed.
         """
         path = self._path(digest)
         try:
             path.unlink()
+            _sync_folder(path.parent)
         except FileNotFoundError:
             return False
-        _sync_folder(path.parent)
+        except OSError as error:
+            msg = f"Could not remove artifact {digest} at {str(path)!r}: {error}."
+            raise KitaruBackendError(msg) from error
         return True
 
     def digests(self) -> Iterator[str]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import quote, quote_plus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 __all__ = ["REDACTED", "Redactor", "is_secret_name", "redact", "shared_redactor"]
 
@@ -26,7 +26,10 @@ REDACTED: Final = "[redacted]"
 _MIN_LENGTH: Final = 4
 _MAX_DEPTH: Final = 200
 _CONTAINERS: Final = frozenset({list, tuple, set, frozenset})
+_NUMBERS: Final = frozenset({type(None), bool, int, float})
 _WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+# Each of the words below has one of these in it.
+_MARKS: Final = ("auth", "bearer", "cookie", "credential", "jwt", "key", "pass", "pwd", "secret", "token")
 _SECRET_WORDS: Final = {
     *("apikey", "auth", "authorization", "bearer", "cookie", "credential", "credentials", "jwt", "passphrase"),
     *("passwd", "password", "passwords", "pwd", "secret", "secrets", "token"),
@@ -41,21 +44,34 @@ _HARMLESS_ENDINGS: Final = {
     *("source", "sources", "usage"),
 }
 
-_SHAPES: Final = re.compile(
-    r"""
-    -----BEGIN\ [A-Z ]{0,40}PRIVATE\ KEY-----[^-]*+(?:-----END\ [A-Z ]{0,40}PRIVATE\ KEY-----)?
-    | \bsk-[A-Za-z0-9_-]{16,}+
-    | \b(?:gh[pousr]|xox[abprs]|github_pat|glpat|hf)[_-][A-Za-z0-9_-]{16,}+
-    | \b(?:AKIA|ASIA)[0-9A-Z]{16}\b
-    | \bAIza[0-9A-Za-z_-]{30,}+
-    | \beyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]*+
-    """,
-    re.VERBOSE,
+_REST = r"[A-Za-z0-9_-]{16,}+"
+# What each shape begins with, which is looked for first, and the shape. A pattern that begins with plain letters is
+# searched for many times faster than one that begins with a word's boundary, so the boundary is looked at afterwards.
+_SHAPES: Final = tuple(
+    (mark, re.compile(rf"{mark}(?<=\b{mark}){rest}"))
+    for mark, rest in (
+        ("sk-", _REST),
+        ("gh", rf"[pousr][_-]{_REST}"),
+        ("xox", rf"[abprs][_-]{_REST}"),
+        ("github_pat", rf"[_-]{_REST}"),
+        ("glpat", rf"[_-]{_REST}"),
+        ("hf", rf"[_-]{_REST}"),
+        ("AKIA", r"[0-9A-Z]{16}\b"),
+        ("ASIA", r"[0-9A-Z]{16}\b"),
+        ("AIza", r"[0-9A-Za-z_-]{30,}+"),
+        ("eyJ", r"[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]*+"),
+    )
 )
-_SHAPE_MARKS: Final = ("-----BEGIN", "sk-", "gh", "xox", "gl", "hf", "AKIA", "ASIA", "AIza", "eyJ")
+_KEY_MARK: Final = "-----BEGIN "
+_KEY: Final = re.compile(
+    rf"{_KEY_MARK}[A-Z ]{{0,40}}PRIVATE KEY-----[^-]*+(?:-----END [A-Z ]{{0,40}}PRIVATE KEY-----)?"
+)
 _HEADER: Final = re.compile(r"(?i)\b(bearer|basic)(\s{1,4})[A-Za-z0-9._~+/=-]{8,}+")
 _URL_LOGIN: Final = re.compile(r"(://[^/\s:@]{0,256}+:)[^/\s@]{1,1024}+(?=@)")
 # A name is tried once, at its start, and never given back: no text makes this slow.
+_NAME_LENGTH: Final = 64
+_NAME: Final = re.compile(r"[\w.-]*+")
+_NAME_END: Final = re.compile(r"[\w.-]*+\Z")
 _ASSIGNMENT: Final = re.compile(
     r"""(?<![\w.-])([\w.-]{1,64}+)(\\?["']?\s{0,4}[:=]\s{0,4})("[^"]*+"|'[^']*+'|[^\s,;&"'})\]]++)"""
 )
@@ -84,6 +100,10 @@ _DIRECTORIES: Final = frozenset({"PWD", "OLDPWD"})
 """Variables in which a shell keeps where it is and was; no passwords, whatever the name says."""
 
 
+_Seen = dict[tuple[int, bool], tuple[object, object]]
+"""Objects that were looked into, by their identity and whether they stand under a secret name, with what is shown."""
+
+
 class Redactor:
     """Knows secrets and cuts them out.
 
@@ -95,6 +115,7 @@ class Redactor:
     def __init__(self, secrets: Iterable[str] = (), *, hook: Callable[[str], str] | None = None) -> None:
         self._lock = Lock()
         self._known: set[str] = set()
+        self._forms: tuple[str, ...] = ()
         self._pattern: re.Pattern[str] | None = None
         self._hook = hook
         self.add(*secrets)
@@ -113,6 +134,7 @@ class Redactor:
             # The longest first, or a secret that begins with another one would leave its tail behind.
             ordered = sorted(self._known, key=len, reverse=True)
             self._pattern = re.compile("|".join(map(re.escape, ordered)))
+            self._forms = tuple(ordered)
 
     def add_environment(self, environment: Mapping[str, str]) -> None:
         """Make the values of all variables known whose names say that they are secret.
@@ -132,46 +154,77 @@ class Redactor:
         Returns:
             The text, with `[redacted]` in place of each secret.
         """
-        if self._pattern is not None:
+        # Looking for what every match has in it is many times cheaper than trying the patterns.
+        if self._pattern is not None and any(map(text.__contains__, self._forms)):
             text = self._pattern.sub(REDACTED, text)
-        # Looking for what every match has is many times cheaper than trying the patterns.
-        if any(map(text.__contains__, _SHAPE_MARKS)):
-            text = _SHAPES.sub(REDACTED, text)
-        if " " in text:
+        if _KEY_MARK in text:
+            text = _KEY.sub(REDACTED, text)
+        for mark, shape in _SHAPES:
+            if mark in text:
+                text = shape.sub(REDACTED, text)
+        lowered = text.lower()
+        if "bearer" in lowered or "basic" in lowered:
             text = _HEADER.sub(rf"\1\2{REDACTED}", text)
         if "://" in text:
             text = _URL_LOGIN.sub(rf"\1{REDACTED}", text)
         if ":" in text or "=" in text:
-            text = _ASSIGNMENT.sub(_redact_assignment, text)
+            text = _without_assignments(text)
         return text if self._hook is None else self._hook(text)
 
     def tree(self, value: object) -> object:
-        """Return a copy of plain data without the secrets in it.
+        """Return a copy of data without the secrets in it.
 
         Args:
-            value: Any value. Dictionaries, lists, tuples and sets are looked into; of other values only texts change.
+            value: Any value. Containers, dataclasses, models, structs and named tuples are looked into.
 
         Returns:
-            The copy. Texts and bytes under a secret name are gone whole, numbers under it stay.
+            The copy. Texts and bytes under a secret name are gone whole, numbers under it stay. A dataclass and the
+            like that holds a secret becomes a dictionary of its fields.
         """
-        return self._tree(value, secret=False, depth=_MAX_DEPTH)
+        return self._tree(value, {}, secret=False, depth=_MAX_DEPTH)
 
-    def _tree(self, value: object, *, secret: bool, depth: int) -> object:
-        if isinstance(value, str):
-            return REDACTED if secret else self.text(value)
-        if isinstance(value, bytes | bytearray) and secret:
+    def _tree(self, value: object, seen: _Seen, *, secret: bool, depth: int) -> object:
+        kind = type(value)
+        if kind in _NUMBERS:
+            return value
+        # What is too deep to look through may not be shown either.
+        if depth <= 0 or (secret and isinstance(value, str | bytes | bytearray)):
             return REDACTED
-        if depth <= 0:
-            return REDACTED  # too deep to look through, so nothing of it may be shown
+        if isinstance(value, str):
+            return self.text(value)
         if isinstance(value, dict):
             return {
-                key: self._tree(item, secret=secret or (isinstance(key, str) and is_secret_name(key)), depth=depth - 1)
+                key: self._tree(
+                    item, seen, secret=secret or (isinstance(key, str) and is_secret_name(key)), depth=depth - 1
+                )
                 for key, item in value.items()
             }
-        if type(value) in _CONTAINERS:
-            items = (self._tree(item, secret=secret, depth=depth - 1) for item in cast("Iterable[object]", value))
-            return type(value)(items)  # type: ignore[call-arg] # each of these takes an iterable
-        return value
+        if kind in _CONTAINERS:
+            items = (self._tree(item, seen, secret=secret, depth=depth - 1) for item in cast("Iterable[object]", value))
+            return kind(items)  # type: ignore[call-arg] # each of these takes an iterable
+        return self._object(value, seen, secret=secret, depth=depth)
+
+    def _object(self, value: object, seen: _Seen, *, secret: bool, depth: int) -> object:
+        """Look into an object once, however many others lead to it: objects may know their parents."""
+        place = id(value), secret
+        if place not in seen:
+            seen[place] = value, value
+            fields = _fields(value)
+            shown = self._tree(fields, seen, secret=secret, depth=depth) if fields else fields
+            if shown != fields:
+                seen[place] = value, shown
+        return seen[place][1]
+
+
+def _fields(value: object) -> dict[str, object]:
+    """Return the fields of a dataclass, model, struct or named tuple; nothing for any other value."""
+    kind = type(value)
+    if hasattr(kind, "__pydantic_fields__"):
+        return {**vars(value), **(getattr(value, "__pydantic_extra__", None) or {})}
+    names: Iterable[str] = getattr(kind, "__dataclass_fields__", ()) or getattr(kind, "__struct_fields__", ())
+    if not names and isinstance(value, tuple):
+        names = getattr(kind, "_fields", ())
+    return {name: getattr(value, name) for name in names if hasattr(value, name)}
 
 
 def _forms(secret: str) -> Iterable[str]:
@@ -183,6 +236,33 @@ def _forms(secret: str) -> Iterable[str]:
     yield quote_plus(data)
     yield base64.b64encode(data).decode("ascii").rstrip("=")
     yield base64.urlsafe_b64encode(data).decode("ascii").rstrip("=")
+
+
+def _without_assignments(text: str) -> str:
+    """Cut out what is assigned to secret names; only where a part of such a name stands is it looked for."""
+    lowered = text.lower()
+    if len(lowered) != len(text):  # places in the one are not places in the other
+        return _ASSIGNMENT.sub(_redact_assignment, text)
+    parts: list[str] = []
+    done = end = 0
+    for place in sorted(_places(lowered)):
+        if place < end:
+            continue
+        start = place - len(_NAME_END.search(text, max(end, place - _NAME_LENGTH), place)[0])  # type: ignore[index]  # it matches everywhere
+        end = _NAME.match(text, place).end()  # type: ignore[union-attr]  # a mark is part of a name
+        found = _ASSIGNMENT.match(text, start)
+        if found is not None:
+            parts += (text[done:start], _redact_assignment(found))
+            done = end = found.end()
+    return "".join((*parts, text[done:])) if parts else text
+
+
+def _places(lowered: str) -> Iterator[int]:
+    for mark in _MARKS:
+        place = lowered.find(mark)
+        while place >= 0:
+            yield place
+            place = lowered.find(mark, place + 1)
 
 
 def _redact_assignment(match: re.Match[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, cast
 
+from kitaru import hooks
 from kitaru.artifacts.local import LocalArtifactStore
 from kitaru.errors import KitaruUsageError
 
@@ -30,10 +31,8 @@ def open_artifact_store(address: str) -> ArtifactStore:
     """
     if address.startswith(_FILE):
         return open_folder(address)
-    from kitaru.hooks.manager import get_manager
-
     scheme, separator, _ = address.partition("://")
-    drivers = get_manager().artifact_stores()
+    drivers = hooks.get_manager().artifact_stores()
     if not separator or scheme not in drivers:
         known = ", ".join(f"{one}://" for one in sorted({"file", *drivers}))
         msg = (

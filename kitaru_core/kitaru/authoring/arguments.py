@@ -5,13 +5,24 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, Literal, cast, overload
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from typing import Any, Final, Literal, TypeAlias, TypeVar, cast, overload
 
-from kitaru.engine.fanout import CheckpointFuture, MapFuture
+from kitaru.engine.fanout import AnyFuture, CheckpointFuture, MapFuture
 from kitaru.errors import KitaruUsageError
 
-__all__ = ["Unmapped", "found_futures", "mapped", "may_hold_futures", "resolved", "unmapped"]
+__all__ = ["Args", "Async", "Kwargs", "Unmapped", "found_futures", "mapped", "may_hold_futures", "resolved", "unmapped"]
+
+R = TypeVar("R")
+
+Args: TypeAlias = tuple[Any, ...]
+"""Positional arguments of a function of the user's."""
+
+Kwargs: TypeAlias = Mapping[str, Any]
+"""Keyword arguments of a function of the user's."""
+
+Async: TypeAlias = Coroutine[Any, Any, R]
+"""What a coroutine function returns, which an asynchronous checkpoint or flow comes to."""
 
 _LEAVES: Final = frozenset({str, bytes, int, float, bool, type(None)})
 
@@ -42,17 +53,17 @@ def unmapped(value: object) -> Any:  # noqa: ANN401 - stands where a parameter o
 
 
 @overload
-def found_futures(value: object, *, futures: Literal[True]) -> list[CheckpointFuture[Any]]: ...
+def found_futures(value: object, *, futures: Literal[True]) -> list[AnyFuture]: ...
 @overload
 def found_futures(value: object, *, futures: Literal[False] = False) -> list[str]: ...
-def found_futures(value: object, *, futures: bool = False) -> list[CheckpointFuture[Any]] | list[str]:
+def found_futures(value: object, *, futures: bool = False) -> list[AnyFuture] | list[str]:
     """Return the futures inside a value, or their call ids.
 
     Args:
         value: Any value; containers, dataclasses and models are looked into.
         futures: Whether the futures themselves are wanted.
     """
-    found: list[CheckpointFuture[Any]] = []
+    found: list[AnyFuture] = []
     _walk(value, found.append)
     if futures:
         return found
@@ -61,12 +72,12 @@ def found_futures(value: object, *, futures: bool = False) -> list[CheckpointFut
     return [future.call_id for future in found]
 
 
-def may_hold_futures(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+def may_hold_futures(args: Args, kwargs: Kwargs) -> bool:
     """Say at a glance whether arguments have to be looked into for futures."""
     return not (_LEAVES.issuperset(map(type, args)) and _LEAVES.issuperset(map(type, kwargs.values())))
 
 
-def _walk(value: object, visit: Callable[[CheckpointFuture[Any]], None]) -> None:
+def _walk(value: object, visit: Callable[[AnyFuture], None]) -> None:
     if type(value) in _LEAVES:
         return
     if isinstance(value, CheckpointFuture):
@@ -98,7 +109,7 @@ def _is_model(value: object) -> bool:
 
 def resolved(value: Any) -> Any:  # noqa: ANN401 - the same type comes out
     """Return a value with the futures inside it replaced by their values; without futures, the value itself."""
-    found: list[CheckpointFuture[Any]] = []
+    found: list[AnyFuture] = []
     _walk(value, found.append)
     return _replace(value) if found else value
 
@@ -123,12 +134,10 @@ def _replace(value: Any) -> Any:  # noqa: ANN401, PLR0911 - one return for each 
     return value
 
 
-Columns = Callable[[tuple[Any, ...]], tuple[tuple[Any, ...], dict[str, Any]]]
+Columns = Callable[[Args], tuple[Args, dict[str, Any]]]
 
 
-def mapped(
-    what: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, product: bool
-) -> tuple[Columns, list[tuple[Any, ...]]]:
+def mapped(what: str, args: Args, kwargs: Kwargs, *, product: bool) -> tuple[Columns, list[Args]]:
     """Sort out which arguments are mapped.
 
     Args:
@@ -167,7 +176,7 @@ def mapped(
             raise KitaruUsageError(msg)
         rows = list(zip(*lists, strict=True))
 
-    def columns(row: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def columns(row: Args) -> tuple[Args, dict[str, Any]]:
         chosen = {place: value.value if isinstance(value, Unmapped) else value for place, value in values.items()}
         chosen.update(zip(moving, row, strict=True))
         return tuple(chosen[n] for n in range(len(args))), {name: chosen[name] for name in kwargs}

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
 import itertools
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeAlias, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
 from kitaru.authoring import parameters
-from kitaru.authoring.arguments import found_futures, mapped, may_hold_futures, resolved
+from kitaru.authoring.arguments import Args, Async, Kwargs, found_futures, mapped, may_hold_futures, resolved
+from kitaru.deferred import asyncio, pydantic
 from kitaru.engine.boundary import enter, finish_entered, run_entered, run_entered_async
 from kitaru.engine.caching import bound_values
 from kitaru.engine.executions import source_digest
-from kitaru.engine.fanout import CheckpointFuture, MapFuture, keep_future, submit_entry
+from kitaru.engine.fanout import AnyFuture, CheckpointFuture, MapFuture, keep_future, submit_entry
 from kitaru.engine.ids import normalise
 from kitaru.engine.retrying import RetryPolicy, as_policy
 from kitaru.engine.scope import flow_scope
@@ -35,7 +35,6 @@ __all__ = ["Checkpoint", "CheckpointDecorator", "checkpoint"]
 P = ParamSpec("P")
 R = TypeVar("R")
 V = TypeVar("V")
-Async: TypeAlias = Coroutine[Any, Any, V]
 
 _RESERVED = frozenset({"after", "id"})
 _HERE = (None, INLINE)
@@ -61,7 +60,7 @@ class Checkpoint(Generic[P, R, V]):
         runtime: str | None = None,
         cache: bool | None = None,
         effect: Effect | None = None,
-        reconcile: Callable[..., Any] | None = None,
+        reconcile: Callable[..., object] | None = None,
         business_key: Callable[..., str] | None = None,
         timeout: float | None = None,
         version: str | None = None,
@@ -94,7 +93,7 @@ class Checkpoint(Generic[P, R, V]):
     @overload
     def __call__(self, /, *args: object, after: object, **kwargs: object) -> R: ...
     @overload
-    def __call__(self, first: CheckpointFuture[Any] | MapFuture[Any], /, *args: object, **kwargs: object) -> R: ...
+    def __call__(self, first: AnyFuture | MapFuture[Any], /, *args: object, **kwargs: object) -> R: ...
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Run the checkpoint in the flow's body and return its value.
 
@@ -123,9 +122,7 @@ class Checkpoint(Generic[P, R, V]):
         entry = self._enter(run, explicit, parents, (args, kwargs))
         return self._finish(entry, args, kwargs).value
 
-    def _call_async(
-        self, run: Run, explicit: str | None, after: object, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> Coroutine[Any, Any, Any]:
+    def _call_async(self, run: Run, explicit: str | None, after: object, args: Args, kwargs: Kwargs) -> Async[Any]:
         """Take the place of the call now, and work when awaited: `gather` keeps the order of the body."""
         _check_after(after)
         waiting = [*_futures_of(after), *found_futures((args, kwargs), futures=True)]
@@ -194,11 +191,11 @@ class Checkpoint(Generic[P, R, V]):
         """
         return self._fan_out("product", args, kwargs, after)
 
-    def _fan_out(self, kind: str, args: tuple[Any, ...], kwargs: dict[str, Any], after: object) -> MapFuture[V]:
+    def _fan_out(self, kind: str, args: Args, kwargs: dict[str, Any], after: object) -> MapFuture[V]:
         run = flow_scope(f"{self.name}.{kind}()")
         _check_after(after)
         columns, rows = mapped(f"{self.name}.{kind}()", args, kwargs, product=kind == "product")
-        label, _ = run.ledger.find(f"map:{self.name}")
+        label = run.ledger.find(f"map:{self.name}")
         group = label.removeprefix("map:")
         parents = _futures_of(after)
         futures = [self._submit(run, f"map:{group}:{n}", group, parents, *columns(row)) for n, row in enumerate(rows)]
@@ -209,9 +206,9 @@ class Checkpoint(Generic[P, R, V]):
         run: Run,
         explicit: str | None,
         group: str | None,
-        after: Sequence[CheckpointFuture[Any]],
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
+        after: Sequence[AnyFuture],
+        args: Args,
+        kwargs: Kwargs,
     ) -> CheckpointFuture[V]:
         waiting = [*after, *found_futures((args, kwargs), futures=True)]
         parents = [future.call_id for future in waiting]
@@ -223,7 +220,7 @@ class Checkpoint(Generic[P, R, V]):
             return self._submit_task(run, entry, waiting, args, kwargs)
 
         def work(result: Future[Outcome[V]]) -> None:
-            given: tuple[tuple[Any, ...], Mapping[str, Any]] = args, kwargs
+            given: tuple[Args, Kwargs] = args, kwargs
             if waiting:
                 for future in waiting:
                     future.wait()
@@ -240,9 +237,9 @@ class Checkpoint(Generic[P, R, V]):
         self,
         run: Run,
         entry: Entry,
-        waiting: Sequence[CheckpointFuture[Any]],
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
+        waiting: Sequence[AnyFuture],
+        args: Args,
+        kwargs: Kwargs,
     ) -> CheckpointFuture[V]:
         """Run an asynchronous checkpoint as a task of the running loop; no thread is used."""
         result: Future[Outcome[V]] = Future()
@@ -269,7 +266,7 @@ class Checkpoint(Generic[P, R, V]):
         run: Run,
         explicit: str | None,
         parents: Sequence[str],
-        given: tuple[tuple[Any, ...], Mapping[str, Any]] | None,
+        given: tuple[Args, Kwargs] | None,
         group: str | None = None,
     ) -> Entry:
         args, kwargs = given or ((), {})
@@ -302,7 +299,7 @@ class Checkpoint(Generic[P, R, V]):
     def _source(self) -> str | None:
         return source_digest(self.function)
 
-    def _inputs(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    def _inputs(self, args: Args, kwargs: Kwargs) -> dict[str, Any]:
         """Name the arguments; a wrong call is left for the function itself to complain about."""
         if self._plain and len(args) <= len(self._names):
             return {**dict(zip(self._names, args, strict=False)), **kwargs}
@@ -312,7 +309,7 @@ class Checkpoint(Generic[P, R, V]):
             return {"args": list(args), **kwargs}
         return dict(bound.arguments)
 
-    def _finish(self, entry: Entry, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Outcome[V]:
+    def _finish(self, entry: Entry, args: Args, kwargs: Kwargs) -> Outcome[V]:
         if entry.unit.runtime not in _HERE:
             from kitaru.engine.isolated import run_elsewhere
 
@@ -322,7 +319,7 @@ class Checkpoint(Generic[P, R, V]):
         function = self.function
         return run_entered(entry, lambda _call: function(*args, **kwargs))
 
-    async def _finish_async(self, entry: Entry, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Outcome[V]:
+    async def _finish_async(self, entry: Entry, args: Args, kwargs: Kwargs) -> Outcome[V]:
         if entry.unit.runtime not in _HERE:
             return await asyncio.to_thread(self._finish, entry, args, kwargs)
         function = self.function
@@ -341,12 +338,9 @@ class Checkpoint(Generic[P, R, V]):
             return value
         if hint is inspect.Signature.empty:
             return value
-        from pydantic import TypeAdapter
-        from pydantic.errors import PydanticSchemaGenerationError
-
         try:
-            return TypeAdapter(hint).validate_python(value)
-        except PydanticSchemaGenerationError:
+            return pydantic.TypeAdapter(hint).validate_python(value)
+        except pydantic.errors.PydanticSchemaGenerationError:
             return value
         except ValueError as error:
             msg = f"The override of {self.name!r} does not fit its return annotation {hint!r}: {error}"
@@ -385,7 +379,7 @@ def _checked_timeout(timeout: float | None) -> float | None:
     return timeout
 
 
-def _futures_of(after: object) -> list[CheckpointFuture[Any]]:
+def _futures_of(after: object) -> list[AnyFuture]:
     if after is None:
         return []
     if isinstance(after, CheckpointFuture):
@@ -437,12 +431,12 @@ def checkpoint(
     runtime: str | None = None,
     cache: bool | None = None,
     effect: Effect | None = None,
-    reconcile: Callable[..., Any] | None = None,
+    reconcile: Callable[..., object] | None = None,
     business_key: Callable[..., str] | None = None,
     timeout: float | None = None,
     version: str | None = None,
 ) -> CheckpointDecorator: ...
-def checkpoint(func: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+def checkpoint(func: Callable[..., object] | None = None, /, **options: Any) -> Any:
     """Make a function a unit of work whose output is kept and that is a place to replay from.
 
     Args:
@@ -461,7 +455,7 @@ def checkpoint(func: Callable[..., Any] | None = None, /, **options: Any) -> Any
         KitaruUsageError: An option cannot be, or a parameter has a reserved name.
     """
 
-    def decorate(function: Callable[..., Any]) -> Checkpoint[..., Any, Any]:
+    def decorate(function: Callable[..., object]) -> Checkpoint[..., Any, Any]:
         if not inspect.isroutine(function):
             msg = f"@checkpoint decorates a function, not a {function.__class__.__name__}."
             raise KitaruUsageError(msg)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, ParamSpec, Protocol, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, ParamSpec, Protocol, TypeVar, overload
 
 from kitaru.authoring import parameters
+from kitaru.authoring.arguments import Args, Async, Kwargs
 from kitaru.authoring.handles import FlowHandle
+from kitaru.deferred import asyncio
 from kitaru.engine.executions import (
     FlowCode,
     StartOptions,
@@ -36,7 +37,6 @@ __all__ = ["Flow", "FlowDecorator", "flow"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
-Async: TypeAlias = Coroutine[Any, Any, R]
 
 _RESERVED = frozenset(
     {
@@ -177,7 +177,7 @@ class Flow(Generic[P, R]):
         plan: ReplayPlan,
         *,
         overrides: Mapping[str, object] | None,
-        changes: Mapping[str, Any],
+        changes: Kwargs,
         options: StartOptions | None = None,
     ) -> FlowHandle[R]:
         """Start a replay whose plan was made before.
@@ -240,7 +240,7 @@ class Flow(Generic[P, R]):
             source_digest=self._digest,
         )
 
-    def recorded_call(self, arguments: Mapping[str, Any]) -> Callable[[], R | Coroutine[Any, Any, R]]:
+    def recorded_call(self, arguments: Kwargs) -> Callable[[], R | Async[R]]:
         """Return a call of the function with inputs that were recorded, if it takes them still.
 
         Args:
@@ -264,7 +264,7 @@ class Flow(Generic[P, R]):
             )
             raise KitaruContextError(msg)
 
-    def _arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    def _arguments(self, args: Args, kwargs: Kwargs) -> dict[str, Any]:
         bound = parameters.bind(self._signature, self.name, args, kwargs)
         if self._hints is None:
             self._hints = parameters.typed_parameters(self.function)
@@ -362,7 +362,7 @@ def flow(
     retries: int | None = None,
 ) -> FlowDecorator: ...
 def flow(
-    func: Callable[..., Any] | None = None,
+    func: Callable[..., object] | None = None,
     /,
     *,
     stack: str | None = None,
@@ -386,7 +386,7 @@ def flow(
         KitaruUsageError: A parameter has a reserved name, or `retries` is negative.
     """
 
-    def decorate(function: Callable[..., Any]) -> Flow[..., Any]:
+    def decorate(function: Callable[..., object]) -> Flow[..., Any]:
         if not inspect.isroutine(function):
             msg = f"@flow decorates a function, not a {type(function).__name__}."
             raise KitaruUsageError(msg)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
+from kitaru.deferred import asyncio
 from kitaru.engine.journals import default_journal
 from kitaru.engine.outcomes import execution_failure, execution_result, raise_unless_completed
 from kitaru.engine.runner import live_run
 from kitaru.errors import KitaruStateError, KitaruTimeoutError
 from kitaru.journal.api import effective_status
 from kitaru.records.status import ExecutionStatus
+from kitaru.settings.values import seconds
 
 if TYPE_CHECKING:
+    from kitaru.operating.executions import ExecutionsNamespace
     from kitaru.operating.models import Execution
 
 __all__ = ["FlowHandle"]
@@ -57,9 +59,7 @@ class FlowHandle(Generic[R]):
     @property
     def execution(self) -> Execution:
         """A snapshot of the execution with all its details."""
-        from kitaru.operating.client import KitaruClient
-
-        return KitaruClient().executions.get(self.exec_id)
+        return _executions().get(self.exec_id)
 
     def wait(self, timeout: float | None = None) -> R:
         """Block until the execution has ended and return its result; a waiting execution has not ended.
@@ -72,11 +72,15 @@ class FlowHandle(Generic[R]):
 
         Raises:
             KitaruTimeoutError: The time is over; the execution goes on untouched.
+            KitaruUsageError: The timeout is no number of seconds.
             KitaruUserCodeError: Code of the flow failed.
             KitaruExecutionError: It was cancelled, or failed for another reason.
         """
-        end = None if timeout is None else time.monotonic() + timeout
+        end = None if timeout is None else time.monotonic() + seconds(timeout, "wait(timeout=)")
         pause = _FIRST_LOOK
+        here = live_run(self.exec_id)
+        if here is not None:
+            here.done.wait(timeout)
         while not self.status.is_finished:
             left = None if end is None else end - time.monotonic()
             if left is not None and left <= 0:
@@ -114,7 +118,7 @@ class FlowHandle(Generic[R]):
             raise KitaruStateError(msg)
         live = live_run(self.exec_id)
         raise_unless_completed(journal, row, cause=None if live is None else live.error)
-        return cast("R", execution_result(journal, self.exec_id))
+        return cast("R", execution_result(journal, row))
 
     async def wait_async(self, timeout: float | None = None) -> R:  # noqa: ASYNC109 - the same signature as `wait`
         """Wait as `wait` does, without blocking the event loop.
@@ -133,9 +137,7 @@ class FlowHandle(Generic[R]):
         Raises:
             KitaruStateError: It has ended already.
         """
-        from kitaru.operating.client import KitaruClient
-
-        KitaruClient().executions.cancel(self.exec_id)
+        _executions().cancel(self.exec_id)
 
     @property
     def failure(self) -> Any:  # noqa: ANN401 - a record of the engine, or None
@@ -147,3 +149,9 @@ class FlowHandle(Generic[R]):
 
     def __repr__(self) -> str:
         return f"<FlowHandle {self.exec_id} {self.flow_name} {self.status}>"
+
+
+def _executions() -> ExecutionsNamespace:
+    from kitaru.operating.client import KitaruClient  # it loads much that a program which only runs flows never needs
+
+    return KitaruClient().executions

@@ -7,15 +7,17 @@ that checkpoint, which is the boundary already.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
+from kitaru.authoring.arguments import Async
 from kitaru.authoring.llm_pieces import Listener, retell, retell_async
 from kitaru.authoring.llm_work import Order, Work
 from kitaru.engine.boundary import run_unit, run_unit_async
 from kitaru.engine.ids import normalise as normalise_name
 from kitaru.engine.scope import current_boundary, flow_scope, occurrence
 from kitaru.errors import KitaruUsageError
+from kitaru.records.plain import JsonMapping
 
 if TYPE_CHECKING:
     from kitaru.engine.call import Call
@@ -24,7 +26,7 @@ __all__ = ["llm", "llm_async"]
 
 _BETWEEN_WORDS: Final = re.compile(r"\W+")
 
-Prompt = str | Sequence[Mapping[str, Any]]
+Prompt = str | Sequence[JsonMapping]
 T = TypeVar("T")
 
 
@@ -124,7 +126,7 @@ def llm_async(
     name: str | None = None,
     schema: None = None,
     on_text: Listener | None = None,
-) -> Coroutine[Any, Any, str]: ...
+) -> Async[str]: ...
 @overload
 def llm_async(
     prompt: Prompt,
@@ -136,7 +138,7 @@ def llm_async(
     name: str | None = None,
     schema: type[T],
     on_text: Listener | None = None,
-) -> Coroutine[Any, Any, T]: ...
+) -> Async[T]: ...
 @overload
 def llm_async(
     prompt: Prompt,
@@ -148,7 +150,7 @@ def llm_async(
     name: str | None = None,
     schema: object,
     on_text: Listener | None = None,
-) -> Coroutine[Any, Any, Any]: ...
+) -> Async[Any]: ...
 async def llm_async(
     prompt: Prompt,
     *,

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import msgspec
 
-from kitaru.engine.schemas import plain, type_adapter
+from kitaru.engine.schemas import check_schema, misfit, plain, type_adapter
 from kitaru.errors import KitaruRuntimeError, KitaruUsageError, KitaruWaitValidationError
+from kitaru.records.plain import JsonObject
 
 __all__ = ["Form"]
 
@@ -37,12 +38,12 @@ class Form:
     def __init__(self, wanted: object) -> None:
         self._adapter: Any = None
         if isinstance(wanted, Mapping):
-            self._given: dict[str, Any] = dict(wanted)
-            _check_schema(self._given)
+            self._given: JsonObject = dict(wanted)
+            check_schema(self._given, "llm(schema=)")
         else:
             self._adapter, self._given = _described(wanted)
         self._is_wrapped: bool = self._given.get("type") != "object"
-        self.schema: dict[str, Any] = _wrapped(self._given) if self._is_wrapped else self._given
+        self.schema: JsonObject = _wrapped(self._given) if self._is_wrapped else self._given
 
     def read(self, text: str, *, source: str, stopped: str | None = None) -> Any:  # noqa: ANN401 - of the type that was asked for
         """Turn a model's text into what was asked for.
@@ -98,18 +99,13 @@ class Form:
     def _validated(self, data: object) -> Any:  # noqa: ANN401 - of the type that was asked for
         if self._adapter is not None:
             return self._adapter.validate_json(msgspec.json.encode(data))
-        from jsonschema import Draft202012Validator
-        from jsonschema.exceptions import best_match
-
-        found = best_match(Draft202012Validator(self._given).iter_errors(data))
+        found = misfit(self._given, data)
         if found is not None:
-            where = "".join(f"[{part!r}]" for part in found.absolute_path)
-            msg = f"{found.message}{' at ' + where if where else ''}"
-            raise ValueError(msg)
+            raise ValueError(found)
         return data
 
 
-def _described(wanted: object) -> tuple[Any, dict[str, Any]]:
+def _described(wanted: object) -> tuple[Any, JsonObject]:
     try:
         adapter = type_adapter(wanted)
         return adapter, adapter.json_schema()
@@ -121,20 +117,9 @@ def _described(wanted: object) -> tuple[Any, dict[str, Any]]:
         raise KitaruUsageError(msg) from error
 
 
-def _check_schema(schema: dict[str, Any]) -> None:
-    from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import SchemaError
-
-    try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        msg = f"llm(schema=) was given a dict that is no JSON schema: {error.message}."
-        raise KitaruUsageError(msg) from error
-
-
-def _wrapped(schema: dict[str, Any]) -> dict[str, Any]:
+def _wrapped(schema: JsonObject) -> JsonObject:
     """Put a schema into that of an object, which is all that some providers take."""
-    definitions: dict[str, Any] = {name: schema[name] for name in _DEFINITIONS if name in schema}
+    definitions: JsonObject = {name: schema[name] for name in _DEFINITIONS if name in schema}
     inner = {name: value for name, value in schema.items() if name not in _DEFINITIONS}
     return {
         "type": "object",

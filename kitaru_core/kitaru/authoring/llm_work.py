@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing, closing
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +12,7 @@ import msgspec
 
 from kitaru.authoring.llm_forms import Form
 from kitaru.authoring.llm_pieces import Listener, Teller, canned_pieces
+from kitaru.deferred import asyncio
 from kitaru.engine.unit import Unit
 from kitaru.errors import KitaruUsageError
 from kitaru.models.aliases import resolve_model_selection
@@ -21,6 +21,7 @@ from kitaru.models.credentials import find_credentials
 from kitaru.models.messages import check_limits, normalise
 from kitaru.models.providers import Target, find_provider
 from kitaru.models.usage import CallFacts, call_metadata, cost_of, usage_record
+from kitaru.records.plain import JsonMapping, JsonObject
 from kitaru.settings.resolve import llm_estimated_costs
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Order:
         on_text: object = None,
         **limits: float | None,
     ) -> None:
-        self.messages: list[dict[str, Any]] = normalise(prompt, system)
+        self.messages: list[JsonObject] = normalise(prompt, system)
         check_limits(limits["temperature"], limits["max_tokens"])
         if model is not None and (not isinstance(model, str) or not model.strip()):
             msg = f"llm(model=) must be an alias or provider/model, not {model!r}."
@@ -69,7 +70,7 @@ class Order:
         self.model: str | None = model
         self.form: Form | None = None if schema is None else Form(schema)
         self.on_text: Listener | None = on_text
-        self.limits: dict[str, Any] = limits
+        self.limits: JsonObject = limits
 
     def unit(self, name: str) -> Unit:
         """Describe the boundary of a call in a flow's body.
@@ -204,7 +205,7 @@ class Work:
         target = find_provider(selection)
         credentials = find_credentials(target.client, selection)
         self._facts = msgspec.structs.replace(self._facts, provider=target.name, credential_source=credentials.source)
-        messages: Sequence[Mapping[str, Any]] = self._order.messages
+        messages: Sequence[JsonMapping] = self._order.messages
         schema = None if self._order.form is None else self._order.form.schema
         if schema is not None and not getattr(target.client, "structured", False):
             messages, schema = with_schema_in_words(messages, schema), None

@@ -5,15 +5,16 @@ from __future__ import annotations
 import inspect
 import sys
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, cast
 
+from kitaru.authoring.arguments import Args, Kwargs
 from kitaru.errors import KitaruUsageError
 
 __all__ = ["bind", "check_reserved", "typed_parameters"]
 
 
-def check_reserved(function: Callable[..., Any], reserved: frozenset[str], what: str) -> inspect.Signature:
+def check_reserved(function: Callable[..., object], reserved: frozenset[str], what: str) -> inspect.Signature:
     """Check that no parameter bears a name the caller's own keywords use.
 
     Args:
@@ -39,9 +40,7 @@ def check_reserved(function: Callable[..., Any], reserved: frozenset[str], what:
     return signature
 
 
-def bind(
-    signature: inspect.Signature, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-) -> inspect.BoundArguments:
+def bind(signature: inspect.Signature, name: str, args: Args, kwargs: Kwargs) -> inspect.BoundArguments:
     """Bind arguments to a signature, defaults included.
 
     Raises:
@@ -56,7 +55,7 @@ def bind(
     return bound
 
 
-def typed_parameters(function: Callable[..., Any]) -> dict[str, Any]:
+def typed_parameters(function: Callable[..., object]) -> dict[str, Any]:
     """Return the annotations of a function's parameters, as far as they can be resolved."""
     try:
         hints = typing.get_type_hints(function, include_extras=True)

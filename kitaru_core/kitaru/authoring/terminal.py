@@ -12,6 +12,8 @@ from kitaru.engine.answering import abort_wait, answer_wait
 from kitaru.engine.scope import flow_scope
 from kitaru.engine.waits import Question, ask, open_questions
 from kitaru.errors import KitaruStateError, KitaruWaitValidationError
+from kitaru.operating.harmless_text import harmless
+from kitaru.records.plain import JsonObject
 
 __all__ = ["ask_on_terminal"]
 
@@ -40,7 +42,7 @@ def ask_on_terminal(question: Question) -> Any:  # noqa: ANN401 - the type that 
 def _answer(execution_id: str, name: str, question: Question) -> None:
     schema = schemas.json_schema(question.schema)
     hint = "Enter to continue" if schema is None else f"JSON for {msgspec.json.encode(schema).decode()}"
-    sys.stdout.write(f"\n{question.question or name}\n  ({hint}; Ctrl+C aborts)\n")
+    sys.stdout.write(f"\n{harmless(question.question or name)}\n  ({hint}; Ctrl+C aborts)\n")
     while True:
         try:
             text = input("> ").strip()
@@ -63,7 +65,7 @@ def run_journal() -> Any:  # noqa: ANN401 - a journal of whatever kind
     return flow_scope("wait()").journal
 
 
-def parse(text: str, schema: dict[str, Any] | None) -> object:
+def parse(text: str, schema: JsonObject | None) -> object:
     """Turn a typed line into an answer: JSON where it is JSON, yes or no for a boolean, else the text itself."""
     if not text or schema is None:
         return None

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Coroutine
 from typing import Any, TypeVar, overload
 
+from kitaru.authoring.arguments import Async
 from kitaru.engine.scope import flow_scope
 from kitaru.engine.waits import Question, ask, ask_async
+from kitaru.records.plain import JsonObject
 
 __all__ = ["wait", "wait_async"]
 
@@ -22,7 +23,7 @@ def wait(
     name: str | None = None,
     question: str | None = None,
     timeout: float | None = None,
-    metadata: dict[str, Any] | None = None,
+    metadata: JsonObject | None = None,
 ) -> bool: ...
 @overload
 def wait(
@@ -31,7 +32,7 @@ def wait(
     name: str | None = None,
     question: str | None = None,
     timeout: float | None = None,
-    metadata: dict[str, Any] | None = None,
+    metadata: JsonObject | None = None,
 ) -> T: ...
 @overload
 def wait(
@@ -40,7 +41,7 @@ def wait(
     name: str | None = None,
     question: str | None = None,
     timeout: float | None = None,
-    metadata: dict[str, Any] | None = None,
+    metadata: JsonObject | None = None,
 ) -> None: ...
 @overload
 def wait(
@@ -49,7 +50,7 @@ def wait(
     name: str | None = None,
     question: str | None = None,
     timeout: float | None = None,
-    metadata: dict[str, Any] | None = None,
+    metadata: JsonObject | None = None,
 ) -> Any: ...  # noqa: ANN401 - the type that was asked for
 def wait(
     *,
@@ -57,7 +58,7 @@ def wait(
     name: str | None = None,
     question: str | None = None,
     timeout: float | None = None,
-    metadata: dict[str, Any] | None = None,
+    metadata: JsonObject | None = None,
 ) -> Any:
     """Pause the flow until somebody answers.
 
@@ -96,8 +97,8 @@ def wait_async(
     name: str | None = None,
     question: str | None = None,
     timeout: float | None = None,
-    metadata: dict[str, Any] | None = None,
-) -> Coroutine[Any, Any, bool]: ...
+    metadata: JsonObject | None = None,
+) -> Async[bool]: ...
 @overload
 def wait_async(
     *,
@@ -105,8 +106,8 @@ def wait_async(
     name: str | None = None,
     question: str | None = None,
     timeout: float | None = None,
-    metadata: dict[str, Any] | None = None,
-) -> Coroutine[Any, Any, T]: ...
+    metadata: JsonObject | None = None,
+) -> Async[T]: ...
 @overload
 def wait_async(
     *,
@@ -114,8 +115,8 @@ def wait_async(
     name: str | None = None,
     question: str | None = None,
     timeout: float | None = None,
-    metadata: dict[str, Any] | None = None,
-) -> Coroutine[Any, Any, None]: ...
+    metadata: JsonObject | None = None,
+) -> Async[None]: ...
 @overload
 def wait_async(
     *,
@@ -123,15 +124,15 @@ def wait_async(
     name: str | None = None,
     question: str | None = None,
     timeout: float | None = None,
-    metadata: dict[str, Any] | None = None,
-) -> Coroutine[Any, Any, Any]: ...
+    metadata: JsonObject | None = None,
+) -> Async[Any]: ...
 async def wait_async(
     *,
     schema: object = bool,
     name: str | None = None,
     question: str | None = None,
     timeout: float | None = None,  # noqa: ASYNC109 - how long the runner stays, not a limit on this call
-    metadata: dict[str, Any] | None = None,
+    metadata: JsonObject | None = None,
 ) -> Any:
     """Pause an asynchronous flow until somebody answers; see `wait`.
 
@@ -149,7 +150,7 @@ async def wait_async(
 
 
 def _question(
-    schema: object, name: str | None, question: str | None, timeout: float | None, metadata: dict[str, Any] | None
+    schema: object, name: str | None, question: str | None, timeout: float | None, metadata: JsonObject | None
 ) -> Question:
     run = flow_scope("wait()")
     chosen = name.strip() if name and name.strip() else f"wait_{run.count('unnamed wait')}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -49,6 +50,16 @@ def new(name: str, *, framework: str | None = None, folder: Path | None = None, 
         msg = f"{target} exists already; name another folder with --folder."
         raise KitaruStateError(msg)
     facts = {"name": name, "framework": framework or name.replace("_", "-")}
+    try:
+        written = _write(target, facts)
+    except OSError as error:
+        msg = f"{target} cannot be written ({error.strerror or error}); name a folder of your own with --folder."
+        raise KitaruUsageError(msg) from error
+    view = success(f"Wrote an adapter to {target}", "its tests: python -m pytest", "to be found: pip install -e .")
+    Output("adapter.new", output).item({"name": name, "folder": str(target), "files": written}, view)
+
+
+def _write(target: Path, facts: Mapping[str, str]) -> list[str]:
     written = []
     templates = files("kitaru.cli") / "adapter_template"
     for place, template in _FILES.items():
@@ -57,5 +68,4 @@ def new(name: str, *, framework: str | None = None, folder: Path | None = None, 
         text = (templates / f"{template}.tmpl").read_text(encoding="utf-8")
         file.write_text(Template(text).substitute(facts), encoding="utf-8")
         written.append(str(file))
-    view = success(f"Wrote an adapter to {target}", "its tests: python -m pytest", "to be found: pip install -e .")
-    Output("adapter.new", output).item({"name": name, "folder": str(target), "files": written}, view)
+    return written

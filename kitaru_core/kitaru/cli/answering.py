@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from kitaru.cli import views
 from kitaru.cli.access import open_client
 from kitaru.cli.arguments import OutputOption, json_value
-from kitaru.cli.continuing import in_worker
+from kitaru.cli.continuing import in_worker, is_left_alone
 from kitaru.cli.output import Output
 from kitaru.cli.reviewing import review
 from kitaru.cli.shapes import execution_shape
@@ -60,11 +60,11 @@ def _answer(exec_id: str, value: str, wait: str | None, *, resume: bool, output:
     client = open_client()
     chosen = wait or _only_wait(client, exec_id)
     execution = client.executions.input(exec_id, wait=chosen, value=json_value(value, "--value"))
-    detached = execution.status == "waiting" and execution.pending_wait is None
-    if resume and detached:
+    alone = is_left_alone(execution)
+    if resume and alone:
         execution = in_worker("resume", exec_id, wait=False)
     details = [f"Status: {execution.status}"]
-    if detached and not resume:
+    if alone and not resume:
         details.append(f"To go on: kitaru executions resume {exec_id}")
     out = Output("executions.input", output)
     if out.is_json:

@@ -20,6 +20,7 @@ from kitaru.version import __version__
 __all__ = ["Commands", "OutputOption", "build_app", "run"]
 
 _INTERRUPTED = 130
+_GROUPS_OF_THE_SERVER = {"flow": ("deployments",), "auth": ("service-accounts", "api-keys")}
 
 
 class Commands:
@@ -75,6 +76,7 @@ def run(arguments: Sequence[str]) -> int:
     wanted: OutputFormat = "text"
     try:
         cleaned, wanted = clean_format(arguments)
+        command = _command_id(cleaned)
         result = build_app()(cleaned, exit_on_error=False, print_error=wanted == "text")
     except CycloptsError as error:
         if wanted == "json":
@@ -97,10 +99,17 @@ def run(arguments: Sequence[str]) -> int:
 
 def _command_id(arguments: Sequence[str]) -> str:
     words: list[str] = []
-    for item in arguments[:2]:
-        if item.startswith("-"):
+    for item in arguments:
+        if item.startswith("-") or len(words) == _depth(words):
             break
         words.append(item)
-        if item in COMMANDS:
-            break
     return ".".join(words)
+
+
+def _depth(words: Sequence[str]) -> int:
+    """Return of how many words a command that begins like this consists."""
+    if not words or words[0] not in COMMANDS:
+        return 2
+    if words[0] not in _GROUPS_OF_THE_SERVER:
+        return 1
+    return 3 if words[1:] and words[1] in _GROUPS_OF_THE_SERVER[words[0]] else 2

@@ -47,19 +47,22 @@ def clean_format(arguments: Sequence[str]) -> tuple[list[str], OutputFormat]:
     Raises:
         KitaruUsageError: It names another format.
     """
-    cleaned = list(arguments)
-    wanted = "text"
-    end = cleaned.index("--") if "--" in cleaned else len(cleaned)
-    for n in range(end):
-        name, equals, value = cleaned[n].partition("=")
-        if name not in _FLAGS or (not equals and n + 1 >= end):
+    end = list(arguments).index("--") if "--" in arguments else len(arguments)
+    waiting, kept, wanted = list(arguments[:end]), [], ""
+    while waiting:
+        word = waiting.pop(0)
+        name, equals, value = word.partition("=")
+        if name not in _FLAGS or not (equals or waiting):
+            kept.append(word)
             continue
-        wanted = (value if equals else cleaned[n + 1]).strip().casefold()
+        given = value if equals else waiting.pop(0)
+        wanted = given.strip().casefold()
         if wanted not in {"text", "json"}:
-            msg = f"--output must be text or json, not {value if equals else cleaned[n + 1]!r}."
+            msg = f"--output must be text or json, not {given!r}."
             raise KitaruUsageError(msg)
-        cleaned[n if equals else n + 1] = f"{name}={wanted}" if equals else wanted
-    return cleaned, "json" if wanted == "json" else "text"
+    # Wherever it was given, also before the command: it goes behind, where every command takes it.
+    chosen = ["--output", wanted] if wanted else []
+    return [*kept, *chosen, *arguments[end:]], "json" if wanted == "json" else "text"
 
 
 def age(text: str, option: str) -> timedelta:

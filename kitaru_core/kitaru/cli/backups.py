@@ -91,5 +91,11 @@ def _large_values(database: Path) -> Path:
 
 def _copy_database(database: Path, copy: Path) -> None:
     os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(copy)) as target:
-        source.backup(target)
+    try:
+        with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(copy)) as target:
+            source.backup(target)
+    except sqlite3.DatabaseError:
+        # What SQLite cannot read, or only half of it, is kept as it stands.
+        for end in ("", *_BESIDES):
+            if (file := database.with_name(f"{database.name}{end}")).exists():
+                shutil.copyfile(file, copy.with_name(f"{copy.name}{end}"))

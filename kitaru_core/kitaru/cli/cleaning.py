@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
-from rich.console import Group, RenderableType
-from rich.text import Text
 
 from kitaru.cli.arguments import OutputOption
 from kitaru.cli.backups import BackupKind, back_up, backup_path, restore_commands
+from kitaru.cli.clean_report import clean_shape, clean_view
 from kitaru.cli.output import Output
 from kitaru.cli.project import mark
 from kitaru.cli.snapshot import project_root
-from kitaru.cli.views import Command, size_text
 from kitaru.errors import KitaruError, KitaruStateError, KitaruUsageError
 from kitaru.models import aliases
-from kitaru.settings.environment import list_active_kitaru_environment_variables
+from kitaru.settings import analytics
 from kitaru.settings.paths import config_directory
+
+if TYPE_CHECKING:
+    from kitaru.journal.health import StoreFacts
 
 __all__ = ["all_", "global_", "project"]
 
@@ -42,6 +43,7 @@ _WRITTEN = (
     "results",
 )
 _BESIDES = ("", "-wal", "-shm")
+_NAMED = 3
 
 
 def project(*, yes: YesOption = False, dry_run: FlagOption = False, output: OutputOption = "text") -> None:
@@ -55,44 +57,31 @@ def project(*, yes: YesOption = False, dry_run: FlagOption = False, output: Outp
     _clean("project", yes=yes, dry_run=dry_run, output=output)
 
 
-def global_(
-    *,
-    yes: YesOption = False,
-    dry_run: FlagOption = False,
-    force: FlagOption = False,
-    backup: BackupKind = "store",
-    output: OutputOption = "text",
-) -> None:
-    """Delete settings, secrets and the store of this machine; the store is backed up first.
+def _of_this_machine(scope: Literal["global", "all"]) -> Callable[..., None]:
+    def clean(
+        *,
+        yes: YesOption = False,
+        dry_run: FlagOption = False,
+        force: FlagOption = False,
+        backup: BackupKind = "store",
+        output: OutputOption = "text",
+    ) -> None:
+        """Delete what kitaru keeps on this machine; the store is backed up first, the analytics preference stays.
 
-    Args:
-        yes: Do not ask.
-        dry_run: Only show what would be deleted.
-        force: Delete model aliases too.
-        backup: Keep a copy of the store (executions and their values), or of all that is deleted.
-        output: text for people, json for programs.
-    """
-    _clean("global", yes=yes, dry_run=dry_run, force=force, backup=backup, output=output)
+        Args:
+            yes: Do not ask.
+            dry_run: Only show what would be deleted.
+            force: Delete model aliases too, and a store that cannot be read.
+            backup: Keep a copy of the store (executions and their values), or of all that is deleted.
+            output: text for people, json for programs.
+        """
+        _clean(scope, yes=yes, dry_run=dry_run, force=force, backup=backup, output=output)
+
+    return clean
 
 
-def all_(
-    *,
-    yes: YesOption = False,
-    dry_run: FlagOption = False,
-    force: FlagOption = False,
-    backup: BackupKind = "store",
-    output: OutputOption = "text",
-) -> None:
-    """Delete the project's folder, and settings, secrets and the store of this machine.
-
-    Args:
-        yes: Do not ask.
-        dry_run: Only show what would be deleted.
-        force: Delete model aliases too.
-        backup: Keep a copy of the store (executions and their values), or of all that is deleted.
-        output: text for people, json for programs.
-    """
-    _clean("all", yes=yes, dry_run=dry_run, force=force, backup=backup, output=output)
+global_ = _of_this_machine("global")
+all_ = _of_this_machine("all")
 
 
 def _clean(
@@ -105,22 +94,21 @@ def _clean(
     backup: BackupKind = "store",
 ) -> None:
     paths = _paths(scope)
-    if scope != "project" and not (force or dry_run):
-        _spare_aliases()
-    wanted = scope != "project" and (backup == "all" or config_directory() / "kitaru.db" in paths)
+    store = _store(paths)
+    reasons = _reasons_against(scope, store, force=force)
+    if reasons and not dry_run:
+        raise KitaruStateError(reasons[0])
+    wanted = scope != "project" and (backup == "all" or store is not None)
     copy = backup_path(backup) if wanted and paths else None
     aborted = not dry_run and bool(paths) and not (yes or _confirmed(paths, output))
-    item = _report(scope, paths, copy, dry_run=dry_run, aborted=aborted)
+    item = clean_shape(scope, paths, copy, store, dry_run=dry_run, aborted=aborted)
+    item["warnings"] = reasons
     restore: list[str] = []
     if not (dry_run or aborted):
-        if copy is not None:
-            back_up(backup, paths, copy)
-            restore = restore_commands(backup, paths, copy)
-        for path in paths:
-            _delete(path)
-        item["deleted_paths"] = [str(path) for path in paths]
+        restore = _put_aside(backup, paths, copy)
+        item["deleted_paths"] = _deleted(paths, scope)
     out = Output(f"clean.{scope}", output)
-    out.show(_view(item, restore))
+    out.show(clean_view(item, restore))
     project_folder = next((path for path in paths if path.name == ".kitaru"), None)
     if project_folder is not None and not (dry_run or aborted or yes):
         item["reinitialized_project"] = _again(project_folder.parent)
@@ -160,15 +148,40 @@ def _refuse_dangerous(path: Path) -> None:
         raise KitaruUsageError(msg)
 
 
-def _spare_aliases() -> None:
+def _store(paths: Sequence[Path]) -> StoreFacts | None:
+    """Look at the store that would be deleted; it is neither opened for work nor brought up to date."""
+    from kitaru.journal.health import look_at  # loads sqlite3, which help does without
+
+    file = config_directory() / "kitaru.db"
+    return look_at(str(file)) if file in paths else None
+
+
+def _reasons_against(scope: Scope, store: StoreFacts | None, *, force: bool) -> list[str]:
+    """Return why it must not be deleted now, the most important reason first."""
+    found = []
+    if store is not None and store.held:
+        more = "" if len(store.held) <= _NAMED else f" and {len(store.held) - _NAMED} more"
+        found.append(
+            f"A living process is at work in {store.path}, on {', '.join(store.held[:_NAMED])}{more}; deleting the "
+            "store would lose what it does. Let it end, or end it with `kitaru executions cancel ID`, and try again."
+        )
+    if store is not None and store.exists and store.executions is None and not force:
+        found.append(
+            f"Nobody can tell what is at work in {store.path}: {' '.join(store.problems)} --force deletes it unseen."
+        )
+    if scope != "project" and not force and (reason := _reason_of_aliases()):
+        found.append(reason)
+    return found
+
+
+def _reason_of_aliases() -> str | None:
     try:
         known = [entry.alias for entry in aliases.list_model_aliases()]
     except KitaruError as error:
-        msg = f"The model aliases cannot be read ({error}); --force deletes them unseen."
-        raise KitaruStateError(msg) from error
-    if known:
-        msg = f"There are model aliases ({', '.join(known)}) that would be lost; --force deletes them too."
-        raise KitaruStateError(msg)
+        return f"The model aliases cannot be read ({error}); --force deletes them unseen."
+    return (
+        f"There are model aliases ({', '.join(known)}) that would be lost; --force deletes them too." if known else None
+    )
 
 
 def _confirmed(paths: Sequence[Path], output: OutputOption) -> bool:
@@ -186,58 +199,41 @@ def _says_yes(question: str) -> bool:
         return False
 
 
+def _put_aside(kind: BackupKind, paths: Sequence[Path], copy: Path | None) -> list[str]:
+    """Make the backup, and return the commands that bring it back."""
+    if copy is None:
+        return []
+    try:
+        back_up(kind, paths, copy)
+    except OSError as error:
+        msg = f"The backup {copy} cannot be written ({error.strerror or error}), so nothing was deleted."
+        raise KitaruStateError(msg) from error
+    return restore_commands(kind, paths, copy)
+
+
+def _deleted(paths: Sequence[Path], scope: Scope) -> list[str]:
+    """Delete, and return what was deleted; a preference about analytics outlives the file it stands in."""
+    preference = None if scope == "project" else _preference()
+    for path in paths:
+        try:
+            _delete(path)
+        except OSError as error:
+            msg = f"{path} cannot be deleted ({error.strerror or error}). Make it yours to delete, and clean again."
+            raise KitaruStateError(msg) from error
+    if preference is not None:
+        analytics.set_analytics_preference(opt_in=preference)
+    return [str(path) for path in paths]
+
+
+def _preference() -> bool | None:
+    try:
+        return analytics.kept_preference()
+    except KitaruError:
+        return None  # what cannot be read was not asked for
+
+
 def _delete(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-
-def _report(
-    scope: Scope, paths: Sequence[Path], backup: Path | None, *, dry_run: bool, aborted: bool
-) -> dict[str, Any]:
-    preview: list[dict[str, Any]] = [
-        {"path": str(path), "type": "directory" if path.is_dir() else "file", "size_bytes": _size(path)}
-        for path in paths
-    ]
-    total = sum(_size(path) for path in paths)
-    if backup is not None:
-        preview.append({"path": str(backup), "type": "backup"})
-    active = list_active_kitaru_environment_variables()
-    return {
-        "scope": scope,
-        "dry_run": dry_run,
-        "aborted": aborted,
-        "backup_path": None if backup is None or aborted else str(backup),
-        "deleted_paths": [],
-        "local_server_stopped": False,
-        "local_server_force_killed_pid": None,
-        "local_server_status": None,
-        "reinitialized_project": False,
-        "warnings": [],
-        "active_environment_overrides": [{"name": name, "value": value} for name, value in active.items()],
-        "preview": preview,
-        "total_bytes": total,
-    }
-
-
-def _size(path: Path) -> int:
-    files = path.rglob("*") if path.is_dir() else [path]
-    return sum(file.stat().st_size for file in files if file.is_file() and not file.is_symlink())
-
-
-def _view(item: dict[str, Any], restore: Sequence[str]) -> Group:
-    word = "Kept" if item["aborted"] else "Would delete" if item["dry_run"] else "Deleted"
-    lines: list[RenderableType] = [Text(f"{word} ({item['scope']}, {size_text(item['total_bytes'])})", style="bold")]
-    for entry in item["preview"]:
-        about = "backup" if entry["type"] == "backup" else f"{entry['type']}, {size_text(entry['size_bytes'])}"
-        lines.append(Text.assemble("  ", entry["path"], (f"  {about}", "dim"), overflow="fold"))
-    if not item["preview"]:
-        lines.append(Text("  nothing found"))
-    if restore:
-        lines += [Text("  To bring it back:"), *map(Command, restore)]
-    lines += [
-        Text(f"  Still set: {one['name']}={one['value']}", style="yellow", overflow="fold")
-        for one in item["active_environment_overrides"]
-    ]
-    return Group(*lines)

@@ -114,6 +114,8 @@ GROUPS: Final = {
                 "Remember an alias; the first one becomes the default, and an existing one is replaced.",
             ),
             "list": ("models:list_aliases", "List the aliases that hold here."),
+            "show": ("models:show", "Show what an alias stands for."),
+            "test": ("models:call", "Call a model once, to see that it answers."),
             "default": ("models:default", "Make an alias the default one."),
             "unregister": ("models:unregister", "Forget an alias."),
         },

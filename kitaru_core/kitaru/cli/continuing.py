@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -17,7 +18,7 @@ from kitaru.operating.worker import start_worker
 if TYPE_CHECKING:
     from kitaru.operating.models import Execution
 
-__all__ = ["in_worker", "replay", "resume", "retry"]
+__all__ = ["in_worker", "is_left_alone", "replay", "resume", "retry"]
 
 
 def retry(exec_id: str, *, wait: WaitOption = True, output: OutputOption = "text") -> int:
@@ -57,6 +58,16 @@ def _report(out: Output, done: str, execution: Execution, *, waited: bool) -> in
     return int(waited and execution.status in {"failed", "cancelled"})
 
 
+def is_left_alone(execution: Execution) -> bool:
+    """Say whether an execution has all its answers and nobody who goes on with it.
+
+    Args:
+        execution: A snapshot of it.
+    """
+    rests = execution.status == "waiting" or execution.status_reason == "runner lost"
+    return rests and execution.pending_wait is None
+
+
 def in_worker(verb: str, exec_id: str, *, wait: bool, **options: object) -> Execution:
     """Have a process of its own go on with an execution.
 
@@ -71,7 +82,13 @@ def in_worker(verb: str, exec_id: str, *, wait: bool, **options: object) -> Exec
     """
     client = open_client()
     accepted = start_worker(verb, exec_id, options, quiet=not wait)
-    return client.executions.wait(accepted) if wait else client.executions.get(accepted)
+    if not wait:
+        return client.executions.get(accepted)
+    try:
+        return client.executions.wait(accepted)
+    except KeyboardInterrupt:
+        sys.stderr.write(f"{accepted} goes on by itself; `kitaru executions watch {accepted}` follows it.\n")
+        raise
 
 
 def replay(

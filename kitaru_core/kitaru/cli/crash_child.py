@@ -13,7 +13,7 @@ import msgspec
 
 from kitaru.cli.output import plain_json
 from kitaru.cli.targets import load_flow
-from kitaru.errors import KitaruExecutionError, KitaruStateError, KitaruUsageError
+from kitaru.errors import KitaruExecutionError, KitaruStateError, KitaruUsageError, KitaruWaitValidationError
 from kitaru.hooks.cards import PluginCard
 from kitaru.hooks.manager import get_manager
 from kitaru.hooks.markers import HOOKSPEC_LEVEL, hookimpl
@@ -147,7 +147,7 @@ def _to_the_end(
             return
         elif execution.pending_wait is not None:
             wait = execution.pending_wait
-            executions.input(execution_id, wait=wait.wait_id, value=_answer(wait, order))
+            _give(executions, execution_id, wait, order)
             log.add("answer", wait.name)
         else:
             may_retry &= not _resumed(executions, execution_id)
@@ -163,6 +163,15 @@ def _resumed(executions: ExecutionsNamespace, execution_id: str) -> bool:
     return False
 
 
+def _give(executions: ExecutionsNamespace, execution_id: str, wait: PendingWait, order: Order) -> None:
+    try:
+        executions.input(execution_id, wait=wait.wait_id, value=_answer(wait, order))
+    except KitaruWaitValidationError as error:
+        source = "of --answers" if wait.name in order.answers else "that was made up from its schema"
+        msg = f"The answer to {wait.name!r} {source} does not fit; give one that does with --answers. {error}"
+        raise KitaruUsageError(msg) from error
+
+
 def _answer(wait: PendingWait, order: Order) -> object:
     if wait.name in order.answers:
         return order.answers[wait.name]
@@ -176,7 +185,7 @@ def _result(executions: ExecutionsNamespace, execution_id: str) -> Any:  # noqa:
     try:
         return plain_json(executions.result(execution_id))
     except KitaruExecutionError as error:
-        return str(error).replace(execution_id, "ID")
+        return str(error).partition("\nTo continue it")[0].replace(execution_id, "ID")
 
 
 if __name__ == "__main__":

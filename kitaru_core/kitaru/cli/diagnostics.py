@@ -27,6 +27,7 @@ _SHORT = {
     "SDK version": "sdk_version",
     "Connection": "connection",
     "Store": "connection_target",
+    "Active user": "active_user",
     "Active stack": "active_stack",
     "Config directory": "config_directory",
 }
@@ -98,6 +99,7 @@ def _store_view(store: StoreFacts) -> RenderableType:
         rows["Schema version"] = f"{store.schema_version} (this program makes {store.known_schema_version})"
     if store.executions is not None:
         rows["Executions"] = str(store.executions)
+        rows["Runners"] = f"{len(store.held)} at work, {len(store.lost)} lost"
     return Group(Text(""), Text("Store", style="bold"), _grid(rows))
 
 
@@ -122,6 +124,8 @@ def _write(file: Path, content: dict[str, Any]) -> str:
 
 def _view(title: str, found: Snapshot, labels: dict[str, str]) -> RenderableType:
     facts = {label: getattr(found, field) or "not available" for label, field in labels.items()}
+    if found.log_store_warning:
+        facts["Log store"] = found.log_store_status or ""
     if labels is _FULL:
         facts["System"] = " ".join(found.system_info.values())
     parts: list[RenderableType] = [Text(title, style="bold"), _grid(facts)]

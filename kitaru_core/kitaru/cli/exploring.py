@@ -8,14 +8,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from kitaru.cli.access import open_client
 from kitaru.cli.arguments import OutputOption, Repeated
 from kitaru.cli.listing import PAGE_SIZE, page_of
 from kitaru.cli.output import Output, plain_json
-from kitaru.cli.views import nothing_found, titled_table
+from kitaru.cli.views import Command, nothing_found, titled_table
+from kitaru.operating.harmless_text import harmless
 
 if TYPE_CHECKING:
     from kitaru.operating.comparing import ExecutionDifference
@@ -34,9 +35,9 @@ def why(exec_id: str, *, output: OutputOption = "text") -> None:
         output: text for people, json for programs.
     """
     reason = open_client().executions.why(exec_id)
-    lines = [Text(reason.text)]
+    lines: list[RenderableType] = [Text(reason.text)]
     if reason.action:
-        lines.append(Text(f"  {reason.action}", style="dim"))
+        lines.append(Command(reason.action))
     Output("executions.why", output).item(dataclasses.asdict(reason), *lines)
 
 
@@ -91,7 +92,7 @@ def events(
         else:
             moment = datetime.fromtimestamp(event.at, UTC).isoformat(timespec="milliseconds")
             words = [moment, event.kind, event.step_name or event.checkpoint_name, event.payload.get("message")]
-            sys.stdout.write("  ".join(str(word) for word in words if word) + "\n")
+            sys.stdout.write(harmless("  ".join(str(word) for word in words if word)) + "\n")
         sys.stdout.flush()
 
 

@@ -35,6 +35,7 @@ def logs(  # noqa: PLR0913 - one option for each way to look
     checkpoint: str | None = None,
     source: Literal["step", "runner"] = "step",
     limit: int | None = None,
+    tail: int | None = None,
     follow: FlagOption = False,
     until_wait: FlagOption = False,
     interval: float = 3.0,
@@ -49,6 +50,7 @@ def logs(  # noqa: PLR0913 - one option for each way to look
         checkpoint: Only of this checkpoint.
         source: step for what checkpoints wrote, runner for what the flow's own body wrote.
         limit: Only the first N.
+        tail: Only the last N; with --follow the last N of what is there, and then what comes.
         follow: Go on until the execution has ended; with -o json one object on each line.
         until_wait: With --follow: also end when it waits for an answer.
         interval: Seconds between two looks.
@@ -57,18 +59,26 @@ def logs(  # noqa: PLR0913 - one option for each way to look
         output: text for people, json for programs.
     """
     _check(checkpoint, interval, grouped=grouped, output=output)
+    _check_tail(tail, limit)
     client = open_client()
     chosen: dict[str, Any] = {"checkpoint": checkpoint, "source": source, "limit": limit}
     printer = _Printer(output, grouped=grouped, verbosity=verbosity)
     if follow:
-        return _follow(client, exec_id, chosen, printer, interval=interval, until_wait=until_wait)
-    found = client.executions.logs(exec_id, **chosen)
-    if output == "json":
-        Output("executions.logs", output).items([_shape(entry) for entry in found])
+        return _follow(client, exec_id, chosen, printer, interval=interval, until_wait=until_wait, tail=tail)
+    out = Output("executions.logs", output)
+    why = "It wrote nothing, or nothing that fits what was asked for."
+    try:
+        found = client.executions.logs(exec_id, **chosen)[-(tail or 0) :]
+    except KitaruLogRetrievalError as error:
+        found, why = [], str(error)
+        if out.is_json:
+            out.warn(why)
+    if out.is_json:
+        out.items([_shape(entry) for entry in found])
         return 0
     printer.entries(found)
     if not found:
-        sys.stdout.write("No log entries found.\nThey are kept when the execution ran with KITARU_CAPTURE_LOGS=1.\n")
+        sys.stdout.write(f"No log entries found.\n{why}\n")
     return 0
 
 
@@ -84,6 +94,15 @@ def _check(checkpoint: str | None, interval: float, *, grouped: bool, output: Ou
         raise KitaruUsageError(msg)
 
 
+def _check_tail(tail: int | None, limit: int | None) -> None:
+    if tail is not None and limit is not None:
+        msg = "--tail and --limit cannot be combined: one keeps the last, the other one the first."
+        raise KitaruUsageError(msg)
+    if tail is not None and tail < 1:
+        msg = f"--tail must be at least 1, not {tail}."
+        raise KitaruUsageError(msg)
+
+
 def _follow(
     client: KitaruClient,
     exec_id: str,
@@ -92,8 +111,9 @@ def _follow(
     *,
     interval: float,
     until_wait: bool,
+    tail: int | None,
 ) -> int:
-    told = 0
+    told = 0 if tail is None else max(0, len(_kept(client, exec_id, chosen)) - tail)
     waits: set[str] = set()
     try:
         while True:

@@ -21,6 +21,8 @@ __all__ = ["Output", "OutputFormat", "plain_json"]
 
 OutputFormat = Literal["text", "json"]
 
+_PIPED_WIDTH = 120
+
 
 def plain_json(value: object) -> Any:  # noqa: ANN401 - JSON-ready data
     """Turn a value into JSON-ready data: times as ISO text, sets as sorted lists, anything unknown as its `repr`."""
@@ -94,11 +96,16 @@ class Output:
 
 def console(*, stderr: bool = False) -> Console:
     """Return where people read: styled on a terminal, plain in a pipe or with `NO_COLOR`."""
-    from rich.console import Console
+    from kitaru.cli.harmless_console import HarmlessConsole
 
     stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() else int(os.environ.get("COLUMNS") or 120)
-    return Console(file=stream, width=width, highlight=False, soft_wrap=False, emoji=False)
+    width = None if stream.isatty() else _piped_width()
+    return HarmlessConsole(file=stream, width=width, highlight=False, soft_wrap=False, emoji=False, markup=False)
+
+
+def _piped_width() -> int:
+    given = os.environ.get("COLUMNS", "")
+    return int(given) if given.isascii() and given.isdigit() and int(given) else _PIPED_WIDTH
 
 
 def report_error(command: str, error: BaseException, output_format: OutputFormat) -> None:
@@ -116,4 +123,6 @@ def report_error(command: str, error: BaseException, output_format: OutputFormat
         return
     from rich.text import Text
 
-    console(stderr=True).print(Text.assemble(("Error: ", "bold red"), message))
+    # In a pipe a message is one line, which can be searched for; only a terminal has an edge to break it at.
+    text = Text.assemble(("Error: ", "bold red"), message)
+    console(stderr=True).print(text, soft_wrap=not sys.stderr.isatty())

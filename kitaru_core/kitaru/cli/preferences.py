@@ -78,9 +78,7 @@ def _show_analytics(command: str, found: analytics.AnalyticsStatus, output: Outp
 
 def _show(command: str, found: log_store.ResolvedLogStore, output: OutputOption) -> None:
     kept = log_store.active_stack_log_store()
-    warning = None
-    if found.backend != kept.backend:
-        warning = f"Logs are kept in the {kept.backend}; nothing sends them to {found.backend!r} in this installation."
+    warning = log_store.idle_log_store(found)
     item: dict[str, Any] = {
         "backend": found.backend,
         "endpoint": found.endpoint,

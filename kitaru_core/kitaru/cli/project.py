@@ -29,7 +29,11 @@ def init(path: Path = Path(), *, output: OutputOption = "text") -> None:
     if marker.exists():
         msg = f"{folder} is a kitaru project already ({marker} exists)."
         raise KitaruStateError(msg)
-    mark(folder)
+    try:
+        mark(folder)
+    except OSError as error:
+        msg = f"{marker} cannot be made ({error.strerror or error}); make {folder} writable, or name another folder."
+        raise KitaruUsageError(msg) from error
     item = {"path": str(folder), "repository_directory": _MARKER}
     Output("init", output).item(item, success(f"Initialised a kitaru project in {folder}", f"created {_MARKER}/"))
 

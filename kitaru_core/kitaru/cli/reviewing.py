@@ -11,7 +11,7 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from kitaru.cli import views
-from kitaru.cli.continuing import in_worker
+from kitaru.cli.continuing import in_worker, is_left_alone
 from kitaru.cli.output import console
 from kitaru.errors import KitaruError, KitaruUsageError
 
@@ -106,8 +106,8 @@ def _answered(client: KitaruClient, wait: PendingWait, *, resume: bool) -> bool:
     out = console()
     try:
         execution = client.executions.input(wait.exec_id, wait=wait.wait_id, value=_value(wait.schema))
-        detached = execution.status == "waiting" and execution.pending_wait is None
-        if resume and detached:
+        alone = is_left_alone(execution)
+        if resume and alone:
             execution = in_worker("resume", wait.exec_id, wait=False)
     except EOFError:
         out.print()
@@ -116,7 +116,7 @@ def _answered(client: KitaruClient, wait: PendingWait, *, resume: bool) -> bool:
         out.print(Text.assemble(("Error: ", "bold red"), str(error)))
         return False
     details = [f"Status: {execution.status}"]
-    if detached and not resume:
+    if alone and not resume:
         details.append(f"To go on: kitaru executions resume {wait.exec_id}")
     out.print(views.success(f"Resolved wait input for execution: {wait.exec_id}", *details))
     return True

@@ -57,6 +57,9 @@ def set_secret(
             *([] if stdin is None else [(stdin, sys.stdin.read().rstrip("\n"))]),
         ]
     )
+    if not (values or unset):
+        msg = f"There is nothing to keep; give values, as in: kitaru secrets set {name} --API_KEY=value"
+        raise KitaruUsageError(msg)
     exists = any(name in (summary.name, summary.id) for summary in registry.secret_store().summaries())
     if exists:
         summary = registry.update_secret(name, values, unset=unset)

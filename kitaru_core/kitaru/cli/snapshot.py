@@ -17,7 +17,7 @@ from kitaru.settings import log_store
 from kitaru.settings.connection import ResolvedConnectionConfig, resolve_connection_config
 from kitaru.settings.environment import list_active_kitaru_environment_variables
 from kitaru.settings.paths import config_directory, store_address
-from kitaru.settings.stack_names import active_stack_name
+from kitaru.settings.stack_names import active_stack_name, find_stack
 from kitaru.settings.user_file import user_file_path
 from kitaru.version import __version__
 
@@ -83,7 +83,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     local_server_status: str | None = None
     warning: str | None
     log_store_status: str | None
-    log_store_warning: str | None = None
+    log_store_warning: str | None
     environment: list[dict[str, str]]
     kitaru_global_config_path: str
     local_stores_path: str
@@ -108,7 +108,7 @@ def take_snapshot(*, everything: bool = False, packages: Sequence[str] | None = 
     """
     warnings: list[str] = []
     connection = _or_none(resolve_connection_config, warnings) or ResolvedConnectionConfig()
-    stack = _or_none(active_stack_name, warnings)
+    stack = _or_none(_stack, warnings)
     logs = _or_none(log_store.resolve_log_store, warnings)
     root = project_root()
     return Snapshot(
@@ -122,6 +122,7 @@ def take_snapshot(*, everything: bool = False, packages: Sequence[str] | None = 
         repository_root=None if root is None else str(root),
         warning=" ".join(warnings) or None,
         log_store_status=None if logs is None else logs.backend,
+        log_store_warning=None if logs is None else log_store.idle_log_store(logs),
         environment=[
             {"name": name, "value": value} for name, value in list_active_kitaru_environment_variables().items()
         ],
@@ -162,6 +163,11 @@ def _user() -> str | None:
         return getpass.getuser()
     except (KeyError, OSError):
         return None  # a container may know no name for its user
+
+
+def _stack() -> str:
+    """Return the stack that a flow started here would run on, if nothing else names one."""
+    return find_stack(os.environ.get("KITARU_STACK", "").strip() or active_stack_name()).name
 
 
 def _stack_source() -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 from rich.text import Text
@@ -11,7 +12,8 @@ from kitaru.cli.arguments import OutputOption
 from kitaru.cli.listing import PAGE_SIZE, page_of, show_lines
 from kitaru.cli.output import Output, plain_json
 from kitaru.errors import KitaruUsageError
-from kitaru.settings.stack_names import DEFAULT_STACK, find_stack
+from kitaru.settings.masking import mask_variables
+from kitaru.settings.stack_names import DEFAULT_STACK, StackEntry, find_stack
 from kitaru.stacks import registry
 from kitaru.stacks.kinds import LOCAL
 
@@ -33,7 +35,7 @@ def list_stacks(*, page: int = 1, size: int = PAGE_SIZE, output: OutputOption = 
     shown = page_of(found, page, size)
     lines = [f"{stack.name}: {stack.id}{' (active)' if stack.is_active else ''}" for stack in shown]
     view = show_lines("Stacks", lines, total=len(found), page=page, size=size)
-    Output("stack.list", output).items([plain_json(stack) for stack in shown], view)
+    Output("stack.list", output).items([_shape(stack) for stack in shown], view)
 
 
 def current(*, output: OutputOption = "text") -> None:
@@ -43,7 +45,7 @@ def current(*, output: OutputOption = "text") -> None:
         output: text for people, json for programs.
     """
     stack = registry.current_stack()
-    Output("stack.current", output).item(plain_json(stack), Text(f"Active stack: {stack.name}\n  Stack ID: {stack.id}"))
+    Output("stack.current", output).item(_shape(stack), Text(f"Active stack: {stack.name}\n  Stack ID: {stack.id}"))
 
 
 def show(stack: str, *, output: OutputOption = "text") -> None:
@@ -54,23 +56,36 @@ def show(stack: str, *, output: OutputOption = "text") -> None:
         output: text for people, json for programs.
     """
     entry = find_stack(stack)
-    active = registry.current_stack().name == entry.name
-    component = {"role": "journal", "name": entry.name, "purpose": "records executions on this machine"}
-    item = {
-        "id": entry.id,
-        "name": entry.name,
-        "is_active": active,
-        "is_managed": entry.name == DEFAULT_STACK.name,
-        "stack_type": entry.kind,
-        "components": [component],
-    }
+    known = next(one for one in registry.list_stacks() if one.id == entry.id)
+    item = {**_shape(known), "stack_type": entry.kind}
+    parts = _components(entry)
     lines = [
-        f"Stack: {entry.name}{' (active)' if active else ''}",
+        f"Stack: {entry.name}{' (active)' if item['is_active'] else ''}",
         f"  Stack ID: {entry.id}",
         f"  Type: {entry.kind}",
-        f"  {component['role']}: {component['purpose']}",
+        f"  Managed: {'yes' if item['is_managed'] else 'no, it is always there'}",
+        *map(_line, parts),
     ]
-    Output("stack.show", output).item(item, Text("\n".join(lines)))
+    Output("stack.show", output).item({**item, "components": parts}, Text("\n".join(lines)))
+
+
+def _shape(stack: registry.StackInfo) -> dict[str, Any]:
+    return {**plain_json(stack), "is_managed": stack.id != DEFAULT_STACK.id}
+
+
+def _components(entry: StackEntry) -> list[dict[str, Any]]:
+    return [_component(entry, role, part) for role, part in entry.components.items()]
+
+
+def _component(entry: StackEntry, role: str, part: Mapping[str, Any]) -> dict[str, Any]:
+    details = mask_variables({name: str(value) for name, value in part.items() if name != "kind"})
+    shape = {"role": role, "name": entry.name, "backend": str(part.get("kind", entry.kind))}
+    return {**shape, "details": details} if details else shape
+
+
+def _line(part: Mapping[str, Any]) -> str:
+    about = "".join(f"; {name}: {value}" for name, value in part.get("details", {}).items())
+    return f"  {part['role'].replace('_', ' ').capitalize()}: {part['name']} ({part['backend']}){about}"
 
 
 def use(stack: str, *, output: OutputOption = "text") -> None:
@@ -81,7 +96,7 @@ def use(stack: str, *, output: OutputOption = "text") -> None:
         output: text for people, json for programs.
     """
     found = registry.use_stack(stack)
-    Output("stack.use", output).item(plain_json(found), Text(f"Activated stack: {found.name}"))
+    Output("stack.use", output).item(_shape(found), Text(f"Activated stack: {found.name}"))
 
 
 def create(
@@ -103,7 +118,8 @@ def create(
     """
     before = registry.current_stack().name
     created = registry.create_stack(name, activate=activate, kind=kind, settings=_pairs(settings))
-    item = {**plain_json(created), "previous_active_stack": before, "stack_type": kind}
+    parts = _components(find_stack(created.id))
+    item = {**_shape(created), "previous_active_stack": before, "components_created": parts, "stack_type": kind}
     lines = [f"Created stack: {created.name} ({kind})"]
     if created.is_active:
         lines.append(f"  Active stack: {before} → {created.name}")

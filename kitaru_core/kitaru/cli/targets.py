@@ -30,14 +30,19 @@ def load_flow(target: str) -> Any:  # noqa: ANN401 - a flow of whatever inputs
     except ImportError as error:
         msg = f"{place!r} cannot be loaded: {error}. Run this from the project's folder."
         raise KitaruUsageError(msg) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         msg = f"{place!r} cannot be loaded, because its code raises {type(error).__name__}: {error}."
         raise KitaruUsageError(msg) from error
     flow = getattr(module, name, None)
-    if not hasattr(flow, "function") or not hasattr(flow, "run"):
-        msg = f"{place!r} was loaded, but {name!r} in it is no flow."
+    if not _is_flow(flow):
+        flows = ", ".join(sorted(word for word, value in vars(module).items() if _is_flow(value))) or "none"
+        msg = f"{place!r} was loaded, but {name!r} in it is no flow; its flows are: {flows}."
         raise KitaruUsageError(msg)
     return flow
+
+
+def _is_flow(value: object) -> bool:
+    return hasattr(value, "function") and hasattr(value, "run")
 
 
 def _module(name: str) -> object:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
-import msgspec
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
+
+from kitaru.operating.answer_command import answer_command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -210,25 +210,24 @@ def since(moment: datetime | None) -> str:
 
 def _usage(summary: Mapping[str, Any]) -> str:
     cost = summary.get("display_cost_usd")
-    text = (
-        f"{summary.get('usage_record_count', 0)} records ({summary.get('incurred_usage_record_count', 0)} incurred, "
-        f"{summary.get('reused_usage_record_count', 0)} reused), {summary.get('total_tokens', 0)} tokens"
-    )
-    return text if cost is None else f"{text}, display cost ${cost:.4f}"
+    count, incurred, reused = (summary.get(f"{kind}usage_record_count", 0) for kind in ("", "incurred_", "reused_"))
+    text = f"{count} usage records ({incurred} incurred, {reused} reused), {summary.get('total_tokens', 0)} tokens"
+    if cost is None:
+        return text
+    parts = [
+        f"{word} ${summary[key]:.4f}"
+        for word, key in (("actual", "actual_cost_usd"), ("estimated", "estimated_cost_usd"))
+        if summary.get(key) is not None
+    ]
+    return f"{text}, display cost ${cost:.4f}" + (f" ({', '.join(parts)})" if parts else "")
 
 
 def wait_view(execution_id: str, wait: PendingWait) -> RenderableType:
     """Return an open wait and the command that answers it."""
-    example = {"boolean": "true", "integer": "1", "number": "1.5", "string": "'\"text\"'"}
-    schema = wait.schema or {}
-    kind = schema.get("type", "") if wait.schema is not None else "gate"
-    value = "null" if kind == "gate" else example.get(str(kind), "'{...}'")
-    if schema.get("enum"):
-        value = shlex.quote(msgspec.json.encode(schema["enum"][0]).decode())
     return Group(
         Text.assemble(("Waits for: ", "bold yellow"), wait.name, (f"  ({ago(wait.entered_waiting_at)})", "dim")),
         Text(f"  {wait.question or 'no question given'}"),
-        Command(f"kitaru executions input {execution_id} --wait {shlex.quote(wait.name)} --value {value}"),
+        Command(answer_command(execution_id, wait)),
     )
 
 

@@ -18,6 +18,7 @@ from kitaru.cli.arguments import OutputOption
 from kitaru.cli.output import console, plain_json
 from kitaru.cli.shapes import ending_shape
 from kitaru.errors import KitaruUsageError
+from kitaru.operating.harmless_text import harmless
 
 if TYPE_CHECKING:
     from kitaru.operating.models import Execution
@@ -104,5 +105,5 @@ class _Told:
             sys.stdout.write(msgspec.json.encode(line).decode() + "\n")
         else:
             shown = "  ".join(str(value) for value in fact.values() if value is not None)
-            sys.stdout.write(f"{event}: {shown}\n")
+            sys.stdout.write(f"{event}: {harmless(shown)}\n")
         sys.stdout.flush()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -13,6 +13,7 @@ from kitaru.engine import payloads, schemas
 from kitaru.errors import KitaruStateError, KitaruUsageError
 from kitaru.journal.api import Draft, effective_status
 from kitaru.records.facts import CancelRequested, ExecutionFinished, WaitAborted, WaitOpened, WaitResolved
+from kitaru.records.plain import JsonObject
 
 if TYPE_CHECKING:
     from kitaru.journal.api import Journal, Transaction, WaitRow
@@ -98,7 +99,7 @@ def cancel_execution(journal: Journal, execution_id: str, *, by: Mapping[str, st
 
 
 def _cancelled(transaction: Transaction, now: float, reason: str) -> Draft:
-    summary: dict[str, Any] = dict(transaction.row.summary)
+    summary: JsonObject = dict(transaction.row.summary)
     return Draft(ExecutionFinished(at=now, status="cancelled", reason=reason, summary=summary))
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from kitaru.crash_points import hit
+from kitaru.deferred import is_cancellation
 from kitaru.engine import failures, payloads
 from kitaru.engine.caching import CachedValue, cache_key, look_up, remember
 from kitaru.engine.call import Call
@@ -246,7 +246,7 @@ class Attempts:
             the error goes to the caller.
         """
         entry, run, call = self.entry, self.entry.run, self.call
-        if isinstance(error, ControlSignal | asyncio.CancelledError | GeneratorExit):
+        if isinstance(error, ControlSignal | GeneratorExit) or is_cancellation(error):
             # Nobody's failure: the attempt is simply not there.
             run.lease.starting.pop(entry.call_id, None)
             return (), None

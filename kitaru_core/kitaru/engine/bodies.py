@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
 from typing import TYPE_CHECKING, TypeVar
 
+from kitaru.deferred import asyncio
 from kitaru.engine.scope import current_boundary
 
 if TYPE_CHECKING:

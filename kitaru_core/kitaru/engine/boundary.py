@@ -6,7 +6,6 @@ commit.
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import threading
 import time
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import msgspec
 
 from kitaru.crash_points import hit
+from kitaru.deferred import asyncio
 from kitaru.engine import failures, histories, payloads
 from kitaru.engine.attempts import Attempts
 from kitaru.engine.bodies import run_body, run_body_async
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from kitaru.engine.ledger import RecordedCall
     from kitaru.engine.run import Run
 
-__all__ = ["Entry", "commit_unit", "enter", "finish_entered", "peek_unit", "run_unit", "run_unit_async"]
+__all__ = ["Entry", "commit_unit", "enter", "finish_entered", "leave_out", "peek_unit", "run_unit", "run_unit_async"]
 
 T = TypeVar("T")
 
@@ -245,6 +245,20 @@ def peek_unit(unit: Unit) -> Outcome[Any] | None:
     return _read(run, unit, recorded, drifted=False)
 
 
+def leave_out(prefix: str) -> None:
+    """Say that recorded calls need not be met again, because the framework itself still holds what they gave.
+
+    They keep their places before whatever follows. Where code is held against an execution, they are not missed.
+
+    Args:
+        prefix: What the stable keys of these calls begin with.
+
+    Raises:
+        KitaruContextError: No flow is running here, or the caller is inside a boundary.
+    """
+    flow_scope("leave_out()").ledger.leave_out(prefix)
+
+
 def commit_unit(unit: Unit, value: T, *, carry: object = None) -> Outcome[T]:
     """Record a unit whose body ran elsewhere; if it is recorded already, return that outcome.
 
@@ -280,13 +294,11 @@ def enter(run: Run, unit: Unit) -> Entry:
     run.check()
     shown, digest = payloads.describe(unit.inputs, unit.identity)
     digest = identified(run, unit, digest)
-    ledger = run.ledger
     concurrent = _is_concurrent(run)
-    invocation_id, recorded = ledger.find(
+    invocation_id, recorded, place = run.ledger.enter(
         unit.name, key=unit.key, explicit=unit.id, digest=digest, concurrent=concurrent
     )
-    ledger.next_index += 1
-    entry = Entry(run, unit, invocation_id, ledger.next_index - 1, digest)
+    entry = Entry(run, unit, invocation_id, place, digest)
     entry.shown, entry.recorded = shown, recorded
     entry.concurrent = entry.uncertain = concurrent
     return entry

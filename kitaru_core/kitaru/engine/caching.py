@@ -12,13 +12,15 @@ import logging
 import threading
 from collections.abc import Callable
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from kitaru import hooks
 from kitaru.artifacts.codecs import digest as fingerprint
 from kitaru.engine import payloads
 from kitaru.errors import KitaruDecodingError, KitaruFeatureNotAvailableError, KitaruNotFoundError, KitaruUsageError
+from kitaru.records.plain import JsonObject
 from kitaru.settings.paths import config_directory
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ class CachedValue(msgspec.Struct, frozen=True):
     execution_id: str
     call_id: str
     carried: msgspec.Raw | None = None
-    usage: list[dict[str, Any]] = []
+    usage: list[JsonObject] = []
 
 
 def cache_key(run: Run, unit: Unit, digest: str | None) -> str | None:
@@ -153,10 +155,11 @@ def _tolerant(what: str, work: Callable[[], T]) -> T | None:
 
     Raises:
         KitaruUsageError: The cache cannot be used as it is set up.
+        KitaruFeatureNotAvailableError: Something that it needs is not installed.
     """
     try:
         return work()
-    except KitaruUsageError:
+    except (KitaruUsageError, KitaruFeatureNotAvailableError):
         raise
     except Exception:  # noqa: BLE001 - a plugin may raise anything
         _log.warning("The result cache could not be %s, and the call goes on without it.", what, exc_info=True)
@@ -165,9 +168,7 @@ def _tolerant(what: str, work: Callable[[], T]) -> T | None:
 
 def _cache(run: Run) -> ResultCache | None:
     """Return the first cache that a plugin offers, in the order of their names, open in a folder of the journal's."""
-    from kitaru.hooks.manager import get_manager
-
-    drivers = get_manager().result_caches()
+    drivers = hooks.get_manager().result_caches()
     if not drivers:
         msg = "cache=True needs a result cache, and no plugin offers one. Run: pip install 'kitaru-core[cache]'"
         raise KitaruFeatureNotAvailableError(msg)

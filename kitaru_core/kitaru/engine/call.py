@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from kitaru.crash_points import hit
+from kitaru.deferred import asyncio
 from kitaru.engine import histories, payloads
 from kitaru.engine.ids import idempotency_key
 from kitaru.engine.scope import current_boundary
+from kitaru.engine.texts import check_text
 from kitaru.errors import KitaruUsageError
 from kitaru.journal.api import Draft
 from kitaru.records.boundary import Boundary
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from kitaru.records.payload import HistoryRef
 
 __all__ = ["ARTIFACT_TYPES", "Call", "Note", "current_call"]
+
+_log = logging.getLogger("kitaru")
 
 ARTIFACT_TYPES = ("prompt", "response", "context", "input", "output", "blob")
 
@@ -131,7 +135,9 @@ class Call:
 
         Raises:
             KitaruEncodingError: The value cannot be stored.
+            KitaruUsageError: The name cannot be.
         """
+        check_text(name, "The name of a note")
         stored = payloads.store(value, path=f"note {name!r}")
         at = time.time()
         fact = NoteWritten(
@@ -346,17 +352,25 @@ class Call:
         self.run.check()
 
     def on_cancel(self, callback: Callable[[], None]) -> None:
-        """Have a function called, from another thread, when somebody asks to cancel while this call runs."""
-        fired = threading.Event()
+        """Have a function called, from another thread or at once, when somebody asks to cancel while this call runs.
+
+        Args:
+            callback: What to call, at most once; if it fails, that is logged.
+        """
+        once = threading.Lock()
 
         def listen() -> None:
-            if self.run.lease.cancelled and current_attempt == self.attempt and not fired.is_set():
-                fired.set()
+            if not self.run.lease.cancelled or current_attempt != self.attempt or not once.acquire(blocking=False):
+                return
+            try:
                 callback()
+            except Exception as error:  # noqa: BLE001 - others have to hear of the cancellation too
+                _log.warning("Call %s: its reaction to a cancellation failed: %s", self.call_id, type(error).__name__)
 
         current_attempt = self.attempt
         self.run.lease.on_change.append(listen)
         self._listeners.append(listen)
+        listen()  # the cancellation may have come before
 
     def close(self) -> None:
         """Let go of what this attempt registered; called by the engine when its body has ended."""
@@ -384,7 +398,11 @@ class Call:
 
 
 def _check_tags(tags: object) -> None:
-    if tags is None or (isinstance(tags, list | tuple | set | frozenset) and all(isinstance(one, str) for one in tags)):
+    if tags is None:
+        return
+    if isinstance(tags, list | tuple | set | frozenset) and all(isinstance(one, str) for one in tags):
+        for one in tags:
+            check_text(one, "The tag")
         return
     msg = f"save(tags=) takes a list of texts, not {tags!r}."
     raise KitaruUsageError(msg)
@@ -398,6 +416,7 @@ def _artifact_type(name: str, given: str) -> str:
     if not name.strip():
         msg = "save() needs a name that is not blank; it is what load() and readers look the artifact up by."
         raise KitaruUsageError(msg)
+    check_text(name, "The name of an artifact")
     return kind
 
 

@@ -6,11 +6,12 @@ import logging
 import math
 import threading
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from kitaru.artifacts.redaction import redact
+from kitaru.engine.texts import check_text, written_out
 from kitaru.errors import KitaruBackendError, KitaruUsageError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ __all__ = [
     "CHECKPOINT_STARTED_KIND",
     "CHECKPOINT_STORED_KIND",
     "EventPublisher",
+    "encode_event",
 ]
 
 CHECKPOINT_STARTED_KIND = "kitaru.checkpoint.started"
@@ -79,7 +81,7 @@ class EventPublisher:
             "index": self._place(call, index),
         }
         try:
-            self._run.journal.publish(call.execution_id, kind, msgspec.json.encode(body, enc_hook=_lenient))
+            self._run.journal.publish(call.execution_id, kind, encode_event(body))
         except (KitaruBackendError, OSError) as error:
             _log.warning("a live event %r of %s was lost: %s", kind, call.invocation_id, type(error).__name__)
 
@@ -94,8 +96,26 @@ class EventPublisher:
             return place
 
 
-def _lenient(value: Any) -> str:  # noqa: ANN401 - whatever JSON does not know
-    return repr(value)
+def encode_event(body: Mapping[str, object]) -> bytes:
+    """Return a live event as JSON; what JSON does not know is told as Python shows it.
+
+    Args:
+        body: The event.
+    """
+    try:
+        return msgspec.json.encode(body, enc_hook=repr)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_in_utf8(body), enc_hook=repr)
+
+
+def _in_utf8(value: object) -> object:
+    if isinstance(value, str):
+        return written_out(value)
+    if isinstance(value, Mapping):
+        return {_in_utf8(key): _in_utf8(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_in_utf8(item) for item in value]
+    return value
 
 
 def _check_payload(payload: object) -> None:
@@ -108,6 +128,7 @@ def _check(kind: str, payload: Mapping[str, object] | None, message: str | None)
     if not isinstance(kind, str) or not kind.strip() or "\n" in kind or kind in _RESERVED:
         msg = f"{kind!r} cannot be the kind of an event: one line of text, and none of {', '.join(sorted(_RESERVED))}."
         raise KitaruUsageError(msg)
+    check_text(kind, "The kind of an event")
     _check_payload(payload)
     if message is not None and (not isinstance(message, str) or not message.strip()):
         msg = "An event's message is a text that is not blank; leave it out to have none."

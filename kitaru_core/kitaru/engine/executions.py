@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import platform
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +24,8 @@ from kitaru.engine.runner import LiveRun, bind_body, drive_here, start_thread
 from kitaru.engine.waits import WaitState
 from kitaru.errors import KitaruJournalError, KitaruStateError
 from kitaru.journal.api import Draft
-from kitaru.records.facts import ExecutionStarted, RunnerStarted, WaitAborted, WaitResolved
-from kitaru.settings.environment import is_strict
+from kitaru.records.facts import ExecutionStarted, RunnerStarted, WaitAborted, WaitOpened, WaitResolved
+from kitaru.settings.environment import captures_logs, is_strict
 from kitaru.version import __version__
 
 if TYPE_CHECKING:
@@ -58,7 +60,7 @@ class FlowCode(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    function: Callable[..., Any]
+    function: Callable[..., object]
     module: str
     qualname: str
     file: str | None = None
@@ -99,7 +101,18 @@ def start_execution(journal: Journal, code: FlowCode, arguments: Mapping[str, An
         KitaruEncodingError: An argument cannot be stored; nothing was recorded.
     """
     run, given = create_run(journal, code, arguments, options)
-    return _drive(run, code, given, options)
+    with _let_go_on_failure(journal, run.lease):
+        return _drive(run, code, given, options)
+
+
+@contextmanager
+def _let_go_on_failure(journal: Journal, lease: Lease) -> Iterator[None]:
+    """Let go of an execution that cannot be driven after all, so that it can be retried instead of running for ever."""
+    try:
+        yield
+    except BaseException:
+        journal.release(lease)
+        raise
 
 
 def create_run(
@@ -112,6 +125,7 @@ def create_run(
     """
     stored = payloads.store(dict(arguments), path="inputs")
     given = payloads.copy_of(dict(arguments), stored, None)
+    captures_logs()  # a setting that cannot be is said before anything is recorded
     execution_id = new_execution_id()
     fact = _started(journal, execution_id, code, stored.ref, options)
     lease = journal.create(Draft(fact, stored.inline, stored.blobs), flow=code.name, stack=options.stack)
@@ -223,10 +237,11 @@ def continue_execution(
         allowed(row)
         return Draft(RunnerStarted(at=time.time(), generation=0, reason=reason, lost=row.runner_lost))
 
-    lease = journal.acquire(execution_id, decide)
     retries = int(started.spec.get("retries") or 0)
     options = StartOptions(spec=started.spec, retries=retries, inline=inline)
-    return _drive(rebuilt_run(journal, lease, known), found, arguments, options)
+    lease = journal.acquire(execution_id, decide)
+    with _let_go_on_failure(journal, lease):
+        return _drive(rebuilt_run(journal, lease, known), found, arguments, options)
 
 
 def rebuilt_run(journal: Journal, lease: Lease, known: Sequence[Record] = (), *, kind: type[Run] = Run) -> Run:
@@ -267,8 +282,6 @@ def _facts(started: ExecutionStarted) -> RunFacts:
 
 
 def _waits(records: list[Record], *, answered_only: bool = False) -> dict[str, WaitState]:
-    from kitaru.records.facts import WaitOpened
-
     found: dict[str, WaitState] = {}
     for record in records:
         fact = record.fact
@@ -358,14 +371,13 @@ def start_replay(
     )
     draft = Draft(fact, stored.inline, [*stored.blobs, *blobs])
     lease = journal.create(draft, flow=code.name, stack=options.stack)
-    hit("flow.created")
-    return _drive(rebuilt_run(journal, lease), code, payloads.copy_of(given, stored, None), options)
+    with _let_go_on_failure(journal, lease):
+        hit("flow.created")
+        return _drive(rebuilt_run(journal, lease), code, payloads.copy_of(given, stored, None), options)
 
 
-def source_digest(function: Callable[..., Any]) -> str | None:
+def source_digest(function: Callable[..., object]) -> str | None:
     """Return the digest of a function's source text, or `None` where there is none."""
-    import inspect
-
     try:
         return sha256(inspect.getsource(function).encode()).hexdigest()
     except (OSError, TypeError):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import builtins
 import sys
 import traceback
+from types import ModuleType
 
 from kitaru.artifacts.codecs import decode, encode
 from kitaru.artifacts.redaction import redact
+from kitaru.engine.texts import written_out
 from kitaru.errors import FailureOrigin, KitaruDecodingError, KitaruEncodingError
 from kitaru.records.failure import Failure
 
@@ -49,13 +51,17 @@ def describe(error: BaseException, origin: FailureOrigin, *, call_id: str | None
     except (KitaruEncodingError, UnicodeDecodeError):
         arguments = None
     return Failure(
-        message=str(redact(_text(error)))[:_MESSAGE_CHARACTERS],
+        message=_shown(_text(error))[:_MESSAGE_CHARACTERS],
         type=f"{type(error).__module__}:{type(error).__qualname__}",
-        traceback=str(redact(text))[-_TRACEBACK_CHARACTERS:],
+        traceback=_shown(text)[-_TRACEBACK_CHARACTERS:],
         origin=origin,
         call_id=call_id,
         arguments=arguments,
     )
+
+
+def _shown(text: str) -> str:
+    return written_out(str(redact(text)))
 
 
 def _text(error: BaseException) -> str:
@@ -78,9 +84,8 @@ def rebuild(failure: Failure, *, note: str = _READ_BACK) -> Exception:
             arguments = decode(failure.arguments[0], failure.arguments[1].encode())
         except KitaruDecodingError:
             arguments = None
-        if isinstance(arguments, list):
-            error = found.__new__(found, *arguments)
-            error.args = tuple(arguments)
+        error = None if not isinstance(arguments, list) else _made(found, arguments)
+        if error is not None:
             error.add_note(note)
             return error
     substitute = RecordedFailure(failure.message, type_name=failure.type, recorded_traceback=failure.traceback)
@@ -88,11 +93,21 @@ def rebuild(failure: Failure, *, note: str = _READ_BACK) -> Exception:
     return substitute
 
 
+def _made(kind: type[Exception], arguments: list[object]) -> Exception | None:
+    try:
+        error = kind.__new__(kind, *arguments)
+    except (TypeError, ValueError):
+        return None  # arguments that were changed after it was made, or belong to another version of the class
+    error.args = tuple(arguments)
+    return error
+
+
 def _find_class(path: str) -> type[Exception] | None:
     module_name, _, qualname = path.partition(":")
     here: object = builtins if module_name == "builtins" else sys.modules.get(module_name)
     for part in qualname.split("."):
-        here = getattr(here, part, None)
+        # Only what stands there is looked at: a module's `__getattr__` would run code for a name found in data.
+        here = vars(here).get(part) if isinstance(here, ModuleType | type) else None
     if not isinstance(here, type) or not issubclass(here, Exception):
         return None
     # A class with a __new__ of its own would run code with data as its arguments; each built-in class has one, too.

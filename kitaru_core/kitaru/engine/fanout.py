@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 
+from kitaru.deferred import asyncio
 from kitaru.engine.pool import CallPool
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kitaru.engine.run import Run
     from kitaru.engine.unit import Outcome
 
-__all__ = ["CheckpointFuture", "MapFuture", "close_pool", "keep_future", "settle_futures", "submit_entry"]
+__all__ = ["AnyFuture", "CheckpointFuture", "MapFuture", "close_pool", "keep_future", "settle_futures", "submit_entry"]
 
 T = TypeVar("T")
 _TIDY_AT: Final = 4096
@@ -85,7 +85,8 @@ class CheckpointFuture(Generic[T]):
         Args:
             timeout: Seconds to wait; `None` waits as long as it takes.
         """
-        wait([self._future], timeout)
+        if not self._future.done():
+            wait([self._future], timeout)
 
     def running(self) -> bool:
         """Whether the call is running now."""
@@ -107,6 +108,10 @@ class CheckpointFuture(Generic[T]):
     def __repr__(self) -> str:
         state = "done" if self.done() else "running" if self.running() else "pending"
         return f"<CheckpointFuture {self.invocation_id} {state}>"
+
+
+AnyFuture = CheckpointFuture[Any]
+"""A call that was submitted, whatever it gives."""
 
 
 class MapFuture(Generic[T]):
@@ -233,7 +238,7 @@ def submit_entry(run: Run, entry: Entry, work: Callable[[Future[Outcome[T]]], No
     return future
 
 
-def keep_future(run: Run, future: CheckpointFuture[Any]) -> None:
+def keep_future(run: Run, future: AnyFuture) -> None:
     """Remember a future until the end of the execution, where those that nobody looked at are looked at."""
     run.futures.append(future)
     if len(run.futures) >= run.tidy_futures_at:
@@ -242,7 +247,7 @@ def keep_future(run: Run, future: CheckpointFuture[Any]) -> None:
         run.tidy_futures_at = max(_TIDY_AT, 2 * len(run.futures))
 
 
-def _is_over(future: CheckpointFuture[Any]) -> bool:
+def _is_over(future: AnyFuture) -> bool:
     return future.done() and (future.observed or future._future.exception() is None)  # noqa: SLF001 - the same module
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from kitaru import hooks
 from kitaru.errors import KitaruPluginError
 from kitaru.records.boundary import Boundary
+from kitaru.records.plain import JsonObject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from kitaru.engine.call import Call
     from kitaru.engine.run import Run
     from kitaru.engine.unit import Unit
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["boundary_hooks", "identified", "plugins_if_sound", "prepare_plugins", "summarised"]
 
 _log = logging.getLogger("kitaru")
-_get_manager: Callable[[], HookManager] | None = None
 
 
 def boundary_hooks() -> HookManager | None:
@@ -31,7 +30,7 @@ def boundary_hooks() -> HookManager | None:
     Raises:
         KitaruPluginError: A plugin is broken.
     """
-    manager = _manager()
+    manager = hooks.get_manager()
     return manager if manager.boundary_hooks_active else None
 
 
@@ -49,7 +48,7 @@ def prepare_plugins(store: str, *, stack: str | None, strict: bool) -> dict[str,
     Raises:
         KitaruPluginError: A plugin is broken, or refuses the configuration; nothing has been recorded.
     """
-    manager = _manager()
+    manager = hooks.get_manager()
     if not manager.is_configured:
         from kitaru.hooks.facts import RuntimeConfig
         from kitaru.settings.resolve import durability
@@ -62,8 +61,8 @@ def prepare_plugins(store: str, *, stack: str | None, strict: bool) -> dict[str,
 
 def identified(run: Run, unit: Unit, digest: str | None) -> str | None:
     """Return the digest of a call's inputs with what a plugin adds to tell alike calls apart."""
-    hooks = run.hooks
-    if hooks is None:
+    plugins = run.hooks
+    if plugins is None:
         return digest
     boundary = Boundary(
         execution_id=run.execution_id,
@@ -78,18 +77,18 @@ def identified(run: Run, unit: Unit, digest: str | None) -> str | None:
         is_replay=run.is_replay,
         effect=unit.effect,
     )
-    identity = hooks.checkpoint_identity(boundary)
+    identity = plugins.checkpoint_identity(boundary)
     return digest if identity is None else sha256(f"{digest}\n{identity}".encode()).hexdigest()
 
 
-def summarised(call: Call, value: object) -> dict[str, Any]:
+def summarised(call: Call, value: object) -> JsonObject:
     """Record the usage that a plugin reads out of a value, and return the summary one gives of it."""
-    hooks = call.run.hooks
-    if hooks is None:
+    plugins = call.run.hooks
+    if plugins is None:
         return {}
     boundary = call.boundary
-    summary = hooks.checkpoint_summary(boundary, value)
-    usage = hooks.checkpoint_usage(boundary, value)
+    summary = plugins.checkpoint_summary(boundary, value)
+    usage = plugins.checkpoint_usage(boundary, value)
     if usage is not None:
         call.record_usage(usage.as_record())
     told = {} if summary is None else msgspec.structs.asdict(summary)
@@ -102,17 +101,7 @@ def plugins_if_sound() -> HookManager | None:
     What was committed, such as a person's answer, must not look as if it had failed because nobody can be told.
     """
     try:
-        return _manager()
+        return hooks.get_manager()
     except KitaruPluginError as error:
         _log.warning("Plugins were not told of a record: %s", error)
         return None
-
-
-def _manager() -> HookManager:
-    """Return the manager of this process; its module, and pluggy with it, is loaded when the first run needs it."""
-    global _get_manager  # noqa: PLW0603 - a function looked up once; an import statement costs more than the call
-    if _get_manager is None:
-        from kitaru.hooks.manager import get_manager
-
-        _get_manager = get_manager
-    return _get_manager()

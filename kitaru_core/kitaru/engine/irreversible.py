@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from kitaru.engine.waits import Question, ask_in
 from kitaru.errors import KitaruUsageError
 from kitaru.journal.api import Draft
 from kitaru.records.facts import OutcomeReconciled
@@ -63,8 +64,6 @@ def ask_person(run: Run, call: Call, recorded: RecordedCall) -> Reconciled:
     Raises:
         Suspension: Nobody has answered yet.
     """
-    from kitaru.engine.waits import Question, ask_in
-
     schema = {
         "type": "object",
         "required": ["outcome"],

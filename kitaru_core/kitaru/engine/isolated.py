@@ -16,12 +16,13 @@ from kitaru.errors import FailureOrigin
 from kitaru.records.failure import Failure
 from kitaru.secrets.registry import secret_environment
 from kitaru.settings.masking import MASK
+from kitaru.stacks.registry import isolated_target
 from kitaru.targets.api import INLINE, Task
 from kitaru.targets.registry import find_target
 
 if TYPE_CHECKING:
     from kitaru.engine.call import Call
-    from kitaru.targets.api import ExecutionTarget
+from kitaru.targets.api import ExecutionTarget
 
 __all__ = ["Order", "Reply", "describe_failure", "run_elsewhere"]
 
@@ -62,7 +63,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     failure: Failure | None = None
 
 
-def run_elsewhere(call: Call, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:  # noqa: ANN401 - the function's value
+def run_elsewhere(call: Call, function: Callable[..., object], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:  # noqa: ANN401 - the function's value
     """Run a checkpoint function at the target its call names and return its value.
 
     Args:
@@ -107,8 +108,6 @@ def run_elsewhere(call: Call, function: Callable[..., Any], args: tuple[Any, ...
 
 
 def _target(call: Call) -> ExecutionTarget:
-    from kitaru.stacks.registry import isolated_target
-
     word = call.unit.runtime or INLINE
     return find_target(isolated_target(call.run.facts.settings.get("stack")) if word == "isolated" else word)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import os
 import sys
@@ -12,6 +11,7 @@ from typing import Any
 import msgspec
 
 from kitaru.artifacts.codecs import decode, encode
+from kitaru.deferred import asyncio
 from kitaru.engine.isolated import Order, Reply, describe_failure
 from kitaru.engine.loader import load_function
 

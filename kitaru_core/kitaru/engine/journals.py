@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from kitaru.deferred import asyncio
 from kitaru.engine.large_values import LARGE_BYTES, LargeValues
 from kitaru.engine.observing import Observers
 from kitaru.errors import KitaruJournalError
@@ -144,11 +145,9 @@ class AttendedJournal:
         return self._journal.append_async(lease, *drafts)
 
     async def _append_large(self, lease: Lease, drafts: Sequence[Draft]) -> None:
-        from asyncio import to_thread
-
-        noted, kept = await to_thread(self._large.keep, drafts)
+        noted, kept = await asyncio.to_thread(self._large.keep, drafts)
         await self._journal.append_async(lease, *noted)
-        await to_thread(self._large.settle, kept)
+        await asyncio.to_thread(self._large.settle, kept)
 
     def append_later(self, lease: Lease, *drafts: Draft) -> None:
         """Append with the next durable record; see `Journal.append_later`."""
@@ -166,8 +165,8 @@ class AttendedJournal:
         """Return stored bytes by digest; see `Journal.blob`."""
         try:
             return self._journal.blob(digest)
-        except KitaruJournalError:
-            found = self._large.get(digest)
+        except KitaruJournalError as error:
+            found = self._large.get(digest) if error.reason == "corrupt" else None
             if found is None:
                 raise
             return found

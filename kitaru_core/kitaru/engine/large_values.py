@@ -11,14 +11,15 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from kitaru.errors import KitaruBackendError, KitaruJournalError, KitaruNotFoundError
-from kitaru.journal.api import Draft
 from kitaru.records.payload import payload_refs
 from kitaru.settings.paths import artifact_address
 
 if TYPE_CHECKING:
     from kitaru.artifacts.api import ArtifactStore
-    from kitaru.journal.api import Journal
+    from kitaru.journal.api import Draft, Journal
 
 __all__ = ["LARGE_BYTES", "LargeValues"]
 
@@ -64,7 +65,7 @@ class LargeValues:
             wanted = {ref.hash for ref in payload_refs(draft.fact) if ref.size >= LARGE_BYTES}
             large = [blob for blob in draft.blobs if blob[0] in wanted]
             rest = [blob for blob in draft.blobs if blob[0] not in wanted]
-            noted.append(Draft(draft.fact, draft.payload, [*rest, *self._put(large)]))
+            noted.append(msgspec.structs.replace(draft, blobs=[*rest, *self._put(large)]))
             kept += large
         return noted, kept
 
@@ -125,8 +126,8 @@ class LargeValues:
     def _noted(self, digest: str) -> bool:
         try:
             self._journal.blob(_note(digest)[0])
-        except KitaruJournalError:
-            return False
+        except KitaruJournalError as error:
+            return error.reason != "corrupt"  # what cannot be looked at now may well be there
         return True
 
     def _opened(self) -> ArtifactStore:

@@ -70,6 +70,11 @@ class RecordedCall:
         return isinstance(self.fact, CheckpointCompleted | CheckpointReused)
 
     @property
+    def settled(self) -> bool:
+        """Whether the body is given an outcome, a value or a failure, without another attempt."""
+        return self.completed or self.handled
+
+    @property
     def in_doubt(self) -> bool:
         """Whether the call began and nothing says how it ended."""
         return isinstance(self.fact, CheckpointStarted)
@@ -79,12 +84,14 @@ class Ledger:
     """The calls of one execution: recorded ones that wait to be met, and the ids handed out so far.
 
     Attributes:
-        next_index: Place of the next call.
+        next_index: Place of the next call, unless an outcome on record has it.
+        taken: Places of the outcomes on record.
         peeked: Ids of the recorded calls that were peeked at.
     """
 
     def __init__(self) -> None:
         self.next_index = 0
+        self.taken: set[int] = set()
         self._lock = threading.Lock()
         self._by_id: dict[str, RecordedCall] = {}
         self._by_key: dict[str, str] = {}
@@ -92,6 +99,8 @@ class Ledger:
         self._explicit: set[str] = set()
         self._claimed: set[str] = set()
         self.peeked: set[str] = set()
+        self._peeked_and_met: dict[str, RecordedCall] = {}
+        self._left_out: set[str] = set()
         self._by_digest: dict[tuple[str, str], list[str]] | None = None
 
     @property
@@ -110,6 +119,8 @@ class Ledger:
         self._by_id[fact.invocation_id] = call
         if fact.key is not None:
             self._by_key[fact.key] = fact.invocation_id
+        if call.settled and not call.adopt:
+            self.taken.add(fact.index)
 
     def peek(self, key: str | None) -> RecordedCall | None:
         """Return what is recorded under a stable key, without using it up.
@@ -123,11 +134,28 @@ class Ledger:
         with self._lock:
             found = self._by_key.get(key)
             if found is None:
-                return None
+                return self._peeked_and_met.get(key)
             self.peeked.add(found)
             return self._by_id.get(found)
 
-    def find(
+    def leave_out(self, prefix: str) -> None:
+        """Note that the body may leave out the recorded calls whose keys begin in some way."""
+        self._left_out.add(prefix)
+
+    def is_left_out(self, call: RecordedCall) -> bool:
+        """Say whether the body may leave a recorded call out."""
+        return call.fact.key is not None and call.fact.key.startswith((*self._left_out,))
+
+    def find(self, name: str) -> str:
+        """Give something that is no call itself, such as a group of them, its invocation id.
+
+        Args:
+            name: Its name.
+        """
+        with self._lock:
+            return self._by_place(name, keyed=False, uncertain=None)[0]
+
+    def enter(
         self,
         name: str,
         *,
@@ -135,8 +163,8 @@ class Ledger:
         explicit: str | None = None,
         digest: str | None = None,
         concurrent: bool = False,
-    ) -> tuple[str, RecordedCall | None]:
-        """Give a call its invocation id and what is recorded of it.
+    ) -> tuple[str, RecordedCall | None, int]:
+        """Give a call its invocation id, what is recorded of it, and its place among the calls.
 
         Args:
             name: Checkpoint name.
@@ -146,26 +174,52 @@ class Ledger:
             concurrent: Whether the order of calls is not certain.
 
         Returns:
-            The invocation id, and the recorded call if there is one.
+            The invocation id, the recorded call if there is one, and the place.
 
         Raises:
             KitaruUsageError: The explicit id was used before in this run.
             KitaruDivergenceError: The explicit id belongs to a different checkpoint in the journal.
         """
         with self._lock:
-            if explicit is not None:
-                return explicit, self._explicitly(name, explicit)
-            if key is not None and key in self._by_key:
-                found = self._by_key.pop(key)
-                self._claimed.add(found)
-                return found, self._by_id.pop(found, None)
-            uncertain = digest if concurrent and key is None else None
-            if uncertain is not None and self._by_id:
-                alike = self._alike(name, uncertain)
-                if alike is not None:
-                    self._claimed.add(alike)
-                    return alike, self._by_id.pop(alike)
-            return self._by_place(name, keyed=key is not None, uncertain=uncertain)
+            invocation_id, recorded = self._found(
+                name, key=key, explicit=explicit, digest=digest, concurrent=concurrent
+            )
+            return invocation_id, recorded, self._placed(recorded, concurrent=concurrent)
+
+    def _found(
+        self, name: str, *, key: str | None, explicit: str | None, digest: str | None, concurrent: bool
+    ) -> tuple[str, RecordedCall | None]:
+        if explicit is not None:
+            return explicit, self._explicitly(name, explicit)
+        if key is not None and key in self._by_key:
+            found = self._by_key.pop(key)
+            self._claimed.add(found)
+            recorded = self._by_id.pop(found, None)
+            if recorded is not None and found in self.peeked:
+                self._peeked_and_met[key] = recorded
+            return found, recorded
+        uncertain = digest if concurrent and key is None else None
+        if uncertain is not None and self._by_id:
+            alike = self._alike(name, uncertain)
+            if alike is not None:
+                self._claimed.add(alike)
+                return alike, self._by_id.pop(alike)
+        return self._by_place(name, keyed=key is not None, uncertain=uncertain)
+
+    def _placed(self, recorded: RecordedCall | None, *, concurrent: bool) -> int:
+        """Return the place of a call, behind all that came before it.
+
+        The body may leave calls out whose outcomes are on record: an adapter, those that a later one sums up; a graph
+        that goes on where its thread stands, those of the steps before. They keep their places.
+        """
+        if recorded is not None and recorded.settled and not recorded.adopt:
+            place = recorded.fact.index
+            self.next_index = (self.next_index if concurrent else max(self.next_index, place)) + 1
+            return place
+        while self.next_index in self.taken:
+            self.next_index += 1
+        self.next_index += 1
+        return self.next_index - 1
 
     def _explicitly(self, name: str, explicit: str) -> RecordedCall | None:
         if explicit in self._explicit:

@@ -63,7 +63,7 @@ def find_flow(started: ExecutionStarted) -> Any:  # noqa: ANN401 - a flow object
     return found
 
 
-def load_function(module: str, qualname: str, file: str | None) -> Callable[..., Any]:
+def load_function(module: str, qualname: str, file: str | None) -> Callable[..., object]:
     """Return the plain function behind a checkpoint, in a process that has not loaded it yet.
 
     Args:
@@ -83,7 +83,7 @@ def load_function(module: str, qualname: str, file: str | None) -> Callable[...,
             "the top of a module."
         )
         raise KitaruRuntimeError(msg)
-    return cast("Callable[..., Any]", function)
+    return cast("Callable[..., object]", function)
 
 
 def _attribute(module: ModuleType, qualname: str) -> object:

@@ -12,9 +12,8 @@ import sys
 import threading
 from typing import IO, TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from kitaru.artifacts.redaction import shared_redactor
+from kitaru.engine.events import encode_event
 from kitaru.engine.scope import current_boundary, current_run
 from kitaru.errors import KitaruBackendError
 from kitaru.settings.environment import captures_logs
@@ -71,7 +70,7 @@ def _keep(message: str, level: str, **facts: object) -> None:
         "data": {"level": level, **facts},
     }
     try:
-        run.journal.publish(run.execution_id, LOG_KIND, msgspec.json.encode(body))
+        run.journal.publish(run.execution_id, LOG_KIND, encode_event(body))
     except (KitaruBackendError, OSError):
         # Saying so would be one more line to keep.
         return

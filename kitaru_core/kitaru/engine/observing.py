@@ -84,7 +84,7 @@ class Observers:
         manager = plugins_if_sound()
         if manager is None:
             return
-        if type(committed[0][2]) is not CheckpointCompleted:
+        if type(committed[-1][2]) is not CheckpointCompleted:
             # Who began to listen since the last run is noticed at once, though not for every single step.
             manager.attend()
         if not manager.record_hooks_active:
@@ -128,7 +128,9 @@ class Observers:
             journal: The journal.
         """
         left = list(self._left_behind())
-        if not left or plugins_if_sound() is None:
+        if left and plugins_if_sound() is None:
+            for _, handle in left:
+                os.close(handle)  # and with it the lock: they are left to a process whose plugins are sound
             return
         for path, handle in left:
             debts = _read(handle)

@@ -23,26 +23,35 @@ _LOST = (
 )
 
 
-def _last_end(journal: Journal, execution_id: str) -> tuple[int, ExecutionFinished] | None:
-    records: list[Record] = journal.records(execution_id)
-    for record in reversed(records):
-        if isinstance(record.fact, ExecutionFinished):
-            return record.seq, record.fact
+_TAIL = 8
+
+
+def _last_end(journal: Journal, row: ExecutionRow) -> tuple[int, ExecutionFinished] | None:
+    """Return the record of the last end; it is among the last ones, unless an execution was written to after it."""
+    for after in (row.records - _TAIL, -1):
+        records: list[Record] = journal.records(row.id, after=max(-1, after))
+        for record in reversed(records):
+            if isinstance(record.fact, ExecutionFinished):
+                return record.seq, record.fact
     return None
 
 
-def execution_result(journal: Journal, execution_id: str) -> object:
+def execution_result(journal: Journal, row: ExecutionRow) -> object:
     """Return what the flow returned.
+
+    Args:
+        journal: Where it is recorded.
+        row: The execution.
 
     Raises:
         KitaruStateError: The execution has no result.
         KitaruDecodingError: A class the result needs is not loaded.
     """
-    end = _last_end(journal, execution_id)
+    end = _last_end(journal, row)
     if end is None or end[1].result is None:
-        msg = f"Execution {execution_id} has no result, because it has not completed."
+        msg = f"Execution {row.id} has no result, because it has not completed."
         raise KitaruStateError(msg)
-    return payloads.load(journal, execution_id, end[0], end[1].result)
+    return payloads.load(journal, row.id, end[0], end[1].result)
 
 
 def execution_failure(journal: Journal, execution_id: str) -> Failure | None:
@@ -56,7 +65,7 @@ def execution_failure(journal: Journal, execution_id: str) -> Failure | None:
             type="kitaru:RunnerLost",
             origin=FailureOrigin.RUNTIME,
         )
-    end = _last_end(journal, execution_id)
+    end = _last_end(journal, row)
     return None if end is None else end[1].failure
 
 

@@ -20,7 +20,10 @@ from typing import Any
 
 __all__ = ["CallPool", "Work"]
 
-Work = Callable[["Future[Any]"], None]
+AnyFuture = Future[Any]
+"""The future of a call, whatever the call gives."""
+
+Work = Callable[[AnyFuture], None]
 """Settles its future, at once or when a record has become durable; what it raises settles the future as well."""
 
 
@@ -37,13 +40,13 @@ class CallPool:
         self._name = name
         self._lock = threading.Lock()
         self._all_ended = threading.Condition(self._lock)
-        self._waiting: deque[tuple[Future[Any], Context, Work]] = deque()
+        self._waiting: deque[tuple[AnyFuture, Context, Work]] = deque()
         self._idle: list[threading.Lock] = []
         self._threads: list[threading.Thread] = []
         self._waking = False
         self._closed = False
 
-    def submit(self, future: Future[Any], work: Work) -> None:
+    def submit(self, future: AnyFuture, work: Work) -> None:
         """Have a thread do some work, in a copy of the caller's context.
 
         Args:
@@ -58,7 +61,11 @@ class CallPool:
                 msg = "This execution has ended; nothing more can be submitted in it."
                 raise RuntimeError(msg)
             self._waiting.append((future, copy_context(), work))
-            self._wake_one()
+            try:
+                self._wake_one()
+            except RuntimeError:
+                self._waiting.pop()
+                raise
 
     def close(self) -> None:
         """Leave out what has not begun, and wait for the rest."""
@@ -85,7 +92,12 @@ class CallPool:
             self._idle.pop().release()
         elif len(self._threads) < self._limit:
             thread = threading.Thread(target=self._serve, name=f"{self._name}_{len(self._threads)}", daemon=True)
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError:
+                if self._threads:
+                    return  # the system has no more to give; those that are there take one call after another
+                raise
             self._threads.append(thread)
             self._waking = True
 
@@ -113,7 +125,7 @@ class CallPool:
                 self._run(*task)
                 del task  # what the call was given must not outlive it while this thread sleeps
 
-    def _run(self, future: Future[Any], context: Context, work: Work) -> None:
+    def _run(self, future: AnyFuture, context: Context, work: Work) -> None:
         future.set_running_or_notify_cancel()
         future.add_done_callback(self._give_back)
         try:
@@ -121,7 +133,7 @@ class CallPool:
         except BaseException as error:  # noqa: BLE001 - handed to whoever looks at the future
             future.set_exception(error)
 
-    def _give_back(self, _future: Future[Any]) -> None:
+    def _give_back(self, _future: AnyFuture) -> None:
         with self._lock:
             self._places += 1
             if self._closed:

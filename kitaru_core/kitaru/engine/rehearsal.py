@@ -94,6 +94,7 @@ class _RehearsedRun(Run):
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - those of a run
         super().__init__(*args, **kwargs)
         self.recorded = self.ledger.remaining()
+        self.ledger.taken.clear()  # a new call is to be seen in the place of the recorded one that it displaces
         self.questions = [name for name, state in self.waits.items() if not state.aborted]
         self.stops: list[Stop] = []
         self.drifted: list[str] = []
@@ -134,7 +135,8 @@ class _RehearsedRun(Run):
         """Return the recorded outcomes that the code did not ask for.
 
         Where calls run beside each other the rehearsal may end before all were asked for; those of a name that was
-        reached are excused. So are those that an adapter recorded before one that it peeked at, which sums them up.
+        reached are excused. So are those that an adapter recorded before one that it peeked at, which sums them up,
+        and those that it leaves to its framework.
         """
         left = self.ledger.remaining()
         summed_up: dict[str | None, int] = {}
@@ -142,12 +144,13 @@ class _RehearsedRun(Run):
             fact = self.recorded[name].fact
             summed_up[fact.adapter] = max(fact.index, summed_up.get(fact.adapter, 0))
         reached = self._reached | {call.fact.name for name, call in self.recorded.items() if name not in left}
-        calls = [call for call in left.values() if call.completed or call.handled]
+        calls = [call for call in left.values() if call.settled]
         missed = [
             call
             for call in calls
             if not (call.fact.concurrent and call.fact.name in reached)
             and call.fact.index >= summed_up.get(call.fact.adapter, 0)
+            and not self.ledger.is_left_out(call)
         ]
         return sorted(missed, key=lambda call: call.fact.index)
 
@@ -170,7 +173,7 @@ def _numbered(base: str, n: int) -> str:
 
 
 def rehearse(
-    journal: Journal, row: ExecutionRow, bind: Callable[[Mapping[str, Any]], Callable[[], Any]], *, timeout: float
+    journal: Journal, row: ExecutionRow, bind: Callable[[Mapping[str, Any]], Callable[[], object]], *, timeout: float
 ) -> Rehearsal:
     """Hold an execution against the present code; no body runs and nothing is recorded.
 
@@ -203,7 +206,7 @@ def rehearse(
     return _found(run, ended[0])
 
 
-def _follow(run: _RehearsedRun, body: Callable[[], Any], ended: list[BaseException | None]) -> None:
+def _follow(run: _RehearsedRun, body: Callable[[], object], ended: list[BaseException | None]) -> None:
     run.home_thread = threading.get_ident()
     current_run.set(run)
     current_boundary.set(None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -13,6 +13,7 @@ from kitaru.engine.ledger import RecordedCall, fold
 from kitaru.errors import KitaruStateError, KitaruUsageError
 from kitaru.records.facts import CheckpointReused
 from kitaru.records.payload import PayloadRef
+from kitaru.records.plain import JsonMapping
 
 if TYPE_CHECKING:
     from kitaru.journal.api import Journal
@@ -198,9 +199,7 @@ def override_values(
     return refs, blobs
 
 
-def plan_calls(
-    journal: Journal, execution_id: str, plan: Mapping[str, Any]
-) -> tuple[list[RecordedCall], list[RecordedCall]]:
+def plan_calls(journal: Journal, execution_id: str, plan: JsonMapping) -> tuple[list[RecordedCall], list[RecordedCall]]:
     """Return the recorded calls a replay starts with, as its first record names them.
 
     Args:

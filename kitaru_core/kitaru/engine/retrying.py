@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from kitaru.deferred import is_cancellation
 from kitaru.engine.signals import ControlSignal
 from kitaru.errors import KitaruContextError, KitaruEncodingError, KitaruUsageError
 
 __all__ = ["RetryPolicy", "as_policy", "retry_after"]
 
-_NEVER = (KitaruUsageError, KitaruContextError, KitaruEncodingError, asyncio.CancelledError, ControlSignal)
+_NEVER = (KitaruUsageError, KitaruContextError, KitaruEncodingError, ControlSignal)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,9 @@ class RetryPolicy:
             retries_done: Retries so far.
             classify: An adapter's own judgement, asked last.
         """
-        if retries_done >= self.max_retries or isinstance(error, _NEVER) or not isinstance(error, self.retry_on):
+        if retries_done >= self.max_retries or isinstance(error, _NEVER) or is_cancellation(error):
+            return False
+        if not isinstance(error, self.retry_on):
             return False
         return classify is None or classify(error)
 
@@ -66,7 +68,10 @@ class RetryPolicy:
             error: What the attempt raised; it may ask for a time itself.
             retries_done: How many retries there were.
         """
-        computed = min(self.delay * self.backoff**retries_done, self.max_delay)
+        try:
+            computed = self.delay * self.backoff**retries_done if self.delay else 0.0
+        except OverflowError:
+            computed = self.max_delay
         return min(max(computed, retry_after(error)), self.max_delay)
 
 

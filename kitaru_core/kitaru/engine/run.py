@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -23,13 +23,15 @@ from kitaru.engine.summaries import Totals, merge_metadata, totals_of
 from kitaru.errors import KitaruDivergenceError, KitaruEncodingError, KitaruLeaseLostError, KitaruUsageError
 from kitaru.journal.api import Draft
 from kitaru.records.facts import DriftNoted, MetadataLogged
+from kitaru.records.failure import BLAMED
+from kitaru.records.plain import JsonMapping, JsonObject
 
 if TYPE_CHECKING:
     import asyncio
 
     from kitaru.engine.boundary import Entry
     from kitaru.engine.call import Call
-    from kitaru.engine.fanout import CheckpointFuture
+    from kitaru.engine.fanout import AnyFuture
     from kitaru.engine.ledger import RecordedCall
     from kitaru.engine.pool import CallPool
     from kitaru.engine.waits import WaitState
@@ -56,7 +58,7 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     flow: str
     lineage_id: str
     original_execution_id: str | None = None
-    settings: Mapping[str, Any] = {}
+    settings: JsonMapping = {}
     strict: bool = False
 
 
@@ -94,11 +96,12 @@ class Run:
         self.waits: dict[str, WaitState] = waits or {}
         self.wait_counts: dict[str, int] = {}
         self.asked: dict[str, WaitState] = {}
+        self.asking = threading.Lock()
         self.histories: dict[str, int] = {}
         self.chain: payloads.Chain = payloads.Chain()
         self.prompts: dict[str, int] = {}
         self._source_nodes: dict[str, dict[str, HistoryRef]] = {}
-        self.futures: list[CheckpointFuture[Any]] = []
+        self.futures: list[AnyFuture] = []
         self.tidy_futures_at = 4096
         self.tasks: set[asyncio.Task[None]] = set()
         self.pool: CallPool | None = None
@@ -106,7 +109,6 @@ class Run:
         self.home_task: object | None = None
         self.changed: threading.Event = threading.Event()
         self.last_call_id: str | None = None
-        self.failures: dict[int, tuple[str, str]] = {}
         self.is_continued: bool = ledger is not None
         self.keeps_logs = False
         self.totals: Totals = Totals()
@@ -186,7 +188,7 @@ class Run:
             self._counts[label] = self._counts.get(label, 0) + 1
             return self._counts[label]
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> JsonObject:
         """Return the totals of the execution so far, for lists."""
         if self.is_continued:
             return totals_of(self.journal.records(self.execution_id)).as_dict()
@@ -251,8 +253,8 @@ class Run:
         ]
 
     def blame(self, error: BaseException, invocation_id: str, call_id: str) -> None:
-        """Remember which call an exception came from."""
-        self.failures[id(error)] = (invocation_id, call_id)
+        """Remember which call an exception came from, for as long as there is the exception."""
+        vars(error)[BLAMED] = (self.execution_id, invocation_id, call_id)
 
     def culprits(self, error: BaseException) -> list[tuple[str, str]]:
         """Return invocation and call id of the calls whose failure led to an exception, the nearest one first."""
@@ -264,9 +266,9 @@ class Run:
             if here is None or id(here) in seen:
                 continue
             seen.add(id(here))
-            call = self.failures.get(id(here))
-            if call is not None:
-                found.append(call)
+            execution_id, *call = vars(here).get(BLAMED, ("", "", ""))
+            if execution_id == self.execution_id:
+                found.append((call[0], call[1]))
             pending += [here.__cause__, here.__context__]
             if isinstance(here, BaseExceptionGroup):
                 pending += here.exceptions

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import logging
 import threading
@@ -12,6 +11,7 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from kitaru.crash_points import hit
+from kitaru.deferred import asyncio
 from kitaru.engine import failures, payloads
 from kitaru.engine.fanout import close_pool, settle_futures
 from kitaru.engine.scope import current_boundary, current_run
@@ -25,7 +25,7 @@ from kitaru.errors import (
     KitaruWorkerDiedError,
 )
 from kitaru.journal.api import Draft
-from kitaru.records.facts import ExecutionFinished, ExecutionPaused, RunnerStarted
+from kitaru.records.facts import DriftNoted, ExecutionFinished, ExecutionPaused, RunnerStarted
 from kitaru.settings.environment import replays_every_step
 
 if TYPE_CHECKING:
@@ -46,8 +46,10 @@ __all__ = [
 _log = logging.getLogger("kitaru")
 _live: dict[str, LiveRun] = {}
 _live_lock = threading.Lock()
+_KEPT = 64
+"""Of so many failed runs the exception itself is kept, for whoever waits for their results in this process."""
 
-Body = Callable[[], Any]
+Body = Callable[[], object]
 
 
 class LiveRun:
@@ -101,7 +103,9 @@ def start_thread(run: Run, body: Body, *, retries: int = 0, rebuild: Callable[[]
 def _register(run: Run) -> LiveRun:
     live = LiveRun(run)
     with _live_lock:
-        for execution_id in [key for key, value in _live.items() if value.done.is_set() and value.error is None]:
+        done = [key for key, known in _live.items() if known.done.is_set()]
+        failed = [key for key in done if _live[key].error is not None]
+        for execution_id in {*done} - {*failed[-_KEPT:]}:
             del _live[execution_id]
         _live[run.execution_id] = live
     return live
@@ -159,10 +163,8 @@ def _attempt(live: LiveRun, body: Body) -> BaseException | None:
     except Suspension as signal:
         live.suspended = True
         _pause(live, signal)
-    except ExecutionAborted as signal:
-        _finish(run, "cancelled", reason=f"wait aborted: {signal.wait}")
-    except ExecutionCancelled:
-        _finish(run, "cancelled", reason="cancelled on request")
+    except (ExecutionAborted, ExecutionCancelled) as signal:
+        _finish_cancelled(run, signal)
     except RunnerFenced:
         raise
     except BaseException as error:  # noqa: BLE001 - whatever leaves a user's flow is recorded, not propagated
@@ -237,7 +239,7 @@ def conclude(run: Run, error: BaseException | None) -> None:
         elif isinstance(error, Suspension):
             _pause(live, error)
         elif isinstance(error, ExecutionAborted | ExecutionCancelled):
-            _finish(run, "cancelled", reason="cancelled on request")
+            _finish_cancelled(run, error)
         elif not isinstance(error, RunnerFenced):
             settle_futures(run, observe=True)
             _finish_failed(run, error)
@@ -269,7 +271,26 @@ def _again(run: Run, error: BaseException, rebuild: Callable[[], Run]) -> Run:
 def _finish_completed(run: Run, value: object) -> None:
     stored = payloads.store(value, path="flow result")
     fact = ExecutionFinished(at=time.time(), status="completed", result=stored.ref, summary=run.summary())
-    run.write(Draft(fact, stored.inline, stored.blobs))
+    run.write(*_unused_overrides(run), Draft(fact, stored.inline, stored.blobs))
+
+
+def _unused_overrides(run: Run) -> list[Draft]:
+    """Note which overrides of a replay had no effect, because the body did not come to their calls."""
+    # What is adopted from a source stands in that one's journal; only an override stands in the plan of this one.
+    left = run.ledger.remaining().items()
+    names = [name for name, call in left if call.adopt and call.execution_id == run.execution_id]
+    if not names:
+        return []
+    message = f"Nothing asked for what was to be overridden: {', '.join(names)}. Those values had no effect."
+    _log.warning("Execution %s: %s", run.execution_id, message)
+    return [Draft(DriftNoted(at=time.time(), message=message, facts={"overrides": names}))]
+
+
+def _finish_cancelled(run: Run, signal: ExecutionAborted | ExecutionCancelled) -> None:
+    # Calls that have begun end first: once the end is recorded, somebody else may take the execution over.
+    close_pool(run)
+    reason = f"wait aborted: {signal.wait}" if isinstance(signal, ExecutionAborted) else "cancelled on request"
+    _finish(run, "cancelled", reason=reason)
 
 
 def _finish_failed(run: Run, error: BaseException) -> None:
@@ -296,7 +317,7 @@ def _finish(run: Run, status: str, *, reason: str, **facts: Any) -> None:  # noq
     run.write(Draft(fact))
 
 
-def bind_body(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Body:
+def bind_body(function: Callable[..., object], arguments: Mapping[str, Any]) -> Body:
     """Return a call of a flow function with recorded arguments.
 
     Args:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
+import types
+import typing
 from collections.abc import Mapping
 from typing import Any, cast
 
 import msgspec
 
+from kitaru.deferred import jsonschema, pydantic, pydantic_core, referencing
 from kitaru.errors import KitaruUsageError, KitaruWaitValidationError
+from kitaru.records.plain import JsonMapping, JsonObject
 
-__all__ = ["answer_for", "check_answer", "json_schema", "plain", "type_adapter"]
+__all__ = ["answer_for", "check_answer", "check_schema", "json_schema", "misfit", "plain", "type_adapter"]
 
-_SIMPLE: dict[object, dict[str, Any]] = {
+_SIMPLE: dict[object, JsonObject] = {
     bool: {"type": "boolean"},
     int: {"type": "integer"},
     float: {"type": "number"},
@@ -19,7 +24,7 @@ _SIMPLE: dict[object, dict[str, Any]] = {
 }
 
 
-def json_schema(schema: object) -> dict[str, Any] | None:
+def json_schema(schema: object) -> JsonObject | None:
     """Return the JSON schema of what a flow asks for.
 
     Args:
@@ -31,11 +36,12 @@ def json_schema(schema: object) -> dict[str, Any] | None:
     if schema is None:
         return None
     if isinstance(schema, Mapping):
+        check_schema(schema, "wait(schema=)")
         return dict(schema)
     if isinstance(schema, type) and schema in _SIMPLE:
         return dict(_SIMPLE[schema])
     try:
-        return cast("dict[str, Any]", type_adapter(schema).json_schema())
+        return cast("JsonObject", type_adapter(schema).json_schema())
     except Exception as error:
         msg = (
             f"wait(schema={schema!r}) cannot be turned into a JSON schema ({type(error).__name__}: {error}). Use a "
@@ -51,11 +57,6 @@ def type_adapter(schema: object) -> Any:  # noqa: ANN401 - pydantic's adapter of
     Raises:
         Exception: Whatever pydantic says of a type it does not take.
     """
-    import types
-    import typing
-
-    from pydantic import TypeAdapter
-
     wanted: Any = schema
     if typing.is_typeddict(schema):
         import typing_extensions
@@ -68,7 +69,7 @@ def type_adapter(schema: object) -> Any:  # noqa: ANN401 - pydantic's adapter of
             {"total": wanted.__total__},
             lambda namespace: namespace.update(__annotations__=hints),
         )
-    return TypeAdapter(wanted)
+    return pydantic.TypeAdapter(wanted)
 
 
 def plain(value: object) -> object:
@@ -80,15 +81,13 @@ def plain(value: object) -> object:
     if value is None or (isinstance(value, bool | int | float | str) and type(value) in {bool, int, float, str}):
         return value
     try:
-        from pydantic_core import to_jsonable_python
-
-        return msgspec.json.decode(msgspec.json.encode(to_jsonable_python(value)))
+        return msgspec.json.decode(msgspec.json.encode(pydantic_core.to_jsonable_python(value)))
     except Exception as error:
         msg = f"A {type(value).__qualname__} cannot be an answer, because it cannot become JSON ({error})."
         raise KitaruWaitValidationError(msg) from error
 
 
-def check_answer(name: str, schema: Mapping[str, Any] | None, value: object) -> object:
+def check_answer(name: str, schema: JsonMapping | None, value: object) -> object:
     """Check an answer against a wait's JSON schema, strictly: no text for a number, no 1 for true.
 
     Args:
@@ -107,19 +106,49 @@ def check_answer(name: str, schema: Mapping[str, Any] | None, value: object) -> 
             return None
         msg = f"The wait {name!r} is a gate: it asks to continue and takes no value but null."
         raise KitaruWaitValidationError(msg)
-    from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import best_match
-
-    found = best_match(Draft202012Validator(schema).iter_errors(value))
+    found = misfit(schema, value)
     if found is not None:
-        where = "".join(f"[{part!r}]" for part in found.absolute_path)
         msg = (
-            f"The answer to {name!r} does not fit: {found.message}{' at ' + where if where else ''}. The wait stays "
-            "open. "
-            f"Its schema is {msgspec.json.encode(dict(schema)).decode()}."
+            f"The answer to {name!r} does not fit: {found}. The wait stays open. Its schema is "
+            f"{msgspec.json.encode(dict(schema)).decode()}."
         )
         raise KitaruWaitValidationError(msg)
     return value
+
+
+def check_schema(schema: JsonMapping, what: str) -> None:
+    """Check that a dict is a JSON schema.
+
+    Args:
+        schema: The dict.
+        what: Where it was given, for the error.
+
+    Raises:
+        KitaruUsageError: It is none.
+    """
+    try:
+        jsonschema.Draft202012Validator.check_schema(dict(schema))
+    except jsonschema.SchemaError as error:
+        msg = f"{what} was given a dict that is no JSON schema: {error.message}."
+        raise KitaruUsageError(msg) from error
+
+
+def misfit(schema: JsonMapping, value: object) -> str | None:
+    """Say where plain data does not fit a JSON schema, or return `None` when it fits.
+
+    Args:
+        schema: The schema; what it refers to must be in it, and nothing is fetched from anywhere.
+        value: The data.
+    """
+    validator = jsonschema.Draft202012Validator(schema, registry=referencing.jsonschema.EMPTY_REGISTRY)
+    try:
+        found = jsonschema.exceptions.best_match(validator.iter_errors(value))
+    except (referencing.exceptions.Unresolvable, re.error) as error:
+        return f"the schema itself cannot be used ({error})"
+    if found is None:
+        return None
+    where = "".join(f"[{part!r}]" for part in found.absolute_path)
+    return f"{found.message}{' at ' + where if where else ''}"
 
 
 def answer_for(name: str, schema: object, value: object) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -28,6 +29,15 @@ __all__ = [
 
 current_run: ContextVar[Run | None] = ContextVar("kitaru_run", default=None)
 current_boundary: ContextVar[Call | None] = ContextVar("kitaru_call", default=None)
+
+
+def _stand_outside() -> None:
+    # A forked child is no runner of its parent's execution: what it recorded there would be lost, or do harm.
+    current_run.set(None)
+    current_boundary.set(None)
+
+
+os.register_at_fork(after_in_child=_stand_outside)
 
 
 class ScopeInfo(msgspec.Struct, frozen=True, kw_only=True):

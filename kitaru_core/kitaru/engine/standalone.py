@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from kitaru.deferred import asyncio
 from kitaru.engine import payloads
 from kitaru.engine.executions import FlowCode, StartOptions, create_run
 from kitaru.engine.ids import normalise
@@ -72,7 +72,7 @@ async def automatic_flow_async(
     Returns:
         What the body returned, live.
     """
-    run = await asyncio.to_thread(_open, name, body, inputs)
+    run = await _opened(asyncio.to_thread(_open, name, body, inputs))
     run.home_task = asyncio.current_task()
     token = current_run.set(run)
     error: BaseException | None = None
@@ -88,7 +88,18 @@ async def automatic_flow_async(
     return value
 
 
-def _open(name: str, body: Callable[[], Any], inputs: Mapping[str, object] | None) -> Run:
+async def _opened(opening: Coroutine[Any, Any, Run]) -> Run:
+    """Wait for a flow that is being opened in a thread; it ends with the caller if that is cancelled meanwhile."""
+    work = asyncio.ensure_future(opening)
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError as caught:
+        run = await work
+        await asyncio.to_thread(conclude, run, caught)
+        raise
+
+
+def _open(name: str, body: Callable[[], object], inputs: Mapping[str, object] | None) -> Run:
     if current_run.get() is not None or current_boundary.get() is not None:
         msg = f"The flow {name!r} cannot be opened here, because a flow is running already and flows do not nest."
         raise KitaruContextError(msg)

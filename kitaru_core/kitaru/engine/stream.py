@@ -182,11 +182,14 @@ class UnitStream(Generic[I, T]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         live, self._live = self._live, None
-        close = getattr(live, "aclose", None)
-        if close is not None and not self._exhausted:
-            with self._scope():
-                await close()
-            self._leave(error)
+        if live is not None and not self._exhausted:
+            close = getattr(live, "aclose", None)
+            try:
+                if close is not None:
+                    with self._scope():
+                        await close()
+            finally:
+                self._leave(error)
         if self._outcome is None and self._attempts is not None:
             attempts = self._attempts
             attempts.entry.run.lease.starting.pop(attempts.entry.call_id, None)

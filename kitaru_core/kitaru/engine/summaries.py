@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kitaru.engine.usage import summarise_usage
 from kitaru.records.facts import (
@@ -14,6 +14,7 @@ from kitaru.records.facts import (
     MetadataLogged,
     UsageRecorded,
 )
+from kitaru.records.plain import JsonObject
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,17 +38,17 @@ class Totals:
     def __init__(self) -> None:
         self.calls: int = 0
         self.artifacts: int = 0
-        self.metadata: dict[str, Any] = {}
+        self.metadata: JsonObject = {}
         self.usage: list[UsageRecorded] = []
         self.reused: set[str] = set()
 
-    def usage_of(self, call: Call) -> list[dict[str, Any]]:
+    def usage_of(self, call: Call) -> list[JsonObject]:
         """Return what the present attempt of a call has used."""
         return [one.usage for one in self.usage if one.call_id == call.call_id and one.attempt == call.attempt]
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         """Return the totals as they are recorded."""
-        found: dict[str, Any] = {"checkpoints": self.calls, "artifacts": self.artifacts, "metadata": self.metadata}
+        found: JsonObject = {"checkpoints": self.calls, "artifacts": self.artifacts, "metadata": self.metadata}
         if self.usage:
             found["usage"] = summarise_usage(self.usage, self.reused)
         return found
@@ -74,7 +75,7 @@ def totals_of(records: Iterable[Record]) -> Totals:
     return totals
 
 
-def merge_metadata(into: dict[str, Any], values: dict[str, Any]) -> None:
+def merge_metadata(into: JsonObject, values: JsonObject) -> None:
     """Merge logged values: two dicts are merged key by key, anything else is replaced."""
     for key, value in values.items():
         known = into.get(key)

@@ -67,7 +67,7 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
     runtime: str | None = None
     effect: Effect | None = None
     business_key: str | None = None
-    reconcile: Callable[..., Any] | None = None
+    reconcile: Callable[..., object] | None = None
     group: str | None = None
     timeout: float | None = None
     parents: Sequence[str] = ()

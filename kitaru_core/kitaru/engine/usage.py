@@ -4,28 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
-from typing import Any
 
 from kitaru.records.facts import UsageRecorded
+from kitaru.records.plain import JsonObject
 
 __all__ = ["summarise_usage"]
 
 _TOKENS = ("total_tokens", "input_tokens", "output_tokens")
 
 
-def summarise_usage(records: Iterable[UsageRecorded], reused: AbstractSet[str] = frozenset()) -> dict[str, Any]:
+def summarise_usage(records: Iterable[UsageRecorded], reused: AbstractSet[str] = frozenset()) -> JsonObject:
     """Sum up usage records; what a reused call once cost is counted, but not as incurred.
 
     Args:
-        records: The records; one that repeats another of the same attempt counts once. A record with `count_once` set
-            measures something outside, such as a provider's job, that several calls of the execution may report.
+        records: The records; one that repeats the id of another of the same attempt counts once, one without an id
+            repeats none. A record with `count_once` set measures something outside, such as a provider's job, that
+            several calls of the execution may report.
         reused: Ids of the calls whose values were reused.
 
     Returns:
         The summary, schema `llm_usage_summary_v1`.
     """
     unique = _unique(records, reused)
-    totals: dict[str, Any] = {"usage_record_count": len(unique)}
+    totals: JsonObject = {"usage_record_count": len(unique)}
     for prefix in ("incurred_", "reused_"):
         totals[f"{prefix}usage_record_count"] = 0
     for name in _TOKENS:
@@ -60,7 +61,7 @@ def _unique(records: Iterable[UsageRecorded], reused: AbstractSet[str]) -> dict[
     unique: dict[object, UsageRecorded] = {}
     for fact in records:
         place = None if fact.usage.get("count_once") else (fact.call_id, fact.attempt)
-        key = (place, _record_id(fact))
+        key = (place, _record_id(fact) or len(unique))
         # The newest report is the most complete one, but what a reused call paid for was not paid here.
         if key not in unique or unique[key].call_id not in reused:
             unique[key] = fact
@@ -71,7 +72,7 @@ def _record_id(fact: UsageRecorded) -> str:
     return str(fact.usage.get("record_id") or fact.usage.get("event_id") or "")
 
 
-def _add_costs(cost: dict[str, Any], costs: dict[str, list[float]], display: list[float], *, is_reused: bool) -> int:
+def _add_costs(cost: JsonObject, costs: dict[str, list[float]], display: list[float], *, is_reused: bool) -> int:
     known = {name: cost[name] for name in costs if isinstance(cost.get(name), int | float)}
     if not known:
         return 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +12,12 @@ import msgspec
 from kitaru.artifacts.codecs import digest
 from kitaru.artifacts.redaction import redact
 from kitaru.crash_points import hit
+from kitaru.deferred import asyncio
 from kitaru.engine import payloads, schemas
 from kitaru.engine.scope import flow_scope
 from kitaru.engine.signals import ExecutionAborted, Suspension
 from kitaru.engine.staying import is_ending
+from kitaru.engine.texts import check_text, written_out
 from kitaru.errors import (
     KitaruContextError,
     KitaruDivergenceError,
@@ -26,6 +27,7 @@ from kitaru.errors import (
 )
 from kitaru.journal.api import Draft
 from kitaru.records.facts import WaitAborted, WaitOpened, WaitResolved
+from kitaru.records.plain import JsonObject
 from kitaru.settings.environment import wait_timeout
 
 if TYPE_CHECKING:
@@ -53,7 +55,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     schema: Any = bool
     question: str | None = None
-    metadata: dict[str, Any] | None = None
+    metadata: JsonObject | None = None
     timeout: float | None = None
     bound_to: Any = None
     key: str | None = None
@@ -207,6 +209,11 @@ def open_questions(questions: Sequence[Question]) -> list[Answer]:
 
 def _prepare(run: Run, questions: Sequence[Question]) -> tuple[list[Draft], list[WaitState]]:
     run.check()
+    with run.asking:
+        return _prepared(run, questions)
+
+
+def _prepared(run: Run, questions: Sequence[Question]) -> tuple[list[Draft], list[WaitState]]:
     drafts: list[Draft] = []
     states: list[WaitState] = []
     for question in questions:
@@ -236,6 +243,7 @@ def _prepare(run: Run, questions: Sequence[Question]) -> tuple[list[Draft], list
 
 
 def _check(question: Question) -> None:
+    check_text(question.name, "The name of a wait")
     timeout = question.timeout
     if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float) or timeout < 0):
         msg = f"wait(timeout={timeout!r}) must be a number of seconds of at least 0, or None for the default window."
@@ -257,7 +265,7 @@ def _void(state: WaitState) -> Draft:
     )
 
 
-def _opened(run: Run, question: Question, name: str, schema: dict[str, Any] | None, bound: str | None) -> WaitOpened:
+def _opened(run: Run, question: Question, name: str, schema: JsonObject | None, bound: str | None) -> WaitOpened:
     try:
         metadata = msgspec.json.decode(payloads.to_json(redact(question.metadata or {})))
     except KitaruEncodingError as error:
@@ -268,7 +276,7 @@ def _opened(run: Run, question: Question, name: str, schema: dict[str, Any] | No
         wait_id=run.new_id(1),
         name=name,
         base_name=question.name,
-        question=None if question.question is None else str(redact(question.question)),
+        question=None if question.question is None else written_out(str(redact(question.question))),
         schema=schema,
         metadata=metadata,
         bound_to=bound,

@@ -72,6 +72,7 @@ class Lease:
             record, and whether that record must not come after the end of a call beside it.
         on_change: Called, from any thread, when somebody else changed the execution.
         made: How many ids of each kind were made under this generation.
+        stored: Digests of values that were written lately under this lease: a conversation says them again.
     """
 
     execution_id: str
@@ -84,6 +85,7 @@ class Lease:
     starting: dict[str, tuple[float, Callable[[], Draft], bool]] = field(default_factory=dict)
     on_change: list[Callable[[], None]] = field(default_factory=list)
     made: list[int] = field(default_factory=lambda: [0, 0, 0])
+    stored: set[str] = field(default_factory=set)
 
 
 class ExecutionRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -61,8 +61,11 @@ _SELECT_PARTS = "SELECT deflated, CASE WHEN deflated >= ? THEN data END FROM blo
 
 
 def load_blob(connection: sqlite3.Connection, digest: str) -> bytes | None:
-    """Return stored bytes by their digest, or `None`."""
-    return _load(connection, bytes.fromhex(digest))
+    """Return stored bytes by their digest, or `None`; of damaged ones nothing, which does not have that digest."""
+    try:
+        return _load(connection, bytes.fromhex(digest))
+    except (zlib.error, RecursionError):
+        return b""
 
 
 def _load(connection: sqlite3.Connection, key: bytes) -> bytes | None:
@@ -70,15 +73,19 @@ def _load(connection: sqlite3.Connection, key: bytes) -> bytes | None:
     if row is None or row[0] == _PLAIN:
         return None if row is None else bytes(row[1])
     form, data = row
-    # No more than was ever deflated comes out, whatever the row claims.
     if form == _DEFLATED:
-        return zlib.decompressobj().decompress(data, _DEFLATE_TO)
+        return _inflated(data)
     parts = [_load(connection, part) for part in _parts(form, data)]
     if None in parts:
         return None
     if form == _PIECES:
         return b"".join(part or b"" for part in parts)
-    return zlib.decompressobj(zdict=parts[0] or b"").decompress(data[_DIGEST:], _DEFLATE_TO)
+    return _inflated(data[_DIGEST:], parts[0] or b"")
+
+
+def _inflated(data: bytes, dictionary: bytes = b"") -> bytes:
+    # No more than was ever deflated comes out, whatever the row claims.
+    return zlib.decompressobj(zdict=dictionary).decompress(data, _DEFLATE_TO)
 
 
 def _parts(form: int, data: bytes) -> list[bytes]:
@@ -134,7 +141,7 @@ def _alike(connection: sqlite3.Connection, base: bytes, data: bytes) -> bytes | 
     row = connection.execute(_SELECT, (base,)).fetchone()
     if row is None or row[0] not in {_PLAIN, _DEFLATED}:
         return None
-    deflate = zlib.compressobj(1, zdict=_load(connection, base) or b"")
+    deflate = zlib.compressobj(1, zdict=bytes(row[1]) if row[0] == _PLAIN else _inflated(row[1]))
     return base + deflate.compress(data) + deflate.flush()
 
 

@@ -11,13 +11,14 @@ again and the rows are made anew.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 from collections import deque
 from contextlib import suppress
 from hashlib import sha256
 from queue import SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn, cast
 
 from kitaru.crash_points import hit
 from kitaru.errors import KitaruJournalError, KitaruLeaseLostError
@@ -42,14 +43,28 @@ INSERT_RECORD = (
     " WHERE EXISTS (SELECT 1 FROM executions WHERE no = ? AND generation = ?)"
 )
 LAST_RECORD = "SELECT key, hash FROM records WHERE key BETWEEN ? AND ? ORDER BY key DESC LIMIT 1"
+_SAME_RECORD = "SELECT 1 FROM records WHERE key = ? AND hash = ?"
 
 _ATTEMPTS = 20
+_REMEMBERED = 512
+_PASSING = frozenset({"full", "locked"})
+"""Reasons for which a record cannot be written now, and can be later."""
+
+Row = tuple[int, bytes, bytes, bytes | None, int, int]
+"""What `INSERT_RECORD` takes: key, body, hash, payload, number of the execution, generation."""
+
+_log = logging.getLogger("kitaru.journal")
 
 
 class _Ticket:
-    """Drafts of one caller, and what became of them."""
+    """Drafts of one caller, and what became of them.
 
-    __slots__ = ("done", "drafts", "error", "future", "gate", "lease", "overdue", "settled")
+    Attributes:
+        rows: What was last tried to be written for it; there before a commit only if one was interrupted or failed.
+        unattended: Whether nobody waits to hear what becomes of it.
+    """
+
+    __slots__ = ("done", "drafts", "error", "future", "gate", "lease", "overdue", "rows", "settled", "unattended")
 
     def __init__(
         self,
@@ -59,6 +74,7 @@ class _Ticket:
         *,
         overdue: Sequence[str] = (),
         done: Callable[[Exception | None], None] | None = None,
+        unattended: bool = False,
     ) -> None:
         self.lease = lease
         self.done = done
@@ -68,6 +84,8 @@ class _Ticket:
         self.error: Exception | None = None
         self.settled = False
         self.gate: threading.Lock | None = None
+        self.rows: Sequence[tuple[Draft, Row]] = ()
+        self.unattended = unattended
 
     def wake(self) -> None:
         """Wake the caller that sleeps until this ticket is settled, if one does."""
@@ -197,7 +215,7 @@ class GroupCommit:
 
     def append_later(self, lease: Lease, drafts: Sequence[Draft]) -> None:
         """Queue drafts for the next commit."""
-        self._queue.append(_Ticket(lease, drafts))
+        self._queue.append(_Ticket(lease, drafts, unattended=True))
 
     def flush(self) -> None:
         """Commit what is queued."""
@@ -214,7 +232,7 @@ class GroupCommit:
         for lease in leases:
             overdue = [call_id for call_id, (began, *_) in list(lease.starting.items()) if began <= started_before]
             if overdue:
-                self._queue.append(_Ticket(lease, (), overdue=overdue))
+                self._queue.append(_Ticket(lease, (), overdue=overdue, unattended=True))
 
     def close(self) -> None:
         """Commit what is queued and stop the thread that serves coroutines."""
@@ -223,6 +241,13 @@ class GroupCommit:
             self._flusher.join()
             self._flusher = None
         self.flush()
+
+    def leave_to_the_parent(self) -> None:
+        """Take the connection away, in a forked child: SQLite must not use one there that its parent opened."""
+        self._inherited = self.connection  # closing it here would do harm as well
+        self.connection = cast("sqlite3.Connection", _OfTheParent())
+        self.mutex = CommitLock(self._pass_on)
+        self._queue.clear()
 
     def _start_flusher(self) -> None:
         with self.mutex:
@@ -243,15 +268,23 @@ class GroupCommit:
             tickets.append(self._queue.popleft())
         if not tickets:
             return
+        committed: list[Committed] = []
         try:
-            committed = self._write(tickets)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the callers, not to this thread
-            if len(tickets) == 1:
-                tickets[0].error = error
-                committed = []
-            else:
-                committed = self._write_each(tickets)
-        _settle(tickets)
+            fresh: list[_Ticket] = []
+            for ticket in tickets:
+                if ticket.rows and self._is_written(ticket):
+                    committed += _committed(ticket)
+                else:
+                    fresh.append(ticket)
+            committed += self._write_apart(fresh)
+        except BaseException:
+            # Ctrl-C hits one thread, and what it was committing may be others': that waits for the next commit.
+            self._queue.extendleft(reversed(tickets))
+            self._wake.put("commit")
+            raise
+        again = [ticket for ticket in tickets if _is_worth_keeping(ticket)]
+        self._queue.extendleft(reversed(again))
+        _settle([ticket for ticket in tickets if ticket not in again])
         self.announce(committed)
 
     def announce(self, committed: list[Committed]) -> None:
@@ -259,38 +292,46 @@ class GroupCommit:
         if committed and self._on_committed is not None:
             self._on_committed(committed)
 
-    def _write_each(self, tickets: Sequence[_Ticket]) -> list[Committed]:
-        committed: list[Committed] = []
-        for ticket in tickets:
-            try:
-                committed += self._write([ticket])
-            except Exception as error:  # noqa: BLE001 - as in _commit_queue
-                ticket.error = error
-        return committed
+    def _is_written(self, ticket: _Ticket) -> bool:
+        """Tell whether an interrupted commit came as far as the disk; a ticket's rows are written all or none."""
+        key, _, digest, *_ = ticket.rows[-1][1]
+        try:
+            return self.connection.execute(_SAME_RECORD, (key, digest)).fetchone() is not None
+        except sqlite3.Error:
+            return False  # writing it says what is wrong
+
+    def _write_apart(self, tickets: Sequence[_Ticket]) -> list[Committed]:
+        """Write all tickets together; if that fails, each alone."""
+        try:
+            return self._write(tickets) if tickets else []
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the callers, not to this thread
+            if len(tickets) == 1:
+                tickets[0].error = error
+                return []
+        return [record for ticket in tickets for record in self._write_apart([ticket])]
 
     def _write(self, tickets: Sequence[_Ticket]) -> list[Committed]:
-        for _ in range(_ATTEMPTS):
-            try:
-                return self._write_once(tickets)
-            except sqlite3.IntegrityError:
+        try:
+            for _ in range(_ATTEMPTS):
+                with suppress(sqlite3.IntegrityError):
+                    return self._write_once(tickets)
                 self._reread_heads(tickets)
-            except sqlite3.Error as error:
-                raise journal_error(error, self._url) from error
+        except sqlite3.Error as error:
+            raise journal_error(error, self._url) from error
         msg = f"The journal {self._url} could not be written: other writers kept appending to the same executions."
         raise KitaruJournalError(msg, url=self._url, reason="locked")
 
     def _write_once(self, tickets: Sequence[_Ticket]) -> list[Committed]:
         heads: dict[Lease, tuple[int, bytes]] = {}
-        rows = [(ticket, _rows(ticket, heads)) for ticket in tickets]
+        for ticket in tickets:
+            ticket.rows = _rows(ticket, heads)
         connection = self.connection
         hit("journal.before_commit")
-        alone = len(rows) == 1 and len(rows[0][1]) == 1 and _is_plain(rows[0][1][0][0])
-        if not alone:
-            connection.execute("BEGIN IMMEDIATE")
+        alone = len(tickets) == 1 and len(tickets[0].rows) == 1 and _is_plain(tickets[0].rows[0][0])
         try:
-            committed: list[Committed] = []
-            for ticket, drafts in rows:
-                self._insert(ticket, drafts, committed)
+            if not alone:
+                connection.execute("BEGIN IMMEDIATE")
+            committed = [record for ticket in tickets for record in self._insert(ticket)]
             if not alone:
                 hit("journal.in_transaction")
                 connection.execute("COMMIT")
@@ -303,26 +344,24 @@ class GroupCommit:
         for lease, (next_seq, head) in heads.items():
             if not lease.lost:
                 lease.next_seq, lease.head = next_seq, head
+        for ticket in tickets:
+            _remember(ticket)
         return committed
 
-    def _insert(
-        self,
-        ticket: _Ticket,
-        drafts: Sequence[tuple[Draft, tuple[object, ...]]],
-        committed: list[Committed],
-    ) -> None:
+    def _insert(self, ticket: _Ticket) -> list[Committed]:
         lease, execute = ticket.lease, self.connection.execute
         ticket.error = None
-        for draft, row in drafts:
+        for draft, row in ticket.rows:
             if lease.lost or execute(INSERT_RECORD, row).rowcount != 1:
                 lease.lost = True
                 ticket.error = _lost(lease)
-                return
+                return []
             for digest, data in draft.blobs:
-                store_blob(self.connection, lease.no, digest, data, packed=draft.packed)
+                if digest not in lease.stored:
+                    store_blob(self.connection, lease.no, digest, data, packed=draft.packed)
             for sql, values in project(lease.no, draft.fact):
                 execute(sql, values)
-            committed.append((lease, int(row[0]) & ((1 << SEQUENCE_BITS) - 1), draft.fact, row[2]))  # type: ignore[call-overload, arg-type]  # a row is (key, body, hash, ...)
+        return _committed(ticket)
 
     def _reread_heads(self, tickets: Sequence[_Ticket]) -> None:
         for lease in {ticket.lease for ticket in tickets}:
@@ -334,6 +373,19 @@ class GroupCommit:
                 lease.next_seq, lease.head = found[0] - first + 1, found[1]
 
 
+class _OfTheParent:
+    """Stands in a forked child where the parent's connection stood."""
+
+    in_transaction = False
+
+    def execute(self, *_statement: object) -> NoReturn:
+        msg = "this process was forked from the one that opened it, and must open it itself"
+        raise sqlite3.ProgrammingError(msg)
+
+    def close(self) -> None:
+        """Leave the connection to the parent."""
+
+
 def _is_plain(draft: Draft) -> bool:
     return not draft.blobs and isinstance(draft.fact, _UNPROJECTED)
 
@@ -341,7 +393,34 @@ def _is_plain(draft: Draft) -> bool:
 _UNPROJECTED = (CheckpointCompleted, CheckpointFailed)
 
 
-def _rows(ticket: _Ticket, heads: dict[Lease, tuple[int, bytes]]) -> list[tuple[Draft, tuple[object, ...]]]:
+def _committed(ticket: _Ticket) -> list[Committed]:
+    """Return a ticket's records as observers are shown them."""
+    places = (1 << SEQUENCE_BITS) - 1
+    return [(ticket.lease, row[0] & places, draft.fact, row[2]) for draft, row in ticket.rows]
+
+
+def _remember(ticket: _Ticket) -> None:
+    """Note which values are durable and known to be used by the execution, as long as it keeps its lease."""
+    stored = ticket.lease.stored
+    digests = [digest for draft, _ in ticket.rows for digest, _ in draft.blobs]
+    if digests and ticket.error is None:
+        if len(stored) >= _REMEMBERED:
+            stored.clear()
+        stored.update(digests)
+
+
+def _is_worth_keeping(ticket: _Ticket) -> bool:
+    """Tell whether a record nobody waits for failed for a reason that passes; what is lost for good is said."""
+    error = ticket.error
+    if error is None or not ticket.unattended or isinstance(error, KitaruLeaseLostError):
+        return False
+    if isinstance(error.__cause__, sqlite3.Error) and getattr(error, "reason", None) in _PASSING:
+        return True
+    _log.error("A record of execution %s could not be kept: %s", ticket.lease.execution_id, error)
+    return False
+
+
+def _rows(ticket: _Ticket, heads: dict[Lease, tuple[int, bytes]]) -> list[tuple[Draft, Row]]:
     """Give a ticket's drafts their places and hashes; started calls of the same execution ride along."""
     lease = ticket.lease
     seq, head = heads.get(lease) or (lease.next_seq, lease.head)
@@ -350,7 +429,7 @@ def _rows(ticket: _Ticket, heads: dict[Lease, tuple[int, bytes]]) -> list[tuple[
             f"Execution {lease.execution_id} has {seq} records, the most one execution can hold. Split the flow in two."
         )
         raise KitaruJournalError(msg, reason="full")
-    rows: list[tuple[Draft, tuple[object, ...]]] = []
+    rows: list[tuple[Draft, Row]] = []
     for draft in _with_started(lease, ticket):
         body = encode_fact(draft.fact)
         head = sha256(head + body).digest()

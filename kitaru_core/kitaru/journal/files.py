@@ -14,10 +14,13 @@ from kitaru.journal.schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["connect", "open_database"]
+    from kitaru.journal.api import Durability
+
+__all__ = ["configure", "connect", "open_database", "pregrow", "prepare"]
 
 _BUSY_SECONDS = 60.0
 _HEADER = 100
+_PREGROW_BYTES = 4 << 20
 
 
 def connect(path: str) -> sqlite3.Connection:
@@ -44,10 +47,7 @@ def open_database(path: Path, url: str) -> sqlite3.Connection:
         _refuse_foreign(path, url)
         _refuse_read_only(path, url)
     except OSError as error:
-        msg = (
-            f"The journal {url} cannot be opened: {error.strerror or error}. Make its folder exist and be writable, or "
-            "name another store in KITARU_STORE."
-        )
+        msg = f"The journal {url} cannot be opened: {_trouble(path, error)}, or name another store in KITARU_STORE."
         raise KitaruJournalError(msg, url=url, reason="io") from error
     connection = connect(str(path))
     try:
@@ -59,6 +59,14 @@ def open_database(path: Path, url: str) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _trouble(path: Path, error: OSError) -> str:
+    if path.is_dir():
+        return f"that is a folder. Name a file in it, such as {path / 'kitaru.db'}"
+    if blocking := next((place for place in path.parents if place.is_file()), None):
+        return f"{blocking} is a file, so nothing can be in it. Name a folder that is one"
+    return f"{error.strerror or error}. Make its folder exist and be writable"
 
 
 def prepare(connection: sqlite3.Connection, url: str) -> None:
@@ -88,6 +96,43 @@ def prepare(connection: sqlite3.Connection, url: str) -> None:
         raise
 
 
+def configure(connection: sqlite3.Connection, durability: Durability) -> None:
+    """Set up a writing connection.
+
+    Args:
+        connection: The connection.
+        durability: What a commit survives.
+    """
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(f"PRAGMA synchronous = {'FULL' if durability == 'power' else 'NORMAL'}")
+    connection.execute("PRAGMA wal_autocheckpoint = 4000")
+    connection.execute("PRAGMA trusted_schema = 0")
+
+
+def pregrow(connection: sqlite3.Connection) -> None:
+    """Make the log file as long as it will be, so that no later sync has to record a new length.
+
+    A transaction that is larger than its cache spills into the log and is rolled back: the database does not change,
+    the log keeps its length.
+
+    Args:
+        connection: The writing connection.
+
+    Raises:
+        sqlite3.Error: There is no room; the connection is as it was.
+    """
+    (cache,) = connection.execute("PRAGMA cache_size").fetchone()
+    try:
+        connection.execute("PRAGMA cache_size = 16")
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("INSERT INTO blobs (hash, deflated, data) VALUES (x'00', 0, zeroblob(?))", (_PREGROW_BYTES,))
+    finally:
+        # In a transaction left open, no later commit would reach the disk.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        connection.execute(f"PRAGMA cache_size = {cache}")
+
+
 def _enter_wal(connection: sqlite3.Connection) -> None:
     """Switch to the write-ahead log; SQLite does not wait for other processes here, so this does."""
     deadline = time.monotonic() + _BUSY_SECONDS
@@ -111,8 +156,7 @@ def _version(connection: sqlite3.Connection, url: str) -> int:
     if version > SCHEMA_VERSION:
         msg = (
             f"The journal {url} was written by a newer kitaru (schema {version}; this one knows up to "
-            f"{SCHEMA_VERSION}). "
-            "Upgrade kitaru here, or name another store in KITARU_STORE. The file was not changed."
+            f"{SCHEMA_VERSION}). Upgrade kitaru here, or name another store in KITARU_STORE. The file was not changed."
         )
         raise KitaruJournalError(msg, url=url, reason="newer")
     return int(version)
@@ -163,8 +207,7 @@ def _refuse_foreign(path: Path, url: str) -> None:
     if not page_size or (path.stat().st_size < pages * max(page_size, 512) and not log.exists()):
         msg = (
             f"The journal {url} is damaged: the file is shorter than it says. kitaru does not touch it any further. "
-            "Put a "
-            "backup in its place, or move the file away to begin a new one."
+            "Put a backup in its place, or move the file away to begin a new one."
         )
         raise KitaruJournalError(msg, url=url, reason="corrupt")
 
@@ -172,7 +215,6 @@ def _refuse_foreign(path: Path, url: str) -> None:
 def _foreign(url: str, what: str) -> KitaruJournalError:
     msg = (
         f"{url} is no kitaru journal but {what}; it was not changed. Name another file in KITARU_STORE, or move this "
-        "one "
-        "away."
+        "one away."
     )
     return KitaruJournalError(msg, url=url, reason="foreign")

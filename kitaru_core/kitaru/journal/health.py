@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from kitaru.journal.reading import Reading
 from kitaru.journal.schema import APPLICATION_ID, SCHEMA_VERSION
 
 __all__ = ["StoreFacts", "look_at"]
@@ -29,6 +30,8 @@ class StoreFacts(msgspec.Struct, frozen=True, kw_only=True):
         size_bytes: Size of the file and its write-ahead log.
         free_bytes: Room left on that disk.
         executions: Number of executions.
+        held: Ids of the executions that a living process runs or waits in, newest first.
+        lost: Ids of the executions whose process has vanished, newest first.
         problems: What is wrong, in words.
     """
 
@@ -40,6 +43,8 @@ class StoreFacts(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int | None = None
     free_bytes: int | None = None
     executions: int | None = None
+    held: list[str] = []
+    lost: list[str] = []
     problems: list[str] = []
 
 
@@ -73,7 +78,7 @@ def look_at(address: str, *, thoroughly: bool = False) -> StoreFacts:
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
             return _read(database, facts, thoroughly=thoroughly)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, msgspec.DecodeError) as error:
         return msgspec.structs.replace(facts, problems=[*room, f"{path} cannot be read: {error}."])
 
 
@@ -81,7 +86,6 @@ def _read(database: sqlite3.Connection, facts: StoreFacts, *, thoroughly: bool) 
     (application,) = database.execute("PRAGMA application_id").fetchone()
     (version,) = database.execute("PRAGMA user_version").fetchone()
     problems = list(facts.problems)
-    count = None
     (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if not tables:
         return msgspec.structs.replace(facts, exists=False)
@@ -90,8 +94,22 @@ def _read(database: sqlite3.Connection, facts: StoreFacts, *, thoroughly: bool) 
     elif version > SCHEMA_VERSION:
         problems.append(f"{facts.path} was written by a newer kitaru; upgrade this one.")
     else:
-        (count,) = database.execute("SELECT count(*) FROM executions").fetchone()
+        facts = _counted(database, facts)
         found = database.execute("PRAGMA quick_check(1)").fetchone()[0] if thoroughly else "ok"
         if found != "ok":
             problems.append(f"{facts.path} is damaged: {found}. Restore it from a backup.")
-    return msgspec.structs.replace(facts, schema_version=version, executions=count, problems=problems)
+    return msgspec.structs.replace(facts, schema_version=version, problems=problems)
+
+
+def _counted(database: sqlite3.Connection, facts: StoreFacts) -> StoreFacts:
+    (count,) = database.execute("SELECT count(*) FROM executions").fetchone()
+    held = database.execute("SELECT no, id FROM executions WHERE owner IS NOT NULL ORDER BY no DESC").fetchall()
+    # A lease of this very process counts as held: whoever looks from outside cannot know better.
+    reading = Reading(database, facts.path or "", {no for no, _ in held})
+    rows = [reading.execution(execution_id) for _, execution_id in held]
+    return msgspec.structs.replace(
+        facts,
+        executions=count,
+        held=[row.id for row in rows if not row.runner_lost],
+        lost=[row.id for row in rows if row.runner_lost],
+    )

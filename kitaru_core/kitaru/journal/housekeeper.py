@@ -7,11 +7,14 @@ caller ever waits for it.
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
 from collections.abc import Callable
 from typing import Protocol
+
+from kitaru.errors import KitaruUsageError
 
 __all__ = ["Housekeeper", "heartbeat_seconds", "lease_seconds"]
 
@@ -21,13 +24,35 @@ _CARE_EVERY = 0.25
 
 
 def lease_seconds() -> float:
-    """Return how long a lease lives without a heartbeat (`KITARU_LEASE_TTL`, 20 s by default)."""
-    return float(os.environ.get("KITARU_LEASE_TTL") or 20.0)
+    """Return how long a lease lives without a heartbeat (`KITARU_LEASE_TTL`, 20 s by default).
+
+    Raises:
+        KitaruUsageError: The variable is no number of seconds above 0.
+    """
+    return _seconds("KITARU_LEASE_TTL", 20.0)
 
 
 def heartbeat_seconds() -> float:
-    """Return how often a lease is renewed (`KITARU_LEASE_HEARTBEAT`, a quarter of its life by default)."""
-    return float(os.environ.get("KITARU_LEASE_HEARTBEAT") or lease_seconds() / 4)
+    """Return how often a lease is renewed (`KITARU_LEASE_HEARTBEAT`, a quarter of its life by default).
+
+    Raises:
+        KitaruUsageError: A variable is no number of seconds above 0.
+    """
+    return _seconds("KITARU_LEASE_HEARTBEAT", lease_seconds() / 4)
+
+
+def _seconds(variable: str, default: float) -> float:
+    given = os.environ.get(variable, "").strip()
+    if not given:
+        return default
+    try:
+        found = float(given)
+    except ValueError:
+        found = 0.0
+    if not 0 < found < math.inf:
+        msg = f"{variable} must be a number of seconds above 0, not {given!r}."
+        raise KitaruUsageError(msg)
+    return found
 
 
 class Chores(Protocol):
@@ -55,9 +80,15 @@ class Housekeeper:
     Args:
         chores: The journal's chores.
         on_fault: Told when a chore failed; the next round tries again.
+
+    Raises:
+        KitaruUsageError: The times of leases are set to what cannot be.
     """
 
     def __init__(self, chores: Chores, on_fault: Callable[[Exception], None]) -> None:
+        if heartbeat_seconds() >= lease_seconds():
+            msg = "KITARU_LEASE_HEARTBEAT must be below KITARU_LEASE_TTL, or leases end between two signs of life."
+            raise KitaruUsageError(msg)
         self._chores = chores
         self._on_fault = on_fault
         self._stopping = threading.Event()

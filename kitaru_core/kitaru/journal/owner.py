@@ -108,7 +108,9 @@ def _is_zombie(pid: int) -> bool:
     return stat.rpartition(")")[2].split()[0] in {"Z", "X"}
 
 
-def owner_is_alive(owner: Owner, *, until_clock: float, until_wall: float, ttl: float) -> bool:
+def owner_is_alive(
+    owner: Owner, *, until_clock: float, until_wall: float, ttl: float, here: Owner | None = None
+) -> bool:
     """Say whether the holder of a lease may still be running.
 
     Args:
@@ -116,16 +118,20 @@ def owner_is_alive(owner: Owner, *, until_clock: float, until_wall: float, ttl: 
         until_clock: When the lease lapses, by `clock()` of the holder's machine.
         until_wall: The same moment by the holder's wall clock.
         ttl: Length of a lease in seconds; the extra time given to another machine.
+        here: Who asks; this process by default.
 
     Returns:
         `False` as soon as it is certain, or long enough since the last sign of life.
     """
-    here = current_owner()
-    if not owner.boot or owner.boot != here.boot:
+    here = here or current_owner()
+    if owner.boot != here.boot:
         return owner.host != here.host and time.time() < until_wall + ttl
+    if not owner.boot and owner.host != here.host:
+        return time.time() < until_wall + ttl
     if owner.namespace == here.namespace:
         if not _process_exists(owner.pid):
             return False
         if owner.started and _started(owner.pid) not in {owner.started, ""}:
             return False
-    return clock() < until_clock
+    # Without the id of a boot, the clock may be that of an earlier one; the wall clock does not begin anew with a boot.
+    return clock() < until_clock if owner.boot else time.time() < until_wall + ttl

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import msgspec
+
 from kitaru.journal.packing import pack
 from kitaru.records.facts import (
     CancelRequested,
@@ -54,12 +56,13 @@ def _opened(no: int, fact: WaitOpened) -> Iterable[Statement]:
 
 
 def _resolved(no: int, fact: WaitResolved) -> Iterable[Statement]:
-    yield "UPDATE waits SET state = 'resolved' WHERE id = ?", (fact.wait_id,)
+    yield "UPDATE waits SET state = 'resolved' WHERE id = ? AND no = ?", (fact.wait_id, no)
     yield _WHEN_ANSWERED, (no, no)
 
 
 def _aborted(no: int, fact: WaitAborted) -> Iterable[Statement]:
-    yield "UPDATE waits SET state = ? WHERE id = ?", ("void" if fact.void else "aborted", fact.wait_id)
+    state = "void" if fact.void else "aborted"
+    yield "UPDATE waits SET state = ? WHERE id = ? AND no = ?", (state, fact.wait_id, no)
     if fact.void:
         yield _WHEN_ANSWERED, (no, no)
 
@@ -73,8 +76,6 @@ def _cancelled(no: int, _fact: CancelRequested) -> Iterable[Statement]:
 
 
 def _finished(no: int, fact: ExecutionFinished) -> Iterable[Statement]:
-    import msgspec
-
     yield "UPDATE waits SET state = 'aborted' WHERE no = ? AND state = 'open'", (no,)
     yield (
         "UPDATE executions SET status = ?, status_reason = ?, ended_at = ?, owner = NULL, summary = ? WHERE no = ?",

@@ -96,7 +96,12 @@ class Reading:
         return self._connection.execute(sql, (*values, -1 if limit is None else limit, offset))
 
     def _row(self, row: Sequence[Any]) -> ExecutionRow:
-        owner = None if row[11] is None else msgspec.json.decode(row[11], type=Owner)
+        try:
+            owner = None if row[11] is None else msgspec.json.decode(row[11], type=Owner)
+            summary = {} if row[15] is None else msgspec.json.decode(_summary(row[15]), type=dict[str, object])
+        except msgspec.DecodeError as error:
+            msg = f"The row of execution {row[1]} in {self._url} is damaged ({error}); restore it from a backup."
+            raise KitaruJournalError(msg, url=self._url, reason="corrupt") from error
         return ExecutionRow(
             no=row[0],
             id=row[1],
@@ -112,7 +117,7 @@ class Reading:
             attached=owner is not None,
             runner_lost=owner is not None and not self._alive(row[0], owner, row[12], row[13]),
             cancel_requested=bool(row[14]),
-            summary={} if row[15] is None else msgspec.json.decode(_summary(row[15])),
+            summary=summary,
             open_waits=row[16],
             records=row[17],
         )

@@ -6,9 +6,11 @@ import atexit
 import os
 import threading
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
+from kitaru import hooks
 from kitaru.errors import KitaruUsageError
 
 if TYPE_CHECKING:
@@ -86,11 +88,15 @@ def close_all() -> None:
 def _normalise(address: str) -> str:
     if address.startswith("memory:"):
         return address
-    if "://" not in address:
-        return f"sqlite:///{Path(address).expanduser().absolute()}"
-    if address.startswith("sqlite:///"):
-        return f"sqlite:///{Path(address.removeprefix('sqlite:///')).expanduser().absolute()}"
-    return address
+    if "://" in address and not address.startswith("sqlite:///"):
+        return address
+    path = address.removeprefix("sqlite:///")
+    return f"sqlite:///{_absolute(path, os.environ.get('HOME'), '' if path[:1] in {'/', '~'} else str(Path.cwd()))}"
+
+
+@lru_cache(maxsize=64)
+def _absolute(path: str, _home: str | None, start: str) -> str:
+    return str(Path(start, Path(path).expanduser()))
 
 
 def embedded_opener() -> Opener:
@@ -102,9 +108,7 @@ def _opener(address: str) -> Opener:
     scheme = address.partition(":")[0]
     if scheme in EMBEDDED:
         return _open_embedded
-    from kitaru.hooks.manager import get_manager
-
-    drivers = get_manager().journals()
+    drivers = hooks.get_manager().journals()
     if scheme not in drivers:
         known = ", ".join(sorted({*EMBEDDED, *drivers}))
         msg = (

@@ -7,20 +7,22 @@ the machine.
 
 from __future__ import annotations
 
-import asyncio
 import logging
+import os
 import sqlite3
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 import msgspec
 
 from kitaru.crash_points import hit
+from kitaru.deferred import asyncio
 from kitaru.errors import KitaruJournalError
 from kitaru.journal.api import (
     Committed,
@@ -33,15 +35,19 @@ from kitaru.journal.api import (
     StoredRecord,
     WaitRow,
 )
-from kitaru.journal.commit import GroupCommit
+from kitaru.journal.blobs import store_blob
+from kitaru.journal.commit import LAST_RECORD, GroupCommit
 from kitaru.journal.faults import journal_error
-from kitaru.journal.files import connect, open_database, prepare
-from kitaru.journal.housekeeper import Housekeeper, lease_seconds
+from kitaru.journal.files import configure, connect, open_database, pregrow, prepare
+from kitaru.journal.housekeeper import Housekeeper, heartbeat_seconds, lease_seconds
 from kitaru.journal.operators import OperatorTransaction
 from kitaru.journal.owner import clock, current_owner
+from kitaru.journal.packing import pack
+from kitaru.journal.projection import project
 from kitaru.journal.reading import Reading
+from kitaru.journal.retention import delete_execution, import_execution
 from kitaru.journal.schema import SEQUENCE_BITS
-from kitaru.records.facts import ExecutionStarted, RunnerStarted
+from kitaru.records.facts import ExecutionStarted, RunnerStarted, encode_fact
 
 if TYPE_CHECKING:
     from kitaru.records.payload import PayloadRef
@@ -53,7 +59,6 @@ _log = logging.getLogger("kitaru.journal")
 _GENESIS = b"\0" * 32
 _LOG_COMMITS = 300
 _PREGROW_AFTER = 50
-_PREGROW_BYTES = 4 << 20
 
 
 class SqliteJournal:
@@ -80,7 +85,7 @@ class SqliteJournal:
         self._closed = False
         connection = connect(":memory:") if path is None else open_database(path, self.url)
         try:
-            _configure(connection, durability)
+            configure(connection, durability)
             if path is None:
                 prepare(connection, self.url)
         except sqlite3.Error as error:
@@ -92,6 +97,7 @@ class SqliteJournal:
         self._tended = self._commit.commits
         self._pregrown = path is None
         self._housekeeper = Housekeeper(self, self._report)
+        _opened.add(self)
 
     # Executions and leases
 
@@ -130,7 +136,8 @@ class SqliteJournal:
             next_seq, head = _head(connection, row.no)
             lease = Lease(execution_id, row.no, generation, next_seq, head)
             if isinstance(draft.fact, RunnerStarted):
-                draft = Draft(msgspec.structs.replace(draft.fact, generation=generation), draft.payload, draft.blobs)
+                fact = msgspec.structs.replace(draft.fact, generation=generation)
+                draft = msgspec.structs.replace(draft, fact=fact)
             append(lease, draft)
             self._leases[lease.no] = lease
         self._housekeeper.ensure_running()
@@ -256,8 +263,6 @@ class SqliteJournal:
 
     def delete(self, execution_id: str) -> None:
         """Delete an execution; see `Journal.delete`."""
-        from kitaru.journal.retention import delete_execution
-
         with self._writing() as connection:
             delete_execution(connection, Reading(connection, self.url, self._leases).execution(execution_id))
 
@@ -265,8 +270,6 @@ class SqliteJournal:
         self, execution_id: str, records: Sequence[StoredRecord], blobs: Sequence[tuple[str, bytes]]
     ) -> None:
         """Write an archived execution; see `Journal.import_records`."""
-        from kitaru.journal.retention import import_execution
-
         with self._writing() as connection:
             import_execution(connection, execution_id, records, blobs)
 
@@ -293,6 +296,15 @@ class SqliteJournal:
             self._write_events()
         except KitaruJournalError as error:
             _log.warning("The last live events of %s were not written: %s", self.url, error)
+
+    def leave_to_the_parent(self) -> None:
+        """Let go of everything without touching it, in a forked child; what it asks of this journal then fails."""
+        self._inherited, self._readers = self._readers, []
+        self._leases = {}
+        self._events.clear()
+        self._commit.leave_to_the_parent()
+        self._mutex = self._commit.mutex
+        self._housekeeper = Housekeeper(self, self._report)
 
     def has_leases(self) -> bool:
         """Whether this process runs executions of this journal."""
@@ -356,7 +368,7 @@ class SqliteJournal:
         if not self._pregrown and self._commit.commits >= _PREGROW_AFTER:
             self._pregrown = True
             with self._mutex:
-                _pregrow(self._commit.connection)
+                pregrow(self._commit.connection)
         if self._commit.commits - self._tended >= _LOG_COMMITS:
             self._tended = self._commit.commits
             with self._mutex:
@@ -400,7 +412,7 @@ class SqliteJournal:
                 yield Reading(self._commit.connection, self.url, self._leases)
             return
         try:
-            connection = self._readers.pop() if self._readers else self._open_reader()
+            connection = self._take_reader()
             try:
                 yield Reading(connection, self.url, self._leases)
             finally:
@@ -411,19 +423,27 @@ class SqliteJournal:
         except sqlite3.Error as error:
             raise journal_error(error, self.url) from error
 
-    def _open_reader(self) -> sqlite3.Connection:
+    def _take_reader(self) -> sqlite3.Connection:
+        with suppress(IndexError):  # none is idle
+            return self._readers.pop()
         connection = connect(str(self._path))
         connection.execute("PRAGMA query_only = 1")
         return connection
 
 
+_opened: WeakSet[SqliteJournal] = WeakSet()
+
+
+def _leave_to_the_parent() -> None:
+    for journal in list(_opened):
+        journal.leave_to_the_parent()
+
+
+os.register_at_fork(after_in_child=_leave_to_the_parent)
+
+
 def chain(connection: sqlite3.Connection, lease: Lease, draft: Draft) -> Committed:
     """Append a record inside an open transaction, advance the lease, and return what was written."""
-    from kitaru.journal.blobs import store_blob
-    from kitaru.journal.packing import pack
-    from kitaru.journal.projection import project
-    from kitaru.records.facts import encode_fact
-
     body = encode_fact(draft.fact)
     lease.head = sha256(lease.head + body).digest()
     connection.execute(
@@ -439,37 +459,13 @@ def chain(connection: sqlite3.Connection, lease: Lease, draft: Draft) -> Committ
 
 
 def _term() -> tuple[str, float, float]:
+    heartbeat_seconds()  # one that cannot be is refused here, and not in the thread that would renew the lease
     owner = msgspec.json.encode(current_owner()).decode()
     ttl = lease_seconds()
     return owner, clock() + ttl, time.time() + ttl
 
 
 def _head(connection: sqlite3.Connection, no: int) -> tuple[int, bytes]:
-    from kitaru.journal.commit import LAST_RECORD
-
     first = no << SEQUENCE_BITS
     key, head = connection.execute(LAST_RECORD, (first, first + (1 << SEQUENCE_BITS) - 1)).fetchone()
     return key - first + 1, head
-
-
-def _configure(connection: sqlite3.Connection, durability: Durability) -> None:
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute(f"PRAGMA synchronous = {'FULL' if durability == 'power' else 'NORMAL'}")
-    connection.execute("PRAGMA wal_autocheckpoint = 4000")
-    connection.execute("PRAGMA trusted_schema = 0")
-
-
-def _pregrow(connection: sqlite3.Connection) -> None:
-    """Make the log file as long as it will be, so that no later sync has to record a new length.
-
-    A transaction that is larger than its cache spills into the log and is rolled back: the database does not change,
-    the log keeps its length.
-    """
-    (cache,) = connection.execute("PRAGMA cache_size").fetchone()
-    try:
-        connection.execute("PRAGMA cache_size = 16")
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute("INSERT INTO blobs (hash, deflated, data) VALUES (x'00', 0, zeroblob(?))", (_PREGROW_BYTES,))
-        connection.execute("ROLLBACK")
-    finally:
-        connection.execute(f"PRAGMA cache_size = {cache}")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from kitaru.errors import KitaruNotFoundError, KitaruUsageError
+from kitaru.records.plain import JsonMapping
 from kitaru.secrets.registry import list_secrets
 from kitaru.settings import values
 from kitaru.settings.model_registry import (
@@ -24,6 +24,7 @@ from kitaru.settings.user_file import update_user_file
 __all__ = [
     "ModelAliasEntry",
     "ResolvedModelSelection",
+    "find_model_alias",
     "list_model_aliases",
     "register_model_alias",
     "resolve_model_selection",
@@ -148,9 +149,24 @@ def list_model_aliases() -> list[ModelAliasEntry]:
     return [_entry(alias, target, registry) for alias, target in sorted(registry.aliases.items())]
 
 
-def resolve_model_selection(
-    model: str | None = None, *, frozen: Mapping[str, Any] | None = None
-) -> ResolvedModelSelection:
+def find_model_alias(alias: str) -> ModelAliasEntry:
+    """Return an alias that holds here.
+
+    Args:
+        alias: The alias.
+
+    Raises:
+        KitaruNotFoundError: There is no such alias.
+    """
+    registry, _ = effective_registry()
+    cleaned = clean_alias(alias)
+    target = registry.aliases.get(cleaned)
+    if target is None:
+        raise _missing(cleaned, registry)
+    return _entry(cleaned, target, registry)
+
+
+def resolve_model_selection(model: str | None = None, *, frozen: JsonMapping | None = None) -> ResolvedModelSelection:
     """Find the model of a call: the named one, else `KITARU_DEFAULT_MODEL`, else the default alias, else the only one.
 
     Args:

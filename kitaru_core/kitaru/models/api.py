@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
+
+from kitaru.records.plain import JsonMapping
 
 __all__ = [
     "Message",
@@ -16,7 +18,7 @@ __all__ = [
     "with_schema_in_words",
 ]
 
-Message = Mapping[str, Any]
+Message = JsonMapping
 """One message: `role`, `content`, and whatever else the provider takes."""
 
 
@@ -37,7 +39,7 @@ class ModelRequest(msgspec.Struct, frozen=True, kw_only=True):
     temperature: float | None = None
     max_tokens: int | None = None
     credentials: Mapping[str, str] = {}
-    schema: Mapping[str, Any] | None = None
+    schema: JsonMapping | None = None
 
     def __repr__(self) -> str:
         return f"ModelRequest(model={self.model!r}, messages={len(self.messages)})"
@@ -68,7 +70,7 @@ class ModelReply(msgspec.Struct, frozen=True, kw_only=True):
     cached_input_tokens: int | None = None
     reasoning_tokens: int | None = None
     actual_cost_usd: float | None = None
-    raw_usage: Mapping[str, Any] = {}
+    raw_usage: JsonMapping = {}
 
 
 class ModelProviderClient(Protocol):
@@ -104,7 +106,7 @@ class StreamingModelProviderClient(ModelProviderClient, Protocol):
         """Do the same on the caller's event loop."""
 
 
-def with_schema_in_words(messages: Sequence[Message], schema: Mapping[str, Any]) -> list[Message]:
+def with_schema_in_words(messages: Sequence[Message], schema: JsonMapping) -> list[Message]:
     """Ask for JSON in words, for a model that cannot be held to a schema otherwise.
 
     Args:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from kitaru.errors import KitaruUsageError
+from kitaru.records.plain import JsonMapping, JsonObject
 
 __all__ = ["check_limits", "normalise"]
 
-Prompt = str | Sequence[Mapping[str, Any]]
+Prompt = str | Sequence[JsonMapping]
 
 
-def normalise(prompt: object, system: object = None) -> list[dict[str, Any]]:
+def normalise(prompt: object, system: object = None) -> list[JsonObject]:
     """Return a prompt as a list of messages.
 
     Args:
@@ -59,7 +59,7 @@ def _is_possible(temperature: float) -> bool:
     return math.isfinite(temperature) and temperature >= 0
 
 
-def _messages(prompt: object) -> list[dict[str, Any]]:
+def _messages(prompt: object) -> list[JsonObject]:
     if isinstance(prompt, str):
         if not prompt.strip():
             msg = "llm() was given a blank prompt; give it something to answer."
@@ -71,7 +71,7 @@ def _messages(prompt: object) -> list[dict[str, Any]]:
     return [_message(item, place) for place, item in enumerate(prompt)]
 
 
-def _message(item: object, place: int) -> dict[str, Any]:
+def _message(item: object, place: int) -> JsonObject:
     if not isinstance(item, Mapping) or not all(isinstance(key, str) for key in item):
         msg = f"Message {place} of the prompt must be a mapping with `role` and `content`, not {_named(item)}."
         raise KitaruUsageError(msg)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing, closing
-from typing import Final, NoReturn, cast
+from typing import Final, cast
 
 from kitaru.artifacts.redaction import Redactor, shared_redactor
 from kitaru.errors import KitaruBackendError, KitaruError, KitaruRuntimeError, KitaruUsageError
@@ -52,7 +52,7 @@ class Target:
         except KitaruError:
             raise
         except Exception as error:  # noqa: BLE001 - each SDK has errors of its own, and all of them may quote a credential
-            self._fail(error, request)
+            raise self._failure(error, request) from None
         return self._checked(reply)
 
     async def call_async(self, request: ModelRequest) -> ModelReply:
@@ -66,7 +66,7 @@ class Target:
         except KitaruError:
             raise
         except Exception as error:  # noqa: BLE001 - as above
-            self._fail(error, request)
+            raise self._failure(error, request) from None
         return self._checked(reply)
 
     def stream(self, request: ModelRequest) -> Generator[str | ModelReply, None, None]:
@@ -91,7 +91,7 @@ class Target:
         except KitaruError:
             raise
         except Exception as error:  # noqa: BLE001 - as above; what the consumer raises does not come by here
-            self._fail(error, request)
+            raise self._failure(error, request) from None
         self._check_end(ended=ended)
 
     async def stream_async(self, request: ModelRequest) -> AsyncGenerator[str | ModelReply, None]:
@@ -114,7 +114,7 @@ class Target:
         except KitaruError:
             raise
         except Exception as error:  # noqa: BLE001 - as above
-            self._fail(error, request)
+            raise self._failure(error, request) from None
         self._check_end(ended=ended)
 
     def _check_end(self, *, ended: bool) -> None:
@@ -122,13 +122,12 @@ class Target:
             msg = f"{self.name}/{self.model} stopped in the middle of its answer. Call again, or without on_text=."
             raise KitaruBackendError(msg)
 
-    def _fail(self, error: Exception, request: ModelRequest) -> NoReturn:
+    def _failure(self, error: Exception, request: ModelRequest) -> KitaruBackendError:
         # The SDK's own exception is not chained: its text and the request in it may hold the credential.
         redactor = Redactor(request.credentials.values())
         told = shared_redactor().text(redactor.text(f"{type(error).__name__}: {error}"))
         told = told if len(told) <= _TOLD else f"{told[:_TOLD]}..."
-        msg = f"The provider {self.name!r} could not answer for {self.model!r}. {told}"
-        raise KitaruBackendError(msg) from None
+        return KitaruBackendError(f"The provider {self.name!r} could not answer for {self.model!r}. {told}")
 
     def _checked(self, reply: ModelReply) -> ModelReply:
         if reply.text.strip():

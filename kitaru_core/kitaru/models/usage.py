@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
 from kitaru.models.aliases import ResolvedModelSelection
 from kitaru.models.api import ModelReply
 from kitaru.models.pricing import Cost, estimate_cost
+from kitaru.records.plain import JsonObject
 from kitaru.settings.values import EstimatedCosts
 
 __all__ = ["CallFacts", "call_metadata", "cost_of", "usage_record"]
@@ -57,7 +58,7 @@ def cost_of(facts: CallFacts, reply: ModelReply | None, policy: EstimatedCosts) 
     return estimate_cost(facts.provider, facts.selection.resolved_model.partition("/")[2], reply)
 
 
-def usage_record(facts: CallFacts, reply: ModelReply | None, cost: Cost) -> dict[str, Any]:
+def usage_record(facts: CallFacts, reply: ModelReply | None, cost: Cost) -> JsonObject:
     """Build the usage record of a call.
 
     Args:
@@ -96,7 +97,7 @@ def usage_record(facts: CallFacts, reply: ModelReply | None, cost: Cost) -> dict
     }
 
 
-def call_metadata(facts: CallFacts, reply: ModelReply, cost: Cost) -> dict[str, Any]:
+def call_metadata(facts: CallFacts, reply: ModelReply, cost: Cost) -> JsonObject:
     """Build what is shown of a call under `llm_calls`; what is not known is left out.
 
     Args:
@@ -118,7 +119,7 @@ def call_metadata(facts: CallFacts, reply: ModelReply, cost: Cost) -> dict[str, 
     return {name: value for name, value in shown.items() if value is not None}
 
 
-def _counts(reply: ModelReply) -> dict[str, Any]:
+def _counts(reply: ModelReply) -> JsonObject:
     counts = {name: value for name in _COUNTS if (value := getattr(reply, name)) is not None}
     if "total_tokens" not in counts and {"input_tokens", "output_tokens"} <= counts.keys():
         counts["total_tokens"] = counts["input_tokens"] + counts["output_tokens"]

@@ -84,9 +84,13 @@ def write_archive(journal: Journal, execution_id: str, path: Path) -> None:
         )
         raise KitaruUsageError(msg) from error
     try:
-        with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr("manifest.json", msgspec.json.encode(manifest))
-            _write(journal, records, archive)
+        with os.fdopen(handle, "wb") as file:
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+                archive.writestr("manifest.json", msgspec.json.encode(manifest))
+                _write(journal, records, archive)
+            # Who has an archive may delete the execution, so it must be on the disk.
+            file.flush()
+            os.fsync(file.fileno())
     except BaseException:
         path.unlink(missing_ok=True)
         raise
@@ -170,6 +174,10 @@ class _Budget:
 
 def _read(archive: zipfile.ZipFile, max_bytes: int) -> tuple[Manifest, list[StoredRecord], list[tuple[str, bytes]]]:
     budget = _Budget(archive, max_bytes)
+    for member in archive.infolist():
+        # Of other packings a whole block comes out at once, however large it is.
+        if member.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+            _refuse(f"{member.filename!r} is packed as no archive is")
     names = archive.namelist()
     if "manifest.json" not in names:
         msg = "The file holds no manifest.json, so it is no archive of an execution; nothing was imported."

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kitaru.engine.ids import execution_prefix
-from kitaru.errors import KitaruNotFoundError, KitaruUsageError
+from kitaru.errors import KitaruNotFoundError
+from kitaru.operating.pages import check_count
 from kitaru.operating.reading import read_details
 
 if TYPE_CHECKING:
@@ -47,9 +48,7 @@ class ArtifactsNamespace:
             KitaruNotFoundError: There is no such execution.
             KitaruUsageError: The limit is below 1.
         """
-        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
-            msg = f"limit must be a whole number of at least 1, not {limit!r}."
-            raise KitaruUsageError(msg)
+        check_count("limit", limit)
         wanted = (("name", name), ("kind", kind), ("producing_call", producing_call))
         found = [
             artifact
@@ -71,5 +70,5 @@ class ArtifactsNamespace:
             for artifact in self.list(execution_id):
                 if artifact.artifact_id == artifact_id:
                     return artifact
-        msg = f"There is no artifact {artifact_id!r}; `kitaru executions get ID` shows those of an execution."
+        msg = f"There is no artifact {artifact_id!r}; `kitaru artifacts list EXEC_ID` shows those of an execution."
         raise KitaruNotFoundError(msg)

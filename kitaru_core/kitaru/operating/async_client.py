@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, ParamSpec, TypeAlias, TypeVar, overload
 
+from kitaru.deferred import asyncio
 from kitaru.operating.artifacts import ArtifactsNamespace
 from kitaru.operating.client import KitaruClient
 from kitaru.operating.executions import ExecutionsNamespace
@@ -25,6 +25,7 @@ N = TypeVar("N")
 P = ParamSpec("P")
 R = TypeVar("R")
 LogEntries: TypeAlias = list[LogEntry]
+Async: TypeAlias = Coroutine[Any, Any, R]
 
 
 class AsyncNamespace(Generic[N]):
@@ -49,7 +50,7 @@ class Twin(Generic[P, R]):
         self._method = method
         self.__doc__ = method.__doc__
 
-    def __get__(self, instance: AsyncNamespace[Any], owner: type) -> Callable[P, Coroutine[Any, Any, R]]:
+    def __get__(self, instance: AsyncNamespace[Any], owner: type) -> Callable[P, Async[R]]:
         """Bind the method to the namespace of an asynchronous client."""
         method = self._method
 
@@ -94,7 +95,7 @@ class AsyncExecutions(AsyncNamespace[ExecutionsNamespace]):
         dry_run: Literal[False] = False,
         reuse_waits: bool = False,
         **flow_inputs: object,
-    ) -> Coroutine[Any, Any, Execution]: ...
+    ) -> Async[Execution]: ...
     @overload
     def replay(
         self,
@@ -105,7 +106,7 @@ class AsyncExecutions(AsyncNamespace[ExecutionsNamespace]):
         dry_run: Literal[True],
         reuse_waits: bool = False,
         **flow_inputs: object,
-    ) -> Coroutine[Any, Any, ReplayPlan]: ...
+    ) -> Async[ReplayPlan]: ...
     async def replay(self, exec_id: str, *, from_: str, **options: Any) -> Execution | ReplayPlan:
         """Derive a new execution; see `KitaruClient.executions.replay`.
 
@@ -135,7 +136,7 @@ class AsyncExecutions(AsyncNamespace[ExecutionsNamespace]):
         limit: int | None = None,
         since: datetime | None = None,
         follow: Literal[False] = False,
-    ) -> Coroutine[Any, Any, LogEntries]: ...
+    ) -> Async[LogEntries]: ...
     @overload
     def logs(
         self,
@@ -147,9 +148,7 @@ class AsyncExecutions(AsyncNamespace[ExecutionsNamespace]):
         since: datetime | None = None,
         follow: Literal[True],
     ) -> AsyncIterator[LogEntry]: ...
-    def logs(
-        self, exec_id: str, *, follow: bool = False, **wanted: Any
-    ) -> Coroutine[Any, Any, LogEntries] | AsyncIterator[LogEntry]:
+    def logs(self, exec_id: str, *, follow: bool = False, **wanted: Any) -> Async[LogEntries] | AsyncIterator[LogEntry]:
         """Return what the code of an execution printed and logged; see `KitaruClient.executions.logs`.
 
         Args:

@@ -37,7 +37,7 @@ class CheckableFlow(Protocol):
     def code(self) -> FlowCode:
         """Return the flow's code."""
 
-    def recorded_call(self, arguments: Mapping[str, Any]) -> Callable[[], Any]:
+    def recorded_call(self, arguments: Mapping[str, Any]) -> Callable[[], object]:
         """Return a call of the function with recorded inputs, if it takes them still."""
 
 

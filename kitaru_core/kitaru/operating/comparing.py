@@ -9,6 +9,7 @@ from kitaru.engine.ledger import fold
 from kitaru.engine.outcomes import execution_failure
 from kitaru.errors import build_recovery_command
 from kitaru.journal.api import effective_status
+from kitaru.operating.answer_command import answer_command
 from kitaru.operating.reading import pending_wait
 from kitaru.records.facts import CheckpointCompleted, CheckpointReused, ExecutionFinished, ExecutionStarted
 
@@ -72,7 +73,7 @@ def explain(journal: Journal, execution_id: str) -> Reason:
             kind="answer",
             subject=wait.name,
             text=f"It waits for an answer to {wait.name!r}{asked}{more}",
-            action=f"kitaru executions input {row.id} --wait {wait.name}",
+            action=answer_command(row.id, wait),
         )
     if status == "waiting" and not row.attached:
         text = "Its waits are answered and nobody runs it."

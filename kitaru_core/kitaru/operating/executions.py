@@ -7,20 +7,24 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+import msgspec
+
 from kitaru.engine.answering import abort_wait, answer_wait, cancel_execution
 from kitaru.engine.executions import continue_execution, plan_replay, started_fact
 from kitaru.engine.loader import find_flow
 from kitaru.engine.outcomes import execution_result, raise_unless_completed
 from kitaru.engine.runner import LiveRun, live_run
 from kitaru.errors import KitaruNotFoundError, KitaruStateError
-from kitaru.journal.api import ListQuery, effective_status
+from kitaru.journal.api import effective_status
 from kitaru.journal.verification import Verification, verify_execution
+from kitaru.operating.answer_command import answer_command
 from kitaru.operating.inspection import Inspection
 from kitaru.operating.keeping import Keeping
-from kitaru.operating.pages import as_status, window
+from kitaru.operating.pages import list_query, window
 from kitaru.operating.reading import is_resting, pending_wait, snapshot
 from kitaru.operating.statistics import no_tags
 from kitaru.records.status import ExecutionStatus
+from kitaru.settings.values import seconds
 
 if TYPE_CHECKING:
     from kitaru.engine.executions import FlowCode
@@ -88,10 +92,9 @@ class ExecutionsNamespace(Inspection, Keeping):
             raise no_tags()
         if flow is not None and not flow.strip():
             return []
-        statuses = () if status is None else (as_status(status).value,)
-        after = None if since is None else since.timestamp()
-        query = ListQuery(flow=flow, statuses=statuses, stack=stack, since=after, limit=chosen, offset=offset)
-        return [snapshot(self._journal, row, self) for row in self._journal.executions(query)]
+        query = list_query(flow=flow, status=status, stack=stack, since=since)
+        rows = self._journal.executions(msgspec.structs.replace(query, limit=chosen, offset=offset))
+        return [snapshot(self._journal, row, self) for row in rows]
 
     def latest(self, *, flow: str | None = None, status: ExecutionStatus | str | None = None) -> Execution:
         """Return the newest execution.
@@ -128,7 +131,7 @@ class ExecutionsNamespace(Inspection, Keeping):
             msg = f"Execution {exec_id} is {status} and has no result yet."
             raise KitaruStateError(msg)
         raise_unless_completed(self._journal, row)
-        return execution_result(self._journal, exec_id)
+        return execution_result(self._journal, row)
 
     def pending_waits(self, exec_id: str) -> Sequence[PendingWait]:
         """Return the open waits of an execution, oldest first.
@@ -232,10 +235,10 @@ class ExecutionsNamespace(Inspection, Keeping):
                 msg = f"Execution {row.id} is already running; its runner goes on by itself."
                 raise KitaruStateError(msg)
             if row.open_waits:
-                names = ", ".join(wait.name for wait in self.pending_waits(row.id))
+                waits = self.pending_waits(row.id)
                 msg = (
-                    f"Execution {row.id} still waits for: {names}. Answer with `kitaru executions input {row.id}` or "
-                    "`client.executions.input(...)` first."
+                    f"Execution {row.id} still waits for: {', '.join(wait.name for wait in waits)}. Answer first, with "
+                    f"`{answer_command(row.id, waits[0])}` or `client.executions.input(...)`."
                 )
                 raise KitaruStateError(msg)
             status = effective_status(row)
@@ -367,8 +370,9 @@ class ExecutionsNamespace(Inspection, Keeping):
 
         Raises:
             KitaruNotFoundError: There is no such execution.
+            KitaruUsageError: The timeout is no number of seconds.
         """
-        end = None if timeout is None else time.monotonic() + timeout
+        end = None if timeout is None else time.monotonic() + seconds(timeout, "wait(timeout=)")
         while True:
             resting = is_resting(self._journal.execution(exec_id))
             if resting or (end is not None and time.monotonic() >= end):

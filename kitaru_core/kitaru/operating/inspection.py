@@ -7,11 +7,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal, overload
 
 from kitaru.errors import KitaruUsageError
-from kitaru.journal.api import ListQuery
 from kitaru.operating.checking import FlowCheck, check_flow
 from kitaru.operating.comparing import ExecutionDifference, Reason, compare, explain
 from kitaru.operating.logs import LogEntry, LogFilter, follow_logs, read_logs
-from kitaru.operating.pages import as_status
+from kitaru.operating.pages import list_query
 from kitaru.operating.statistics import (
     compute_statistics,
     group_limit,
@@ -173,13 +172,7 @@ class Inspection:
             raise KitaruUsageError(msg)
         if tags:
             raise no_tags()
-        query = ListQuery(
-            flow=flow,
-            statuses=() if status is None else (as_status(status).value,),
-            stack=stack,
-            since=None if since is None else since.timestamp(),
-        )
-        rows = self._journal.executions(query)
+        rows = self._journal.executions(list_query(flow=flow, status=status, stack=stack, since=since))
         if metadata:
             rows = [row for row in rows if matches_metadata(self._journal, row, metadata)]
         return compute_statistics(self._journal, rows, by, measured, most)

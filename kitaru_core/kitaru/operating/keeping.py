@@ -8,9 +8,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kitaru.errors import KitaruUsageError
+from kitaru.errors import KitaruNotFoundError, KitaruStateError, KitaruUsageError
 from kitaru.journal.api import ListQuery, effective_status
 from kitaru.operating.archives import MAX_ARCHIVE_BYTES, read_archive, write_archive
+from kitaru.operating.pages import check_count
 
 if TYPE_CHECKING:
     from kitaru.journal.api import ExecutionRow, Journal
@@ -114,10 +115,15 @@ class Keeping:
             is_old = before is None or (row.ended_at is not None and row.ended_at < before)
             if effective_status(row) in _ENDS and is_old and seen[row.flow] > (keep or 0) and row.id not in needed:
                 chosen.append(row.id)
-        if not dry_run:
-            for execution_id in chosen:
-                self._journal.delete(execution_id)
-        return chosen
+        return chosen if dry_run else [execution_id for execution_id in chosen if self._delete_still(execution_id)]
+
+    def _delete_still(self, execution_id: str) -> bool:
+        """Delete an execution unless somebody has taken it up or deleted it meanwhile; say whether it was deleted."""
+        try:
+            self._journal.delete(execution_id)
+        except (KitaruStateError, KitaruNotFoundError):
+            return False
+        return True
 
 
 def _may_go_on(row: ExecutionRow) -> bool:
@@ -131,6 +137,4 @@ def _check(older_than: object, keep: object) -> None:
     if older_than is not None and (not isinstance(older_than, timedelta) or older_than < timedelta()):
         msg = f"older_than must be a timedelta that is not negative, not {older_than!r}."
         raise KitaruUsageError(msg)
-    if keep is not None and (isinstance(keep, bool) or not isinstance(keep, int) or keep < 0):
-        msg = f"keep must be a whole number of at least 0, not {keep!r}."
-        raise KitaruUsageError(msg)
+    check_count("keep", keep, least=0)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from kitaru.deferred import asyncio
 from kitaru.engine.log_capture import LOG_KIND
 from kitaru.errors import KitaruLogRetrievalError, KitaruUsageError
+from kitaru.operating.pages import check_count
 from kitaru.operating.reading import is_resting, moment
+from kitaru.records.plain import JsonObject
 from kitaru.settings.environment import captures_logs
 
 if TYPE_CHECKING:
@@ -77,11 +79,7 @@ class LogFilter:
         if self.since is not None and (not isinstance(self.since, datetime) or self.since.tzinfo is None):
             msg = f"since must be a datetime with a time zone, such as an entry's `timestamp`, not {self.since!r}."
             raise KitaruUsageError(msg)
-        if self.limit is not None and (
-            isinstance(self.limit, bool) or not isinstance(self.limit, int) or self.limit < 1
-        ):
-            msg = f"limit must be a whole number of at least 1, not {self.limit!r}."
-            raise KitaruUsageError(msg)
+        check_count("limit", self.limit)
 
     def shows(self, entry: LogEntry) -> bool:
         """Say whether a line is asked for, the limit left aside."""
@@ -198,7 +196,7 @@ class _Tail:
 
 
 def _entry(event: LiveEvent) -> LogEntry:
-    body = msgspec.json.decode(event.body, type=dict[str, Any])
+    body = msgspec.json.decode(event.body, type=JsonObject)
     source, data = body.get("kitaru", {}), body.get("data", {})
     return LogEntry(
         message=body.get("message") or "",

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from kitaru.errors import FailureOrigin
+from kitaru.records.plain import JsonMapping
 from kitaru.records.status import ExecutionStatus
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class ArtifactRef:
     save_type: str = "step_output"
     producing_call: str | None = None
     call_id: str | None = None
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    metadata: JsonMapping = field(default_factory=dict)
     direction: str = "output"
     input_type: str | None = None
     tags: tuple[str, ...] = ()
@@ -113,9 +114,9 @@ class CheckpointAttempt:
     status: ExecutionStatus
     started_at: datetime | None = None
     ended_at: datetime | None = None
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    metadata: JsonMapping = field(default_factory=dict)
     failure: FailureInfo | None = None
-    llm_usage_records: tuple[Mapping[str, Any], ...] = ()
+    llm_usage_records: tuple[JsonMapping, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +158,7 @@ class CheckpointCall:
     cache_status: str = "executed"
     started_at: datetime | None = None
     ended_at: datetime | None = None
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    metadata: JsonMapping = field(default_factory=dict)
     original_call_id: str | None = None
     original_exec_id: str | None = None
     parent_call_ids: tuple[str, ...] = ()
@@ -168,7 +169,7 @@ class CheckpointCall:
     input_digest: str | None = None
     input_changed: bool = False
     effect: str | None = None
-    llm_usage_records: tuple[Mapping[str, Any], ...] = ()
+    llm_usage_records: tuple[JsonMapping, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,8 +190,8 @@ class PendingWait:
     wait_id: str
     name: str
     question: str | None = None
-    schema: Mapping[str, Any] | None = None
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    schema: JsonMapping | None = None
+    metadata: JsonMapping = field(default_factory=dict)
     entered_waiting_at: datetime | None = None
     exec_id: str = ""
     flow_name: str = ""
@@ -230,7 +231,7 @@ class FrozenExecutionSpec:
     """
 
     version: int = 1
-    resolved_execution: Mapping[str, Any] = field(default_factory=dict)
+    resolved_execution: JsonMapping = field(default_factory=dict)
     module: str = ""
     qualname: str = ""
     file: str | None = None
@@ -273,13 +274,13 @@ class Execution:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     stack_name: str | None = None
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    metadata: JsonMapping = field(default_factory=dict)
     failure: FailureInfo | None = None
     pending_wait: PendingWait | None = None
     original_exec_id: str | None = None
     checkpoint_count: int = 0
     artifact_count: int = 0
-    llm_usage_summary: Mapping[str, Any] | None = None
+    llm_usage_summary: JsonMapping | None = None
     cancel_requested: bool = False
     details: Callable[[], ExecutionDetails] | None = field(default=None, repr=False, compare=False)
     namespace: ExecutionsNamespace | None = field(default=None, repr=False, compare=False)
@@ -313,7 +314,7 @@ class Execution:
         return self._details().spec
 
     @property
-    def llm_usage_records(self) -> list[Mapping[str, Any]]:
+    def llm_usage_records(self) -> list[JsonMapping]:
         """The usage records of all its calls."""
         return [record for call in self.checkpoints for record in call.llm_usage_records]
 

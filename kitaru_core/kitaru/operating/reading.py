@@ -43,6 +43,7 @@ from kitaru.records.facts import (
     WaitOpened,
     WaitResolved,
 )
+from kitaru.records.plain import JsonObject
 from kitaru.records.status import ExecutionStatus
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def snapshot(
     """
     status = ExecutionStatus(effective_status(row))
     details = cache(lambda: read_details(journal, row))
-    summary: dict[str, Any] = dict(row.summary)
+    summary: JsonObject = dict(row.summary)
     if "checkpoints" not in summary or not status.is_finished:
         summary = totals_of(journal.records(row.id)).as_dict()
     opened = list(waits) if waits is not None else (journal.waits(execution_id=row.id) if row.open_waits else [])
@@ -241,8 +242,8 @@ class _Reader:
         return [self._attempt(call_id, number, found) for number, found in sorted(numbers.items())]
 
     def _attempt(self, call_id: str, number: int, records: list[Record]) -> CheckpointAttempt:
-        metadata: dict[str, Any] = {}
-        usage: list[dict[str, Any]] = []
+        metadata: JsonObject = {}
+        usage: list[JsonObject] = []
         started: float | None = None
         ended: float | None = None
         failure: FailureInfo | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import msgspec
 
@@ -23,6 +23,7 @@ from kitaru.operating.statistics_models import (
     ExecutionStatisticsTimeGranularity,
 )
 from kitaru.records.facts import CheckpointCompleted, CheckpointReused
+from kitaru.records.plain import JsonObject
 
 if TYPE_CHECKING:
     from enum import StrEnum
@@ -87,7 +88,7 @@ class _Measured:
     def __init__(self, journal: Journal, row: ExecutionRow) -> None:
         self._journal = journal
         self._row = row
-        self._summary: dict[str, Any] | None = None
+        self._summary: JsonObject | None = None
 
     def key(self, grouping: ExecutionStatisticsGrouping) -> object:
         row = self._row
@@ -120,7 +121,7 @@ class _Measured:
                 found = self.metadata().get(metric.metadata_key or "")
         return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> JsonObject:
         if self._summary is None:
             known = dict(self._row.summary)
             self._summary = (
@@ -128,7 +129,7 @@ class _Measured:
             )
         return self._summary
 
-    def metadata(self) -> dict[str, Any]:
+    def metadata(self) -> JsonObject:
         """Return what the flow's body logged, and the totals of model usage under names of their own."""
         usage = self.summary().get("usage") or {}
         told = {f"kitaru_llm_{name}_v1": value for name, value in usage.items() if isinstance(value, int | float)}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+
+from kitaru.records.plain import JsonMapping
 
 __all__ = [
     "ExecutionStatistics",
@@ -102,7 +103,7 @@ class ExecutionStatisticsGroup:
         metrics: Their measures; `None` where none of them has that measure as a number.
     """
 
-    keys: Mapping[str, Any]
+    keys: JsonMapping
     execution_count: int
     metrics: Mapping[str, float | None] = field(default_factory=dict)
 

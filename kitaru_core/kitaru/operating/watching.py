@@ -6,17 +6,17 @@ is written for a watcher who may not exist. A cursor names how far one has seen 
 
 from __future__ import annotations
 
-import asyncio
 import heapq
 import re
 import time
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from kitaru.deferred import asyncio
 from kitaru.engine.events import (
     CHECKPOINT_FAILED_KIND,
     CHECKPOINT_RETURNED_KIND,
@@ -26,6 +26,7 @@ from kitaru.engine.events import (
 from kitaru.errors import KitaruUsageError
 from kitaru.journal.api import effective_status
 from kitaru.records.facts import CheckpointCompleted, CheckpointFailed, CheckpointStarted
+from kitaru.records.plain import JsonMapping, JsonObject
 
 if TYPE_CHECKING:
     from kitaru.journal.api import Journal, LiveEvent
@@ -63,7 +64,7 @@ class ExecutionEvent:
 
     exec_id: str
     kind: str
-    payload: Mapping[str, Any]
+    payload: JsonMapping
     correlation_id: str | None = None
     index: int | None = None
     cursor: str = ""
@@ -252,7 +253,7 @@ class _Watcher:
 
 
 def _published(execution_id: str, live: LiveEvent) -> ExecutionEvent:
-    body = msgspec.json.decode(live.body, type=dict[str, Any])
+    body = msgspec.json.decode(live.body, type=JsonObject)
     source = body.get("kitaru", {})
     return ExecutionEvent(
         exec_id=execution_id,

@@ -10,12 +10,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from typing import Any
+from contextlib import suppress
+from typing import IO, cast
 
 import msgspec
 
 from kitaru import errors
 from kitaru.errors import KitaruError, KitaruRuntimeError
+from kitaru.records.plain import JsonMapping
 
 __all__ = ["main", "start_worker"]
 
@@ -65,12 +67,15 @@ def start_worker(
             pass_fds=(writing,),
             start_new_session=True,
         )
+    except BaseException:
+        os.close(reading)
+        raise
     finally:
         os.close(writing)
-    if worker.stdin is not None:
-        with worker.stdin as orders:
-            orders.write(order)
     with os.fdopen(reading, "rb") as pipe:
+        # One that has died takes no order, and says nothing.
+        with suppress(BrokenPipeError), cast("IO[bytes]", worker.stdin) as orders:
+            orders.write(order)
         message = pipe.read()
     if not message:
         code = worker.wait()
@@ -90,7 +95,7 @@ def _error(accepted: Accepted) -> KitaruError:
     return KitaruRuntimeError(f"{accepted.error_type}: {accepted.error}")
 
 
-def _carry_out(order: Mapping[str, Any]) -> str:
+def _carry_out(order: JsonMapping) -> str:
     from kitaru.operating.client import KitaruClient
 
     executions = KitaruClient(surface="worker").executions

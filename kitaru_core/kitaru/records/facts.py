@@ -10,13 +10,13 @@ Times (`at`, `started_at`) are seconds since 1970 in UTC, as the wall clock show
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
 
 from kitaru.records.boundary import BoundaryKind, CacheStatus, Effect
 from kitaru.records.failure import Failure
 from kitaru.records.payload import HistoryRef, PayloadRef
+from kitaru.records.plain import JsonObject
 
 __all__ = [
     "NOTHING",
@@ -91,11 +91,11 @@ class ExecutionStarted(Fact, frozen=True, kw_only=True, tag="execution.started")
     qualname: str
     file: str | None = None
     source_digest: str | None = None
-    spec: dict[str, Any] = {}
+    spec: JsonObject = {}
     inputs: PayloadRef | None = None
     original_exec_id: str | None = None
     lineage_id: str | None = None
-    replay: dict[str, Any] | None = None
+    replay: JsonObject | None = None
     versions: dict[str, str] = {}
 
 
@@ -112,7 +112,7 @@ class RunnerStarted(Fact, frozen=True, kw_only=True, tag="runner.started"):
 
     generation: int
     reason: str
-    owner: dict[str, Any] = {}
+    owner: JsonObject = {}
     lost: bool = False
     culprits: list[str] = []
 
@@ -159,7 +159,7 @@ class CheckpointCompleted(_CallFact, frozen=True, kw_only=True, tag="checkpoint.
     carried: msgspec.Raw = NOTHING
     cache_status: CacheStatus = "executed"
     source: list[str] | None = None
-    summary: dict[str, Any] = {}
+    summary: JsonObject = {}
 
 
 class CheckpointReused(_CallFact, frozen=True, kw_only=True, tag="checkpoint.reused"):
@@ -225,8 +225,8 @@ class WaitOpened(Fact, frozen=True, kw_only=True, tag="wait.opened"):
     name: str
     base_name: str
     question: str | None = None
-    schema: dict[str, Any] | None = None
-    metadata: dict[str, Any] = {}
+    schema: JsonObject | None = None
+    metadata: JsonObject = {}
     bound_to: str | None = None
 
 
@@ -298,7 +298,7 @@ class MetadataLogged(Fact, frozen=True, kw_only=True, tag="metadata.logged"):
         attempt: The attempt.
     """
 
-    values: dict[str, Any]
+    values: JsonObject
     call_id: str | None = None
     attempt: int | None = None
 
@@ -312,7 +312,7 @@ class UsageRecorded(Fact, frozen=True, kw_only=True, tag="usage.recorded"):
         usage: The record, schema `llm_usage_v1`.
     """
 
-    usage: dict[str, Any]
+    usage: JsonObject
     call_id: str | None = None
     attempt: int | None = None
 
@@ -346,7 +346,7 @@ class DriftNoted(Fact, frozen=True, kw_only=True, tag="drift.noted"):
 
     message: str
     call_id: str | None = None
-    facts: dict[str, Any] = {}
+    facts: JsonObject = {}
 
 
 class CancelRequested(Fact, frozen=True, kw_only=True, tag="cancel.requested"):
@@ -386,7 +386,7 @@ class ExecutionFinished(Fact, frozen=True, kw_only=True, tag="execution.finished
     result: PayloadRef | None = None
     failure: Failure | None = None
     culprits: list[str] = []
-    summary: dict[str, Any] = {}
+    summary: JsonObject = {}
 
 
 class UnknownFact(msgspec.Struct, frozen=True):
@@ -399,7 +399,7 @@ class UnknownFact(msgspec.Struct, frozen=True):
     """
 
     kind: str
-    raw: dict[str, Any]
+    raw: JsonObject
     at: float = 0.0
 
 
@@ -445,7 +445,7 @@ def decode_fact(body: bytes) -> Known | UnknownFact:
     try:
         return _decoder.decode(body)
     except msgspec.ValidationError:
-        raw = msgspec.json.decode(body, type=dict[str, Any])
+        raw = msgspec.json.decode(body, type=JsonObject)
         kind = raw.get("kind")
         if not isinstance(kind, str) or kind in _KINDS:
             raise

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
-__all__ = ["Failure"]
+__all__ = ["BLAMED", "Failure"]
+
+BLAMED: Final = "kitaru_call"
+"""Attribute of an exception by which the engine knows the call it came from; it is no part of the exception's data."""
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

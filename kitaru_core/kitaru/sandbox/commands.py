@@ -6,11 +6,11 @@ import math
 import shlex
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from kitaru.artifacts.redaction import shared_redactor
 from kitaru.errors import KitaruFeatureNotAvailableError, KitaruStateError, KitaruUsageError
-from kitaru.sandbox.local import Session
+from kitaru.sandbox.local import Ended, Session
 from kitaru.sandbox.models import Cleanup, SandboxCommandResult
 from kitaru.settings.stack_names import active_stack_name, find_stack
 from kitaru.settings.user_file import read_user_file
@@ -68,12 +68,7 @@ def run_sandbox_command(
     return SandboxCommandResult(
         command=shared_redactor().text(shlex.join(words)),
         cwd=str(folder),
-        stdout="" if ended.timed_out else ended.stdout.text,
-        stderr=ended.stderr.text,
-        exit_code=ended.code,
-        stdout_truncated=ended.stdout.is_cut and not ended.timed_out,
-        stderr_truncated=ended.stderr.is_cut,
-        timed_out=ended.timed_out,
+        **_told(ended),
         stack_id=stack.id,
         stack_name=stack.name,
         sandbox_id=str(uuid.uuid5(uuid.UUID(stack.id), "sandbox")),
@@ -82,6 +77,27 @@ def run_sandbox_command(
         cleanup=cleanup,
         cleanup_succeeded=trouble is None,
         cleanup_error=trouble,
+    )
+
+
+class _Told(TypedDict):
+    stdout: str
+    stderr: str
+    exit_code: int
+    stdout_truncated: bool
+    stderr_truncated: bool
+    timed_out: bool
+
+
+def _told(ended: Ended) -> _Told:
+    """Return what a command wrote; of one whose time was over, what it wrote so far is no answer."""
+    return _Told(
+        stdout="" if ended.timed_out else ended.stdout.text,
+        stderr=ended.stderr.text,
+        exit_code=ended.code,
+        stdout_truncated=ended.stdout.is_cut and not ended.timed_out,
+        stderr_truncated=ended.stderr.is_cut,
+        timed_out=ended.timed_out,
     )
 
 

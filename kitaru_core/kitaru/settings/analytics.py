@@ -12,7 +12,7 @@ import msgspec
 from kitaru.settings import values
 from kitaru.settings.user_file import section, update_user_file
 
-__all__ = ["AnalyticsStatus", "analytics_status", "set_analytics_preference"]
+__all__ = ["AnalyticsStatus", "analytics_status", "kept_preference", "set_analytics_preference"]
 
 
 class AnalyticsStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,10 +40,18 @@ def analytics_status() -> AnalyticsStatus:
     given = os.environ.get("KITARU_ANALYTICS_OPT_IN", "").strip()
     if given:
         return AnalyticsStatus(preference=values.flag(given, "KITARU_ANALYTICS_OPT_IN"), source="environment")
+    kept = kept_preference()
+    return AnalyticsStatus() if kept is None else AnalyticsStatus(preference=kept, source="config")
+
+
+def kept_preference() -> bool | None:
+    """Return the preference in the settings file, if there is one.
+
+    Raises:
+        KitaruUsageError: The settings file is malformed, or holds something else than a truth value.
+    """
     kept = section("analytics").get("opt_in")
-    if kept is None:
-        return AnalyticsStatus()
-    return AnalyticsStatus(preference=values.flag(kept, "`opt_in` of `analytics` in kitaru.yaml"), source="config")
+    return None if kept is None else values.flag(kept, "`opt_in` of `analytics` in kitaru.yaml")
 
 
 def set_analytics_preference(*, opt_in: object) -> AnalyticsStatus:

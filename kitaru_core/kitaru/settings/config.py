@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
+from kitaru.records.plain import JsonObject
 from kitaru.settings import values
 from kitaru.settings.image import ImageSettings, as_image
 from kitaru.settings.values import Durability, EstimatedCosts, RunMode
@@ -58,9 +59,9 @@ class KitaruConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
             shown["auth_token"] = "[hidden]"  # noqa: S105 - what is shown in place of it
         return f"KitaruConfig({', '.join(f'{field}={value!r}' for field, value in shown.items())})"
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         """Return what is set, JSON-ready, without the token and with secret-looking variables masked."""
-        shown: dict[str, Any] = {
+        shown: JsonObject = {
             field: value
             for field in self.__struct_fields__
             if field not in {"image", "auth_token"} and (value := getattr(self, field)) is not None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from kitaru.errors import KitaruUsageError
+from kitaru.records.plain import JsonObject
 from kitaru.settings import values
 from kitaru.settings.masking import mask_variables
 
@@ -59,9 +60,9 @@ class ImageSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
         """Whether nothing is set."""
         return all(getattr(self, field) is None for field in self.__struct_fields__)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         """Return what is set, JSON-ready, with the values of variables that look secret masked."""
-        shown: dict[str, Any] = msgspec.to_builtins(self)
+        shown: JsonObject = msgspec.to_builtins(self)
         if self.environment is not None:
             shown["environment"] = mask_variables(self.environment)
         return shown
@@ -104,7 +105,7 @@ def merge_images(layers: list[ImageSettings]) -> ImageSettings | None:
     Returns:
         The result, or `None` when no layer sets anything.
     """
-    merged: dict[str, Any] = {}
+    merged: JsonObject = {}
     for layer in reversed(layers):
         for field in layer.__struct_fields__:
             value = getattr(layer, field)

@@ -17,6 +17,7 @@ from kitaru.settings.user_file import section, update_user_file, user_file_path
 __all__ = [
     "ResolvedLogStore",
     "active_stack_log_store",
+    "idle_log_store",
     "reset_global_log_store",
     "resolve_log_store",
     "set_global_log_store",
@@ -107,6 +108,18 @@ def resolve_log_store() -> ResolvedLogStore:
 def active_stack_log_store() -> ResolvedLogStore:
     """Return the log store of the active stack: its artifact store, where logs are always kept."""
     return ResolvedLogStore(backend=_DEFAULT)
+
+
+def idle_log_store(found: ResolvedLogStore) -> str | None:
+    """Return a warning where a log store is set that nothing in this installation sends logs to.
+
+    Args:
+        found: The log store that holds.
+    """
+    kept = active_stack_log_store()
+    if found.backend == kept.backend:
+        return None
+    return f"Logs are kept in the {kept.backend}; nothing sends them to {found.backend!r} in this installation."
 
 
 def _from_environment(given: Mapping[str, str]) -> ResolvedLogStore:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from kitaru.errors import KitaruUsageError
+from kitaru.records.plain import JsonMapping, JsonObject
 from kitaru.settings import values
 from kitaru.settings.user_file import section, user_file_path
 
@@ -56,9 +57,9 @@ class ModelRegistry(msgspec.Struct, frozen=True, omit_defaults=True):
         """Return this registry laid over a weaker one."""
         return ModelRegistry({**weaker.aliases, **self.aliases}, self.default or weaker.default)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         """Return it JSON-ready; it names secrets and holds none."""
-        found: dict[str, Any] = msgspec.to_builtins(self)
+        found: JsonObject = msgspec.to_builtins(self)
         return found
 
 
@@ -106,7 +107,7 @@ def transported_registry() -> ModelRegistry | None:
     return registry_from(found, TRANSPORT_VARIABLE)
 
 
-def effective_registry(frozen: Mapping[str, Any] | None = None) -> tuple[ModelRegistry, bool]:
+def effective_registry(frozen: JsonMapping | None = None) -> tuple[ModelRegistry, bool]:
     """Return the aliases that hold: the local ones under those that came with the run.
 
     Args:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,13 +14,23 @@ __all__ = ["artifact_address", "config_directory", "observers_directory", "store
 def config_directory() -> Path:
     """Return the directory of settings and local data: `KITARU_CONFIG_PATH`, or the platform's usual place."""
     given = os.environ.get("KITARU_CONFIG_PATH", "").strip()
+    start = str(Path.cwd()) if given and given[0] not in "/~" else ""
+    return _directory(given, start, *map(os.environ.get, _USUAL))
+
+
+_USUAL = ("HOME", "XDG_CONFIG_HOME", "APPDATA")
+
+
+@lru_cache(maxsize=64)
+def _directory(given: str, start: str, _home: str | None, config: str | None, data: str | None) -> Path:
+    """Make the path, which each start of an execution asks for several times, once for the same environment."""
     if given:
-        return Path(given).expanduser().absolute()
+        return Path(start, Path(given).expanduser())
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Application Support" / "kitaru"
     if sys.platform == "win32":
-        return Path(os.environ.get("APPDATA") or Path.home()) / "kitaru"
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "kitaru"
+        return Path(data or Path.home()) / "kitaru"
+    return Path(config or Path.home() / ".config") / "kitaru"
 
 
 def store_address() -> str:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 
+from kitaru.records.plain import JsonMapping, JsonObject
 from kitaru.settings.config import KitaruConfig, layer
 from kitaru.settings.connection import resolve_connection_config
 from kitaru.settings.environment import environment_config, is_strict
@@ -70,12 +71,12 @@ class ExecutionSettings(msgspec.Struct, frozen=True, kw_only=True):
     strict: bool = False
     server_url: str | None = None
     project: str | None = None
-    model_registry: Mapping[str, Any] = {}
+    model_registry: JsonMapping = {}
     sources: Mapping[str, LayerName] = {}
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         """Return the frozen execution spec, JSON-ready: no token, and no value of a variable that looks secret."""
-        spec: dict[str, Any] = {
+        spec: JsonObject = {
             "version": _VERSION,
             "stack": self.stack,
             "retries": self.retries,
@@ -117,7 +118,7 @@ def resolve_execution_settings(
         ("project", project_config()),
         ("active stack", KitaruConfig(stack=active_stack_name(remembered))),
     ]
-    found: dict[str, Any] = {}
+    found: JsonObject = {}
     sources: dict[str, LayerName] = {}
     for name, config in reversed(layers):
         for field in _FIELDS:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from kitaru.errors import KitaruStateError, KitaruUsageError
+from kitaru.records.plain import JsonObject
 from kitaru.settings.user_file import Section, read_user_file, user_file_path
 
 __all__ = ["DEFAULT_STACK", "StackEntry", "active_stack_name", "find_stack", "remembered_stacks"]
@@ -27,7 +28,7 @@ class StackEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: str
     kind: str = "local"
     labels: dict[str, str] = {}
-    components: dict[str, dict[str, Any]] = {}
+    components: dict[str, JsonObject] = {}
 
 
 DEFAULT_STACK: Final = StackEntry(

@@ -13,15 +13,17 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from kitaru.deferred import yaml
 from kitaru.errors import KitaruUsageError
+from kitaru.records.plain import JsonObject
 from kitaru.settings.paths import config_directory
 from kitaru.settings.private_files import write_private
 
 __all__ = ["Section", "read_user_file", "section", "update_user_file", "user_file_path"]
 
-Section = dict[str, Any]
+Section = JsonObject
 
 _VERSION: Final = 1
 _lock = threading.Lock()
@@ -126,8 +128,6 @@ def _load_to_change(file: Path) -> Section:
 
 
 def _load(file: Path) -> Section:
-    import yaml  # only where such a file exists
-
     try:
         found = yaml.safe_load(file.read_bytes().decode("utf-8"))
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
@@ -147,8 +147,6 @@ def _load(file: Path) -> Section:
 
 
 def _dump(content: Section) -> bytes:
-    import yaml
-
     ordered = {"version": _VERSION, **{name: value for name, value in content.items() if name != "version"}}
     text: str = yaml.safe_dump(ordered, sort_keys=False, allow_unicode=True, default_flow_style=False)
     return text.encode("utf-8")

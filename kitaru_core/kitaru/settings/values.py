@@ -49,7 +49,8 @@ def text(value: object, where: str) -> str:
         KitaruUsageError: It is no text, or a blank one.
     """
     if not isinstance(value, str):
-        msg = f"{where} must be a text, not {_shown(value)}."
+        # Only its type: a token that is all digits is a number in a file where the quotes were left out.
+        msg = f"{where} must be a text, not a {type(value).__name__}."
         raise KitaruUsageError(msg)
     cleaned = value.strip()
     if not cleaned:

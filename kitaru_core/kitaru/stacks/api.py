@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
+
+from kitaru.records.plain import JsonMapping
 
 __all__ = ["StackDriver"]
 
@@ -11,7 +13,7 @@ __all__ = ["StackDriver"]
 class StackDriver(Protocol):
     """Knows the parts that a stack of one kind is made of."""
 
-    def components(self, settings: Mapping[str, str]) -> Mapping[str, Mapping[str, Any]]:
+    def components(self, settings: Mapping[str, str]) -> Mapping[str, JsonMapping]:
         """Check the settings of a new stack, and return its parts.
 
         Args:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
+from kitaru import hooks
 from kitaru.errors import KitaruUsageError
+from kitaru.records.plain import JsonObject
 from kitaru.settings import values
 from kitaru.stacks.local import LocalStackDriver
 
@@ -19,7 +21,7 @@ LOCAL: Final = "local"
 """The kind that is known without asking a plugin."""
 
 
-def stack_components(kind: str, settings: Mapping[str, str] | None = None) -> dict[str, dict[str, Any]]:
+def stack_components(kind: str, settings: Mapping[str, str] | None = None) -> dict[str, JsonObject]:
     """Return the parts of a new stack.
 
     Args:
@@ -42,9 +44,7 @@ def stack_components(kind: str, settings: Mapping[str, str] | None = None) -> di
 
 
 def _card(kind: str) -> StackKind:
-    from kitaru.hooks.manager import get_manager
-
-    offered = get_manager().stack_kinds()
+    offered = hooks.get_manager().stack_kinds()
     card = offered.get(kind)
     if card is None:
         known = ", ".join(sorted({LOCAL, *offered}))

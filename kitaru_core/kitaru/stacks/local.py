@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
+from kitaru.records.plain import JsonMapping
 from kitaru.settings.stack_names import DEFAULT_STACK
 
 __all__ = ["LocalStackDriver"]
@@ -13,7 +13,7 @@ __all__ = ["LocalStackDriver"]
 class LocalStackDriver:
     """Runs everything on this machine and keeps it there; it takes no settings."""
 
-    def components(self, settings: Mapping[str, str]) -> Mapping[str, Mapping[str, Any]]:
+    def components(self, settings: Mapping[str, str]) -> Mapping[str, JsonMapping]:
         """Return a runner, a place for artifacts and a sandbox on this machine.
 
         Args:

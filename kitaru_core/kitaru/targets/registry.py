@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, cast
 
+from kitaru import hooks
 from kitaru.errors import KitaruUsageError
 from kitaru.targets.api import INLINE
 
@@ -72,6 +73,4 @@ def find_target(word: str) -> ExecutionTarget:
 
 
 def _offered() -> Mapping[str, TargetDriver]:
-    from kitaru.hooks.manager import get_manager
-
-    return get_manager().execution_targets()
+    return hooks.get_manager().execution_targets()

@@ -83,19 +83,24 @@ class DiskResultCache:
                 self._desk.close()
 
     def _open(self) -> None:
-        self._desk = Desk("kitaru-results")
-        self._opened_by = os.getpid()
-        self._cache: Cache = self._desk.ask(
-            lambda: Cache(
-                str(self._folder),
-                timeout=1,
-                disk=BytesDisk,
-                eviction_policy="least-recently-used",
-                size_limit=self._size_limit,
-                cull_limit=2,
-            )
-        ).result()
-        self._desk.at_close(self._cache.close)
+        desk = Desk("kitaru-results")
+        try:
+            self._cache: Cache = desk.ask(self._connect).result()
+        except BaseException:
+            desk.close()
+            raise
+        desk.at_close(self._cache.close)
+        self._desk, self._opened_by = desk, os.getpid()
+
+    def _connect(self) -> Cache:
+        return Cache(
+            str(self._folder),
+            timeout=1,
+            disk=BytesDisk,
+            eviction_policy="least-recently-used",
+            size_limit=self._size_limit,
+            cull_limit=2,
+        )
 
     def _tolerate(self, what: str, work: Callable[[], T], otherwise: T) -> T:
         """Do some work on the database and return what it gives, or something else when the store fails."""

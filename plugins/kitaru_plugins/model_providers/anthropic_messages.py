@@ -26,6 +26,17 @@ class _Address(TypedDict):
     base_url: str | None
 
 
+class _Asked(TypedDict):
+    """What is asked, in the SDK's parameters; the same whether the answer is streamed or not."""
+
+    model: str
+    messages: list[MessageParam]
+    max_tokens: int
+    system: list[TextBlockParam] | Omit
+    output_config: OutputConfigParam | Omit
+    extra_body: dict[str, float] | None
+
+
 class Anthropic:
     """Anthropic.
 
@@ -36,7 +47,6 @@ class Anthropic:
     """
 
     structured: bool = True
-
     credentials: tuple[str, ...] = ("ANTHROPIC_API_KEY",)
     options: tuple[str, ...] = ("ANTHROPIC_BASE_URL",)
 
@@ -49,17 +59,9 @@ class Anthropic:
         Raises:
             KitaruUsageError: A message of the system's does not stand in front.
         """
-        system, messages, form = _prepared(request)
+        asked = _asked(request)
         with Client(**_address(request.credentials)) as client:
-            answer = client.messages.create(
-                model=request.model,
-                messages=messages,
-                max_tokens=request.max_tokens or _MAX_TOKENS,
-                system=system or omit,
-                output_config=form,
-                extra_body=_extra(request),
-            )
-        return _reply(answer)
+            return _reply(client.messages.create(**asked))
 
     async def complete_async(self, request: ModelRequest) -> ModelReply:
         """Call the model on the caller's event loop.
@@ -70,17 +72,9 @@ class Anthropic:
         Raises:
             KitaruUsageError: A message of the system's does not stand in front.
         """
-        system, messages, form = _prepared(request)
+        asked = _asked(request)
         async with AsyncAnthropic(**_address(request.credentials)) as client:
-            answer = await client.messages.create(
-                model=request.model,
-                messages=messages,
-                max_tokens=request.max_tokens or _MAX_TOKENS,
-                system=system or omit,
-                output_config=form,
-                extra_body=_extra(request),
-            )
-        return _reply(answer)
+            return _reply(await client.messages.create(**asked))
 
     def stream(self, request: ModelRequest) -> Generator[str | ModelReply, None, None]:
         """Call the model and hand its text out while it is written.
@@ -94,19 +88,10 @@ class Anthropic:
         Raises:
             KitaruUsageError: A message of the system's does not stand in front.
         """
-        system, messages, form = _prepared(request)
-        with Client(**_address(request.credentials)) as client:
-            opened = client.messages.stream(
-                model=request.model,
-                messages=messages,
-                max_tokens=request.max_tokens or _MAX_TOKENS,
-                system=system or omit,
-                output_config=form,
-                extra_body=_extra(request),
-            )
-            with opened as answer:
-                yield from answer.text_stream
-                yield _reply(answer.get_final_message())
+        asked = _asked(request)
+        with Client(**_address(request.credentials)) as client, client.messages.stream(**asked) as answer:
+            yield from answer.text_stream
+            yield _reply(answer.get_final_message())
 
     async def stream_async(self, request: ModelRequest) -> AsyncGenerator[str | ModelReply, None]:
         """Hand the text out on the caller's event loop.
@@ -120,40 +105,41 @@ class Anthropic:
         Raises:
             KitaruUsageError: A message of the system's does not stand in front.
         """
-        system, messages, form = _prepared(request)
-        async with AsyncAnthropic(**_address(request.credentials)) as client:
-            opened = client.messages.stream(
-                model=request.model,
-                messages=messages,
-                max_tokens=request.max_tokens or _MAX_TOKENS,
-                system=system or omit,
-                output_config=form,
-                extra_body=_extra(request),
-            )
-            async with opened as answer:
-                async for piece in answer.text_stream:
-                    yield piece
-                yield _reply(await answer.get_final_message())
+        asked = _asked(request)
+        async with (
+            AsyncAnthropic(**_address(request.credentials)) as client,
+            client.messages.stream(**asked) as answer,
+        ):
+            async for piece in answer.text_stream:
+                yield piece
+            yield _reply(await answer.get_final_message())
 
 
 def _address(credentials: Mapping[str, str]) -> _Address:
     return _Address(api_key=credentials["ANTHROPIC_API_KEY"], base_url=credentials.get("ANTHROPIC_BASE_URL"))
 
 
-def _extra(request: ModelRequest) -> dict[str, float] | None:
-    # The SDK has no parameter for it any more, because newer models refuse it; older ones still take it.
-    return None if request.temperature is None else {"temperature": request.temperature}
-
-
-def _prepared(request: ModelRequest) -> tuple[list[TextBlockParam], list[MessageParam], OutputConfigParam | Omit]:
-    """Put a request into this provider's parts: texts of the system's, the conversation, and the form of the answer."""
-    if request.schema is None:
-        return *_split(request.messages), omit
-    strict = closed(request.schema)
-    if strict is None:
+def _asked(request: ModelRequest) -> _Asked:
+    messages, form = request.messages, _form(request.schema)
+    if request.schema is not None and form is None:
         # This provider holds models to closed objects only; for others it is asked in words.
-        return *_split(with_schema_in_words(request.messages, request.schema)), omit
-    return *_split(request.messages), {"format": {"type": "json_schema", "schema": transform_schema(strict)}}
+        messages = with_schema_in_words(messages, request.schema)
+    system, conversation = _split(messages)
+    return _Asked(
+        model=request.model,
+        messages=conversation,
+        max_tokens=request.max_tokens or _MAX_TOKENS,
+        system=system or omit,
+        output_config=form or omit,
+        # The SDK has no parameter for it any more, because newer models refuse it; older ones still take it.
+        extra_body=None if request.temperature is None else {"temperature": request.temperature},
+    )
+
+
+def _form(schema: Mapping[str, object] | None) -> OutputConfigParam | None:
+    """Return the form of the answer, if one is asked for that this provider can hold a model to."""
+    strict = None if schema is None else closed(schema)
+    return None if strict is None else {"format": {"type": "json_schema", "schema": transform_schema(strict)}}
 
 
 def _split(messages: Sequence[Message]) -> tuple[list[TextBlockParam], list[MessageParam]]:

@@ -37,6 +37,17 @@ class _Address(TypedDict):
     base_url: str | None
 
 
+class _Asked(TypedDict):
+    """What is asked, in the SDK's parameters; the same whether the answer is streamed or not."""
+
+    model: str
+    messages: list[ChatCompletionMessageParam]
+    temperature: float | Omit
+    max_tokens: int | Omit
+    max_completion_tokens: int | Omit
+    response_format: ResponseFormatJSONSchema | Omit
+
+
 class OpenAI:
     """OpenAI.
 
@@ -57,16 +68,7 @@ class OpenAI:
             request: The call.
         """
         with Client(**self._address(request.credentials)) as client:
-            limit, newer_limit = self._limits(request)
-            answer = client.chat.completions.create(
-                model=request.model,
-                messages=_messages(request),
-                temperature=omit if request.temperature is None else request.temperature,
-                max_tokens=limit,
-                max_completion_tokens=newer_limit,
-                response_format=_format(request),
-            )
-            return _reply(answer)
+            return _reply(client.chat.completions.create(**self._asked(request)))
 
     async def complete_async(self, request: ModelRequest) -> ModelReply:
         """Call the model on the caller's event loop.
@@ -75,16 +77,7 @@ class OpenAI:
             request: The call.
         """
         async with AsyncOpenAI(**self._address(request.credentials)) as client:
-            limit, newer_limit = self._limits(request)
-            answer = await client.chat.completions.create(
-                model=request.model,
-                messages=_messages(request),
-                temperature=omit if request.temperature is None else request.temperature,
-                max_tokens=limit,
-                max_completion_tokens=newer_limit,
-                response_format=_format(request),
-            )
-            return _reply(answer)
+            return _reply(await client.chat.completions.create(**self._asked(request)))
 
     def stream(self, request: ModelRequest) -> Generator[str | ModelReply, None, None]:
         """Call the model and hand its text out while it is written.
@@ -95,26 +88,16 @@ class OpenAI:
         Yields:
             The pieces of the text, and at the end the answer.
         """
+        whole = ModelReply(text="")
         with Client(**self._address(request.credentials)) as client:
-            limit, newer_limit = self._limits(request)
-            answer = client.chat.completions.create(
-                model=request.model,
-                messages=_messages(request),
-                temperature=omit if request.temperature is None else request.temperature,
-                max_tokens=limit,
-                max_completion_tokens=newer_limit,
-                response_format=_format(request),
-                stream=True,
-                stream_options=_WITH_USAGE,
-            )
-            whole = ModelReply(text="")
-            with answer:
+            asked = self._asked(request)
+            with client.chat.completions.create(**asked, stream=True, stream_options=_WITH_USAGE) as answer:
                 for chunk in answer:
                     piece = _piece(chunk)
                     whole = _grown(whole, chunk, piece)
                     if piece:
                         yield piece
-            yield whole
+        yield whole
 
     async def stream_async(self, request: ModelRequest) -> AsyncGenerator[str | ModelReply, None]:
         """Hand the text out on the caller's event loop.
@@ -125,26 +108,27 @@ class OpenAI:
         Yields:
             The pieces of the text, and at the end the answer.
         """
+        whole = ModelReply(text="")
         async with AsyncOpenAI(**self._address(request.credentials)) as client:
-            limit, newer_limit = self._limits(request)
-            answer = await client.chat.completions.create(
-                model=request.model,
-                messages=_messages(request),
-                temperature=omit if request.temperature is None else request.temperature,
-                max_tokens=limit,
-                max_completion_tokens=newer_limit,
-                response_format=_format(request),
-                stream=True,
-                stream_options=_WITH_USAGE,
-            )
-            whole = ModelReply(text="")
-            async with answer:
+            asked = self._asked(request)
+            async with await client.chat.completions.create(**asked, stream=True, stream_options=_WITH_USAGE) as answer:
                 async for chunk in answer:
                     piece = _piece(chunk)
                     whole = _grown(whole, chunk, piece)
                     if piece:
                         yield piece
-            yield whole
+        yield whole
+
+    def _asked(self, request: ModelRequest) -> _Asked:
+        limit, newer_limit = self._limits(request)
+        return _Asked(
+            model=request.model,
+            messages=_messages(request),
+            temperature=omit if request.temperature is None else request.temperature,
+            max_tokens=limit,
+            max_completion_tokens=newer_limit,
+            response_format=_format(request),
+        )
 
     def _address(self, credentials: Mapping[str, str]) -> _Address:
         return _Address(api_key=credentials["OPENAI_API_KEY"], base_url=credentials.get("OPENAI_BASE_URL"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -49,6 +50,6 @@ def make_notice(record: Record) -> Notice:
         "schema": fact.schema,
         "metadata": fact.metadata,
         "opened_at": fact.at,
-        "answer_with": f"kitaru executions input {record.execution_id} --wait {fact.name} --value JSON",
+        "answer_with": f"kitaru executions input {record.execution_id} --wait {shlex.quote(fact.name)} --value JSON",
     }
     return Notice(fact.wait_id, msgspec.json.encode(body))

@@ -123,7 +123,7 @@ class Sender:
         except urllib.error.HTTPError as error:
             with error:
                 return _Trouble(f"the server answered {error.code}", transient=error.code in _TRANSIENT)
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:  # a proxy that cannot be is a ValueError
             reason = getattr(error, "reason", error)
             return _Trouble(f"the server was not reached ({type(reason).__name__})", transient=True)
 

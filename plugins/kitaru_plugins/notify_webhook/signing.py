@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import time
 from typing import Final
 
@@ -12,6 +13,8 @@ __all__ = ["DELIVERY_HEADER", "SIGNATURE_HEADER", "TIMESTAMP_HEADER", "sign", "v
 DELIVERY_HEADER: Final = "Kitaru-Delivery"
 SIGNATURE_HEADER: Final = "Kitaru-Signature"
 TIMESTAMP_HEADER: Final = "Kitaru-Timestamp"
+
+_SECONDS: Final = re.compile(r"[0-9]{1,12}")
 
 
 def sign(secret: str, timestamp: str, body: bytes) -> str:
@@ -42,7 +45,7 @@ def verify_signature(secret: str, timestamp: str, body: bytes, signature: str, *
     Returns:
         Whether the notice may be believed. One delivery may arrive more than once; its id is the same each time.
     """
-    if not (timestamp.isascii() and timestamp.isdecimal()):
+    if not _SECONDS.fullmatch(timestamp):
         return False
     fresh = abs(time.time() - int(timestamp)) <= tolerance
-    return hmac.compare_digest(sign(secret, timestamp, body).encode(), signature.encode()) and fresh
+    return hmac.compare_digest(sign(secret, timestamp, body).encode(), signature.encode(errors="replace")) and fresh

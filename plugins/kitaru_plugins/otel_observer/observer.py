@@ -108,7 +108,7 @@ class Observer:
             case ExecutionFinished() as fact:
                 self._rested(execution, fact.status, fact.failure.type if fact.failure is not None else None)
             case UsageRecorded() as fact:
-                self._used(fact.usage)
+                self._used(execution, fact)
             case WaitOpened() | WaitResolved() | WaitAborted():
                 self._waits.add(1, {STATUS: record.kind.removeprefix("wait.")})
 
@@ -125,13 +125,19 @@ class Observer:
         if run is not None:
             self._run_duration.record(time.monotonic() - run.began, {FLOW: run.flow, STATUS: status})
 
-    def _used(self, usage: Mapping[str, object]) -> None:
+    def _used(self, execution_id: str, fact: UsageRecorded) -> None:
+        usage = fact.usage
         counted = usage.get("usage")
         if usage.get("billing_effect") == "reused_not_incurred" or not isinstance(counted, Mapping):
             return
         labels = {name: str(usage[name]) for name in ("model", "provider", "adapter") if usage.get(name)}
+        named = usage.get("record_id") or usage.get("event_id")
+        place = None if usage.get("count_once") else (fact.call_id, fact.attempt)
         for direction in ("input", "output"):
             count = counted.get(f"{direction}_tokens")
+            if isinstance(count, int) and named:
+                # One that was reported before counts by what is new, as in the sums of the execution.
+                count = self._runs.grown(execution_id, (place, str(named), direction), count)
             if isinstance(count, int) and count > 0:
                 self._tokens.add(count, {**labels, "direction": direction})
 

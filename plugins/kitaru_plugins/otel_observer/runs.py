@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
 
 from opentelemetry import context, trace
 from opentelemetry.trace import Span, StatusCode, Tracer
@@ -23,11 +23,13 @@ class Run:
         span: Its span.
         began: When it began, on the monotonic clock.
         flow: Name of the flow, once it is known.
+        told: Figures that were counted so far, by what they measure.
     """
 
     span: Span
     began: float
     flow: str = ""
+    told: dict[Hashable, int] = field(default_factory=dict)
 
 
 class Runs:
@@ -66,6 +68,21 @@ class Runs:
         """Return a context in which the execution's span is the present one, or `None` if it has none here."""
         run = self._open.get(execution_id)
         return None if run is None else trace.set_span_in_context(run.span)
+
+    def grown(self, execution_id: str, measured: Hashable, figure: int) -> int:
+        """Return by how much a figure is more than when it was told last in this stretch.
+
+        Args:
+            execution_id: The execution.
+            measured: What it measures.
+            figure: The figure.
+        """
+        run = self._open.get(execution_id)
+        if run is None:
+            return figure
+        before = run.told.get(measured, 0)
+        run.told[measured] = max(before, figure)
+        return max(0, figure - before)
 
     def end(self, execution_id: str, status: str, error_type: str | None = None) -> Run | None:
         """End a stretch.

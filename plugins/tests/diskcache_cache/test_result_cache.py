@@ -6,6 +6,7 @@ import os
 import pickle
 import sqlite3
 import stat
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -180,6 +181,18 @@ def test_a_database_that_cannot_be_used_fails_no_run(folder, cache, caplog):
     assert cache.get("key") is None
     cache.put("key", b"value")
     assert "could not be written" in caplog.text
+
+
+def test_a_cache_that_cannot_be_opened_again_leaves_no_thread_and_opens_later(tmp_path, folder, cache):
+    cache.put("key", b"value")
+    cache.close()
+    aside = folder.rename(tmp_path / "aside")
+    folder.write_text("in the way")
+    assert cache.get("key") is None
+    assert "kitaru-results" not in {thread.name for thread in threading.enumerate()}
+    folder.unlink()
+    aside.rename(folder)
+    assert cache.get("key") == b"value"
 
 
 def test_the_least_recently_used_results_leave_a_full_cache(folder):

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import queue
+import shlex
 import subprocess
 import sys
 import time
@@ -99,6 +100,13 @@ def test_an_opened_wait_is_sent_with_what_a_person_needs(manager, receiver):
     assert headers["Kitaru-Delivery"] == "w-1"
 
 
+def test_a_name_goes_into_the_command_as_one_word(manager, receiver):
+    name = "ship it?; rm -r $HOME"
+    manager.record_committed(Record("e-1", 4, WaitOpened(at=1.5, wait_id="w-1", name=name, base_name=name)))
+    command = json.loads(receiver.next()[1])["answer_with"]
+    assert shlex.split(command)[:6] == ["kitaru", "executions", "input", "e-1", "--wait", name]
+
+
 def test_the_signature_covers_timestamp_and_body(manager, receiver):
     manager.record_committed(opened())
     headers, body = receiver.next()
@@ -115,6 +123,13 @@ def test_an_old_or_malformed_notice_is_not_believed():
         signature = sign(SECRET, str(stamp), b"{}")
         assert verify_signature(SECRET, str(stamp), b"{}", signature) is believed
     assert not verify_signature(SECRET, str(now), b"{}", "v1=\u00e9")
+    assert not verify_signature(SECRET, str(now), b"{}", "v1=\udce9")
+
+
+@pytest.mark.parametrize("digits", [400, 5000])
+def test_a_timestamp_that_is_no_time_is_not_believed(digits):
+    stamp = "9" * digits
+    assert not verify_signature(SECRET, stamp, b"{}", sign(SECRET, stamp, b"{}"))
 
 
 def test_other_records_are_not_sent(manager, receiver):
@@ -165,6 +180,14 @@ def test_an_unreachable_server_is_logged_without_its_address(receiver, caplog):
     assert "private" not in caplog.text
 
 
+def test_a_proxy_that_cannot_be_does_not_end_the_sender(receiver, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http:/nowhere")
+    sender = Sender(receiver.url, SECRET, pauses=())
+    sent = [sender.send(Notice(name, b"{}")) for name in ("w-1", "w-2")]
+    assert [type(one.exception(timeout=10)) for one in sent] == [ConnectionError] * 2
+    sender.close()
+
+
 def test_sending_never_waits_for_the_server(caplog):
     caplog.set_level(logging.WARNING)
     sender = Sender("http://127.0.0.1:1/", SECRET, pauses=(60,))
@@ -182,6 +205,11 @@ def test_sending_never_waits_for_the_server(caplog):
         ("http://example.org/hook", SECRET, "must be an https:// address"),
         ("ftp://127.0.0.1/hook", SECRET, "must be an https:// address"),
         ("example.org", SECRET, "must be an https:// address"),
+        ("https://example.org:99999/private", SECRET, "must be an https:// address"),
+        ("https://[::1/private", SECRET, "must be an https:// address"),
+        ("https://private\u2100.org/", SECRET, "must be an https:// address"),
+        ("https://private..org/", SECRET, "must be an https:// address"),
+        ("https://example.org/private h\u00f6ok", SECRET, "must be an https:// address"),
         ("https://me:private@example.org", SECRET, "must not hold a user"),
         ("https://example.org/hook", "short", "KITARU_WEBHOOK_SECRET must have at least 16"),
         ("https://example.org/hook", "", "KITARU_WEBHOOK_SECRET must have at least 16"),

@@ -91,6 +91,35 @@ def test_tokens_are_counted_once_by_direction_and_model(client, metrics):
     assert metrics.counted("kitaru.tokens") == {("input", "m-1"): 7, ("output", "m-1"): 2}
 
 
+@checkpoint
+def report(ids):
+    for id_, tokens in ids:
+        current_call().record_usage({"model": "m-1", "usage": {"input_tokens": tokens}, **id_})
+
+
+@flow
+def reporting(*batches):
+    for ids in batches:
+        report(ids)
+
+
+@pytest.mark.parametrize(
+    ("batches", "tokens"),
+    [
+        ([[({}, 5), ({}, 7)]], 12),
+        ([[({"record_id": "a"}, 5), ({"record_id": "a"}, 7)]], 7),
+        ([[({"record_id": "a"}, 5)], [({"record_id": "a"}, 7)]], 12),
+        ([[({"record_id": "a", "count_once": True}, 5)], [({"record_id": "a", "count_once": True}, 5)]], 5),
+    ],
+    ids=["without ids", "one that is reported again", "of two calls", "one job that two calls report"],
+)
+def test_tokens_are_counted_as_the_execution_counts_them(client, metrics, batches, tokens):
+    handle = reporting.run(*batches)
+    handle.wait()
+    assert client.executions.get(handle.exec_id).llm_usage_summary["input_tokens"] == tokens
+    assert metrics.counted("kitaru.tokens") == {("input", "m-1"): tokens}
+
+
 def test_a_failure_is_told_by_its_kind_and_never_by_its_text(client, spans):
     with pytest.raises(KitaruExecutionError):
         trip.run().wait()

@@ -65,10 +65,12 @@ class Errors:
 
         If this fails: the exception is raised outside of the boundary, or swallowed inside and raised again later.
         """
-        calls = lab.run(BROKEN_TOOL).calls
-        assert [call.status for call in calls] == ["completed"] * 3 + ["failed"]
+        script = broken(self.harness)
+        complete, told = (3, "tool b") if script is BROKEN_TOOL else (2, "model 1")
+        calls = lab.run(script).calls
+        assert [call.status for call in calls] == ["completed"] * complete + ["failed"]
         assert calls[-1].failure is not None
-        assert "scripted failure of tool b" in calls[-1].failure.message
+        assert f"scripted failure of {told}" in calls[-1].failure.message
 
     @requirement("A-124")
     def test_nothing_runs_behind_a_failure(self, lab: Lab, strategy: str) -> None:

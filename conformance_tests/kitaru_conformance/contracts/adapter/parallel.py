@@ -6,7 +6,7 @@ from itertools import permutations
 
 from kitaru_conformance.contracts.adapter.scripts import pair
 from kitaru_conformance.harness import AdapterHarness
-from kitaru_conformance.lab import KILLED, Lab
+from kitaru_conformance.lab import KILLED, Lab, Run
 from kitaru_conformance.requirements import requirement
 from kitaru_conformance.script import Script, Tool, ToolCall, Turn
 
@@ -27,6 +27,13 @@ class Parallel:
     """Cases about the order in which calls of one turn finish."""
 
     harness: type[AdapterHarness]
+
+    def _again(self, source: Run, chosen: str, replaced: str | None = None) -> tuple[str, list[str]]:
+        """Return what a replay from a call comes to, and what it runs; the call's result may be replaced."""
+        before = len(source.ledger.events())
+        overrides = {} if replaced is None else {f"checkpoint.{chosen}": replaced}
+        again = source.replay(chosen, overrides=overrides)
+        return again.answer.text, [one.label for one in again.ledger.events()[before:] if one.phase == "begin"]
 
     def _has_ended(self, lab: Lab, *, calls: int) -> bool:
         ended = [call for call in lab.newest.checkpoints if call.status == "completed"]
@@ -91,6 +98,27 @@ class Parallel:
         run.go_on()
         done = (run.ledger.count("tool:a"), run.ledger.count("tool:b", phase="end"))
         assert (run.answer.text, done) == ("A one and B two", (1, 1))
+
+    @requirement("A-204", needs={"granular"})
+    def test_the_result_of_one_of_several_tools_can_be_replaced(self, lab: Lab) -> None:
+        """What replaces the result of one of several tools of a turn is shown to the model beside the others' results.
+
+        If this fails: repair A-54 first; then look whether the calls of a turn are stored, or replaced, as one.
+        """
+        source = lab.run(_three(("a", "b", "c")))
+        text, ran = self._again(source, source.ids[2], "something else")
+        assert (text, {"tool:a", "tool:b"} & {*ran}) == ("Ra something else Rc", set())
+
+    @requirement("A-205", needs=_NEEDS)
+    def test_a_replay_that_starts_beside_siblings_gives_them_back(self, lab: Lab) -> None:
+        """A replay from one of several tools of a turn runs that one and what follows the turn, but not its siblings.
+
+        If this fails: repair A-50 first; then give the units of the calls of one turn the same `group`.
+        """
+        source = lab.run(_three(("a", "b", "c")))
+        for name, chosen in zip("abc", source.ids[1:4], strict=True):
+            assert self._again(source, chosen) == ("Ra Rb Rc", [f"tool:{name}", "model:1"])
+        assert self._again(source, source.ids[1], "another") == ("another Rb Rc", ["model:1"])
 
 
 _KILL_IN_B = {"KITARU_CONFORMANCE_DIE_AT": "tool:b:end"}

@@ -80,6 +80,7 @@ class Boundaries:
             type="tool_call",
             key=f"{self._run}/{self._answers}/{call_id}/{self._interrupts[call_id]}",
             inputs={"arguments": use["input"]},
+            group=f"{self._run}/{self._answers}/{self._interrupts[call_id]}",
         )
         events: list[TypedEvent] = []
         try:

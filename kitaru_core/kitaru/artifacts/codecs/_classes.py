@@ -71,6 +71,14 @@ def find_class(recorded: str) -> type:
 
 def same_class(kind: type) -> bool:
     """Tell whether `kind` would be found again under the name it is recorded by."""
+    module = sys.modules.get(kind.__module__)
+    if (
+        isinstance(module, ModuleType)
+        and kind.__module__ not in _MAIN
+        and vars(module).get(kind.__qualname__) is kind
+        and not hasattr(kind, "__del__")
+    ):
+        return True  # by far the most: what the search below would find first
     try:
         return find_class(class_name(kind)) is kind
     except ClassNotFoundError:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from kitaru.artifacts.codecs._classes import class_name, find_class
 from kitaru.artifacts.codecs._errors import Unencodable
+from kitaru.records.failure import BLAMED
 
 if TYPE_CHECKING:
     from kitaru.artifacts.codecs._json import Json
@@ -35,7 +36,8 @@ def write_exception(writer: TreeWriter, value: BaseException) -> object:
         `["exception", class, arguments, attributes, cause, traceback]`.
     """
     attributes = {**_builtin_attributes(value), **vars(value)}
-    attributes.pop(TRACEBACK, None)
+    for ours in (TRACEBACK, BLAMED):
+        attributes.pop(ours, None)
     # A group's second argument holds the exceptions themselves, and must come back as such.
     arguments = [_or_text(writer, item, must=isinstance(value, BaseExceptionGroup)) for item in _arguments(value)]
     cause = None if value.__cause__ is None else writer.write(value.__cause__)

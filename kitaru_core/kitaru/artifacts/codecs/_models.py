@@ -13,6 +13,7 @@ from pydantic_core import PydanticUndefined
 
 from kitaru.artifacts.codecs._classes import class_name, find_class
 from kitaru.artifacts.codecs._errors import Unencodable
+from kitaru.artifacts.codecs._objects import is_storable_class
 from kitaru.artifacts.codecs._scalars import WRITERS
 
 if TYPE_CHECKING:
@@ -162,8 +163,6 @@ def _read_parameter(recorded: Json) -> object:
         return _read_alias(recorded)
     if recorded in _SPECIAL:
         return _SPECIAL[recorded]
-    from kitaru.artifacts.codecs._objects import is_storable_class
-
     kind = find_class(recorded)
     if kind not in _PARAMETER_CLASSES and not is_storable_class(kind):
         msg = f"{recorded} cannot be a type parameter in stored data"

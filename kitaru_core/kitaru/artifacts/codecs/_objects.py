@@ -11,7 +11,9 @@ import dataclasses
 import sys
 from enum import Enum, Flag
 from functools import cached_property
+from io import IOBase
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -21,6 +23,7 @@ from kitaru.artifacts.codecs._failures import read_exception, write_exception
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from types import ModuleType
 
     from kitaru.artifacts.codecs._json import Json
     from kitaru.artifacts.codecs._reader import TreeReader
@@ -30,6 +33,8 @@ __all__ = ["READERS", "is_storable_class", "writer_of"]
 
 _BUILTIN_BASES: Final = (str, bytes, bytearray, int, float, complex, list, tuple, dict, set, frozenset)
 _MISSING: Final = dataclasses.MISSING
+_writers: WeakKeyDictionary[type, Callable[[TreeWriter, Any], object]] = WeakKeyDictionary()
+_dataclass_fields: WeakKeyDictionary[type, dict[str, dataclasses.Field[Any]]] = WeakKeyDictionary()
 
 
 def writer_of(value: object, kind: type) -> Callable[[TreeWriter, Any], object]:
@@ -66,7 +71,12 @@ def is_storable_class(kind: type) -> bool:
 
 
 def _writer_by_kind(kind: type) -> Callable[[TreeWriter, Any], object] | None:
-    return next((writer for belongs, writer in _KINDS if belongs(kind)), None)
+    known = _writers.get(kind)
+    if known is None:
+        known = next((writer for belongs, writer in _KINDS if belongs(kind)), None)
+        if known is not None:  # what is no model may become one of pydantic's, once pydantic is there
+            _writers[kind] = known
+    return known
 
 
 def is_model(kind: type) -> bool:
@@ -76,10 +86,14 @@ def is_model(kind: type) -> bool:
     return base is not None and issubclass(kind, base)
 
 
-def _write_model(writer: TreeWriter, value: Json) -> object:
-    from kitaru.artifacts.codecs._models import write_model
+def _models() -> ModuleType:
+    from kitaru.artifacts.codecs import _models as found  # pydantic is loaded only when a model is met
 
-    return write_model(writer, value)
+    return found
+
+
+def _write_model(writer: TreeWriter, value: Json) -> object:
+    return _models().write_model(writer, value)
 
 
 def is_namedtuple(kind: type) -> bool:
@@ -106,8 +120,8 @@ def _advice(value: object, kind: type) -> str:
         return "functions and classes are code, not data. Return a name or an id and look it up where it is needed."
     if kind.__name__ in {"SecretStr", "SecretBytes", "Secret"}:
         return "it holds a secret, and records hold none. Read the secret where it is used instead of returning it."
-    if hasattr(value, "__next__") or hasattr(value, "__await__") or hasattr(value, "__anext__"):
-        return "it can be consumed only once. Return what it yields, such as list(value)."
+    if (advice := _advice_on_what_is_live(value)) is not None:
+        return advice
     base = next((base.__name__ for base in _BUILTIN_BASES if issubclass(kind, base)), None)
     if base is not None:
         return f"a subclass of {base} would lose its class. Return {base}(value), or register a codec for the class."
@@ -115,6 +129,16 @@ def _advice(value: object, kind: type) -> str:
         "kitaru stores plain data, dataclasses, named tuples, enums, exceptions, pydantic models and msgspec structs. "
         "Return one of these, or register a codec for the class with `register_codec`."
     )
+
+
+def _advice_on_what_is_live(value: object) -> str | None:
+    if hasattr(value, "__await__"):
+        return "nobody has awaited it. Put `await` before the call that made it, and return what comes of it."
+    if isinstance(value, IOBase):
+        return "an open file lives in this process only. Return what it holds, or its path."
+    if hasattr(value, "__next__") or hasattr(value, "__anext__"):
+        return "it can be consumed only once. Return what it yields, such as list(value)."
+    return None
 
 
 def _write_enum(writer: TreeWriter, value: Enum) -> object:
@@ -145,13 +169,20 @@ def _write_url(writer: TreeWriter, value: object) -> object:
 
 def _write_dataclass(writer: TreeWriter, value: Json) -> object:
     kind = type(value)
-    names = [field.name for field in dataclasses.fields(value)]
-    fields = {name: getattr(value, name) for name in names if hasattr(value, name)}
+    names = _fields_of(kind)
+    fields = {name: item for name in names if (item := getattr(value, name, _MISSING)) is not _MISSING}
     written = ["dataclass", class_name(kind, canonical=writer.canonical), writer.fields(fields)]
     beside = {
         name: item for name, item in getattr(value, "__dict__", {}).items() if name not in names and _is_own(kind, name)
     }
     return [*written, writer.fields(beside)] if beside else written
+
+
+def _fields_of(kind: type) -> dict[str, dataclasses.Field[Any]]:
+    known = _dataclass_fields.get(kind)
+    if known is None:
+        known = _dataclass_fields[kind] = {field.name: field for field in dataclasses.fields(kind)}
+    return known
 
 
 def _is_own(kind: type, name: str) -> bool:
@@ -205,7 +236,7 @@ def _read_dataclass(reader: TreeReader, args: list[Json]) -> object:
     recorded, fields, *rest = args
     kind: Any = _found(recorded, _is_dataclass)
     values = reader.fields(fields)
-    known = {field.name: field for field in dataclasses.fields(kind)}
+    known = _fields_of(kind)
     if not values.keys() <= known.keys():
         _changed(recorded, values.keys() - known.keys())
     value = object.__new__(kind)
@@ -229,9 +260,7 @@ def _changed(recorded: str, names: Iterable[str]) -> None:
 
 
 def _read_model(reader: TreeReader, args: list[Json]) -> object:
-    from kitaru.artifacts.codecs._models import read_model
-
-    return read_model(reader, args)
+    return _models().read_model(reader, args)
 
 
 # In this order: a flag is an enumeration too, and an exception may be a dataclass.

@@ -7,6 +7,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final, cast
 from weakref import WeakKeyDictionary
 
+from kitaru import hooks
 from kitaru.errors import KitaruPluginError, KitaruUsageError
 
 if TYPE_CHECKING:
@@ -96,10 +97,8 @@ def _load_for(kind: type) -> None:
 
 
 def _offered() -> Mapping[str, CodecCard]:
-    from kitaru.hooks.manager import get_manager
-
     try:
-        return get_manager().codecs()
+        return hooks.get_manager().codecs()
     except KitaruPluginError:
         # A run is refused because of it before it is recorded; whoever only looks gets on without plugins.
         return {}

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 from kitaru.artifacts.codecs._errors import Unencodable
 from kitaru.artifacts.codecs._json import INT_BOUND, Json
+from kitaru.deferred import pydantic_core
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -217,9 +218,7 @@ def _read_zone(zone: _Args | None) -> dt.tzinfo | None:
     if form == "offset":
         return dt.timezone(offset, *args[3:])
     if form == "pydantic":
-        from pydantic_core import TzInfo
-
-        return TzInfo(int(offset.total_seconds()))
+        return pydantic_core.TzInfo(int(offset.total_seconds()))
     msg = f"no time zone is written as {form!r}"
     raise ValueError(msg)
 

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections import defaultdict
 from dataclasses import dataclass
+from io import BytesIO
 
 import pydantic
 import pytest
@@ -43,6 +44,13 @@ class Text(str):
     __slots__ = ()
 
 
+class Later:
+    """What an asynchronous function gives before anybody awaits it."""
+
+    def __await__(self):
+        yield
+
+
 @pytest.fixture
 def limits():
     before = set_limits(Limits())
@@ -57,6 +65,8 @@ def limits():
     (Keys(key="x"), "output.key", "pydantic.types.SecretStr", "secret"),
     ([Text("a")], "output[0]", f"{__name__}.Text", "Return str"),
     ((each for each in ()), "output", "builtins.generator", "consumed only once"),
+    (BytesIO(b"a"), "output", "_io.BytesIO", "what it holds"),
+    (Later(), "output", f"{__name__}.Later", "await"),
     (defaultdict(lambda: 1), "output", "collections.defaultdict", "factory"),
     (int, "output", "builtins.type", "code, not data"),
 ])  # fmt: skip

@@ -9,7 +9,9 @@ import pytest
 
 import kitaru
 from kitaru import checkpoint, flow
+from kitaru.artifacts.local import LocalArtifactStore
 from kitaru.engine.journals import default_journal
+from kitaru.engine.large_values import LargeValues
 from kitaru.errors import KitaruJournalError
 from kitaru.journal.registry import close_all
 
@@ -141,3 +143,19 @@ def test_a_value_recorded_anew_while_it_is_forgotten_stays(client, store, beside
     monkeypatch.setattr(held, "delete", lambda digest: type(held).delete(held, digest) and bool(measure.run().wait()))
     client.executions.delete(first.exec_id)
     assert beside() == [SIZE]
+
+
+class Locked:
+    """A journal that cannot be read now."""
+
+    url = "sqlite:///nowhere.db"
+
+    def blob(self, digest):
+        raise KitaruJournalError(digest, url=self.url, reason="locked")
+
+
+def test_values_are_not_removed_while_it_cannot_be_seen_whether_they_are_used(tmp_path, monkeypatch):
+    monkeypatch.setenv("KITARU_ARTIFACT_STORE", f"file://{tmp_path}")
+    digest = LocalArtifactStore(tmp_path).put(b"still in use")
+    LargeValues(Locked()).forget([digest])
+    assert LocalArtifactStore(tmp_path).get(digest) == b"still in use"

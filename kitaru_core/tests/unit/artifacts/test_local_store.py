@@ -137,3 +137,9 @@ def test_every_byte_is_synced_before_it_is_visible_and_the_folder_after(store, m
     monkeypatch.setattr(os, "fsync", lambda file: (steps.append("folder"), fsync(file)))
     store.put(b"x")
     assert steps[-3:] == ["data", "rename", "folder"]
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_of_the_store(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(KitaruBackendError, match="another folder"):
+        LocalArtifactStore(tmp_path / "file" / "store")

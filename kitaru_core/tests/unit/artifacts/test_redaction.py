@@ -5,9 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import time
+from dataclasses import dataclass, field
+from typing import NamedTuple
 from urllib.parse import quote
 
+import msgspec
 import pytest
+from pydantic import BaseModel, ConfigDict
 
 from kitaru.artifacts.redaction import REDACTED, Redactor, is_secret_name
 
@@ -66,6 +70,10 @@ def test_a_value_too_short_to_be_told_apart_is_ignored():
     ('{"api_key": "pa55 word", "size": 3}', f'{{"api_key": "{REDACTED}", "size": 3}}'),
     ("{'token': 'pa55'}", f"{{'token': '{REDACTED}'}}"),
     ("OPENAI_API_KEY=pa55\nHOME=/x", f"OPENAI_API_KEY={REDACTED}\nHOME=/x"),
+    ("note: token=pa55", f"note: token={REDACTED}"),
+    ("size=3;İstanbul;dbPassword : pa55", f"size=3;İstanbul;dbPassword : {REDACTED}"),
+    ("high glass hf_abcdefghijklmnopqr gh", f"high glass {REDACTED} gh"),
+    ("ghp_abcdefghijklmnop1234\n-----BEGIN EC PRIVATE KEY-----\nabc", f"{REDACTED}\n{REDACTED}"),
 ])  # fmt: skip
 def test_texts_lose_what_looks_like_a_secret(text, cleaned):
     assert Redactor().text(text) == cleaned
@@ -120,6 +128,7 @@ def test_the_hook_sees_what_the_rules_left():
 @pytest.mark.parametrize("text", [
     "a" * 300_000, "a." * 150_000, "=" * 300_000, "token=" * 50_000, 'token="' * 50_000, "://a:" * 60_000,
     "-----BEGIN " * 30_000, "bearer " * 50_000, "eyJaaaaaaaa." * 30_000, "\\" * 300_000, "token:'" * 50_000,
+    "key" * 100_000, "key " * 75_000 + "=", "key." * 75_000 + ":",
 ], ids=lambda text: text[:8])  # fmt: skip
 def test_no_text_makes_it_slow(text):
     start = time.process_time()
@@ -132,3 +141,55 @@ def test_the_directory_a_shell_is_in_is_no_password():
     redactor.add_environment({"PWD": "/home/ann/flows", "OLDPWD": "/home/ann/notes", "DB_PWD": "a real password"})
     assert redactor.text("/home/ann/flows/a.py and /home/ann/notes") == "/home/ann/flows/a.py and /home/ann/notes"
     assert "a real password" not in redactor.text("it is a real password")
+
+
+@dataclass
+class Login:
+    user: str
+    password: str
+
+
+class Settings(BaseModel):
+    login: Login
+    model_config = ConfigDict(extra="allow")
+
+
+class Client(msgspec.Struct):
+    api_key: str
+    retries: int = 3
+
+
+class Pair(NamedTuple):
+    token: str
+    text: str
+
+
+@pytest.mark.parametrize(("value", "shown"), [
+    (Login("ada", "hunter2"), {"user": "ada", "password": REDACTED}),
+    ([Login("ada", "")], [{"user": "ada", "password": REDACTED}]),
+    (Settings(login=Login("ada", "x"), access_token="y"), {"login": {"user": "ada", "password": REDACTED},
+                                                           "access_token": REDACTED}),
+    (Client("k"), {"api_key": REDACTED, "retries": 3}),
+    (Pair("k", "t"), {"token": REDACTED, "text": "t"}),
+], ids=["dataclass", "in a list", "model", "struct", "named tuple"])  # fmt: skip
+def test_objects_with_fields_are_looked_into(value, shown):
+    assert Redactor().tree(value) == shown
+
+
+def test_objects_without_a_secret_stay_what_they_are():
+    value = Settings(login=Login("ada", ""), note="nothing to hide")
+    object.__setattr__(value.login, "password", 7)
+    assert Redactor().tree([value])[0] is value
+
+
+@dataclass
+class Node:
+    children: list[Node] = field(default_factory=list)
+    siblings: list[Node] = field(default_factory=list)
+
+
+def test_objects_that_know_each_other_are_looked_into_once():
+    nodes = [Node() for _ in range(40)]
+    for node in nodes:
+        node.children, node.siblings = nodes, nodes
+    assert Redactor().tree(nodes[0]) is nodes[0]

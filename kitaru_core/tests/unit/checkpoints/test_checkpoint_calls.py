@@ -453,3 +453,26 @@ def test_a_handle_sees_calls_in_the_order_of_the_body():
     handle.wait(5)
     assert [call.index for call in handle.execution.checkpoints] == [0, 1]
     assert handle.status is ExecutionStatus.COMPLETED
+
+
+@dataclass
+class Account:
+    user: str
+    password: str
+
+
+@checkpoint
+def logs_in(account):
+    return account.user
+
+
+@flow
+def uses(user, password):
+    return logs_in(Account(user, password))
+
+
+def test_a_secret_in_an_object_is_not_shown_among_the_inputs_of_a_call(client):
+    handle = uses.run("ada", "hunter2")
+    handle.wait(10)
+    (call,) = client.executions.get(handle.exec_id).checkpoints
+    assert call.inputs == {"account": {"user": "ada", "password": "[redacted]"}}

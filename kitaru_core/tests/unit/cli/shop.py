@@ -54,3 +54,14 @@ def say(words):
 @kitaru.flow
 def speak(words):
     say(words)
+
+
+@kitaru.flow
+def chatter(times):
+    for number in range(times):
+        say(str(number))
+
+
+@kitaru.flow
+def two_words():
+    return kitaru.wait(schema=str, name="two words", question="Which?", timeout=0)

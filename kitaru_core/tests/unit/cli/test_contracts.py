@@ -168,6 +168,13 @@ def test_what_is_refused_is_told_as_json_and_nothing_is_printed(kitaru, argument
     assert told["command"] == ".".join(arguments[:2])
 
 
+@pytest.mark.parametrize(
+    "words", ["-o json executions list", "executions -o json list", "--output=JSON executions list --limit 3"]
+)
+def test_the_format_may_stand_anywhere(kitaru, words):
+    assert json.loads(kitaru(*words.split()).out)["command"] == "executions.list"
+
+
 def test_an_unknown_format_is_an_error_for_people(kitaru):
     shown = kitaru("status", "-o", "xml")
     assert (shown.code, shown.out) == (1, "")

@@ -127,3 +127,27 @@ def test_a_flow_must_complete_by_itself_first(piped, shop):
     shown = piped("crashtest", f"{shop.__file__}:purchase", "--inputs", '{"item": "tea"}')
     assert (shown.code, shown.out) == (1, "")
     assert "must complete once" in " ".join(shown.err.split())
+    assert "To continue" not in shown.err
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"), [("{}", "made up from its schema"), ('{"form": {"name": 3}}', "of --answers")]
+)
+def test_an_answer_that_does_not_fit_says_where_to_give_one_that_does(piped, tmp_path, answers, told):
+    (tmp_path / "form.py").write_text(FORM)
+    shown = piped("crashtest", tmp_path / "form.py:fill", "--answers", answers, "-o", "json")
+    error = json.loads(shown.err)["error"]
+    assert (shown.code, error["type"]) == (1, "KitaruUsageError")
+    assert told in error["message"]
+    assert "--answers" in error["message"]
+
+
+FORM = """
+import kitaru
+
+SCHEMA = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+
+@kitaru.flow
+def fill():
+    return kitaru.wait(name="form", schema=SCHEMA, timeout=0)
+"""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
+import subprocess
+import sys
 
 import pytest
 
@@ -72,3 +75,53 @@ def test_an_age_has_a_number_and_a_unit(kitaru, age):
     shown = kitaru("executions", "prune", f"--older-than={age}", "--yes")
     assert (shown.code, shown.out) == (1, "")
     assert "30d" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("flow", "value"), [("two_words", '"yes"'), ("survey", '"red"'), ("order", "true")], ids=["text", "choice", "bool"]
+)
+def test_the_command_that_helps_can_be_copied(piped, started, flow, value):
+    waiting = started(flow, *(["tea"] if flow == "order" else []))
+    action = piped("executions", "why", waiting, "-o", "json").item["action"]
+    program, *words = shlex.split(action)
+    assert program == "kitaru"
+    words[-1] = value
+    assert piped(*words).code == 0
+
+
+@pytest.fixture
+def orphan(tmp_path):
+    """The id of an execution whose process was killed while it looked for an answer."""
+    (tmp_path / "ask.py").write_text(ASKING)
+    with subprocess.Popen([sys.executable, "ask.py"], cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+        waiting = process.stdout.readline().strip()
+        process.kill()
+    return waiting
+
+
+def test_a_run_that_was_killed_while_it_asked_says_how_to_go_on_when_it_is_answered(kitaru, piped, orphan):
+    assert kitaru("executions", "why", orphan, "-o", "json").item["kind"] == "answer"
+    shown = kitaru("executions", "input", orphan, "--value", "true")
+    (command,) = [line.partition("kitaru ")[2] for line in shown.out.splitlines() if "To go on" in line]
+    assert piped(*command.split(), "-o", "json").item["status"] == "completed"
+
+
+def test_an_answer_to_a_run_that_was_killed_while_it_asked_may_resume_it(piped, client, orphan):
+    piped("executions", "input", orphan, "--value", "true", "--resume")
+    assert client.executions.wait(orphan, timeout=30).status == "completed"
+
+
+ASKING = """
+import kitaru
+
+@kitaru.flow
+def ask():
+    return kitaru.wait(name="sure", timeout=600)
+
+if __name__ == "__main__":
+    handle = ask.run()
+    while handle.status != "waiting":
+        pass
+    print(handle.exec_id, flush=True)
+    handle.wait()
+"""

@@ -12,8 +12,8 @@ FROM_THE_SERVER = {"login", "build", "deploy", "invoke", "flow", "auth"}
 LINES = {"executions watch", "executions events"}
 """Commands that print one object on each line."""
 
-ELSEWHERE = {"completion", "crashtest", "executions check"}
-"""Commands that print a script, or whose documents have tests of their own."""
+ELSEWHERE = {"completion", "crashtest", "executions check", "model test"}
+"""Commands that print a script or call somebody, or whose documents have tests of their own."""
 
 SETTINGS = """
 init {tmp}
@@ -35,6 +35,7 @@ stack delete mine
 model register fast --model openai/gpt-5
 model list
 model default fast
+model show fast
 model unregister fast
 secrets set key --TOKEN=abc
 secrets show key

@@ -63,3 +63,30 @@ def test_following_can_be_interrupted(terminal, kept):
 def test_what_makes_no_sense_is_refused(kitaru, kept, options):
     shown = kitaru("executions", "logs", kept("speak", "tea"), *options)
     assert (shown.code, shown.out) == (1, "")
+
+
+def test_the_last_lines_are_shown(kitaru, kept):
+    spoken = kept("chatter", 3)
+    assert kitaru("executions", "logs", spoken, "--tail", 2).out == "said 1\nsaid 2\n"
+    assert kitaru("executions", "logs", spoken, "--tail", 9).out == "said 0\nsaid 1\nsaid 2\n"
+    followed = kitaru("executions", "logs", spoken, "--tail", 1, "--follow").out
+    assert followed.splitlines()[0] == "said 2"
+
+
+@pytest.mark.parametrize("options", [["--tail", "0"], ["--tail", "2", "--limit", "2"]])
+def test_a_tail_that_cannot_be_is_refused(kitaru, kept, options):
+    shown = kitaru("executions", "logs", kept("speak", "tea"), *options)
+    assert (shown.code, shown.out) == (1, "")
+    assert "--tail" in shown.err
+
+
+def test_of_a_run_that_kept_nothing_there_is_nothing_and_a_word_why(kitaru, started, capsys):
+    silent = started("speak", "tea")
+    capsys.readouterr()
+    shown = kitaru("executions", "logs", silent)
+    assert shown.code == 0
+    assert shown.out.startswith("No log entries found.\n")
+    assert "KITARU_CAPTURE_LOGS=1" in shown.out
+    shown = kitaru("executions", "logs", silent, "-o", "json")
+    assert (shown.code, json.loads(shown.out)["items"]) == (0, [])
+    assert shown.err.startswith("Warning: ")

@@ -180,3 +180,50 @@ def test_analytics_are_off_whatever_was_said(kitaru, item):
     for word in ("opt-in", "opt-out"):
         assert item("analytics", word)["collecting"] is False
     assert "nothing is collected" in kitaru("analytics", "status")[1]
+
+
+def test_a_log_store_that_nothing_serves_is_told_by_status_and_info(kitaru, item):
+    assert "Log store" not in kitaru("status")[1]
+    item("log-store", "set", "otlp", "--endpoint", "http://127.0.0.1:1")
+    assert "Log store:" in kitaru("status")[1]
+    shown = status(kitaru)
+    assert (shown["log_store_status"], "otlp" in shown["log_store_warning"]) == ("otlp", True)
+    assert kitaru("info", "--check")[0] == 1
+
+
+def test_a_created_stack_has_the_promised_keys(item):
+    assert set(item("stack", "create", "gpu")) == {
+        "id",
+        "name",
+        "is_active",
+        "is_managed",
+        "previous_active_stack",
+        "components_created",
+        "stack_type",
+    }
+
+
+def test_a_stack_shows_its_parts_and_no_secret_of_them(kitaru, item, tmp_path):
+    created = item("stack", "create", "gpu")
+    shown = item("stack", "show", "gpu")
+    assert shown["components"] == created["components_created"]
+    assert [part["role"] for part in shown["components"]] == ["runner", "storage", "sandbox"]
+    assert [one["is_managed"] for one in item("stack", "list")] == [False, True]
+    settings = tmp_path / "config" / "kitaru.yaml"
+    settings.write_text(settings.read_text().replace("runner:", "runner:\n      api_token: hunter22", 1))
+    code, out, _ = kitaru("stack", "show", "gpu")
+    assert (code, "api_token: ***" in out, "hunter22" in out) == (0, True, False)
+
+
+def test_status_names_the_stack_of_the_environment(kitaru, item, monkeypatch):
+    created = item("stack", "create", "gpu", "--no-activate")
+    monkeypatch.setenv("KITARU_STACK", created["id"])
+    assert status(kitaru)["active_stack"] == "gpu"
+    monkeypatch.setenv("KITARU_STACK", "gone")
+    assert (status(kitaru)["active_stack"], "'gone'" in status(kitaru)["warning"]) == (None, True)
+
+
+def status(kitaru):
+    code, out, _ = kitaru("status", "-o", "json")
+    assert code == 0
+    return json.loads(out)["item"]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import stat
+import time
+import uuid
 import zipfile
 from datetime import timedelta
+from hashlib import sha256
 
 import pytest
 
@@ -18,7 +21,19 @@ from kitaru import (
     save,
     wait,
 )
+from kitaru.engine.journals import default_journal
 from kitaru.errors import KitaruJournalError
+from kitaru.journal.api import StoredRecord
+from kitaru.operating.keeping import Keeping
+from kitaru.records.facts import (
+    ExecutionFinished,
+    ExecutionStarted,
+    RunnerStarted,
+    WaitAborted,
+    WaitOpened,
+    encode_fact,
+)
+from kitaru.records.failure import Failure
 
 LONG = "x" * 100_000
 
@@ -32,6 +47,24 @@ def makes(text):
 @flow
 def stores(text):
     return makes(text), makes("short")
+
+
+@flow
+def asks():
+    wait(name="go", timeout=0)
+
+
+FAILING = []
+
+
+@flow
+def fails_late():
+    """Makes one more call each time it is continued."""
+    for place in range(5):
+        makes(str(place))
+        if FAILING and place >= len(FAILING):
+            FAILING.append(True)
+            raise ValueError(place)
 
 
 @pytest.fixture
@@ -130,6 +163,79 @@ def test_a_damaged_archive_is_refused_and_nothing_is_imported(archive, elsewhere
     assert not list(tmp_path.rglob("evil"))
 
 
+def test_an_archive_packed_in_another_way_is_refused_before_anything_is_unpacked(archive, elsewhere):
+    target = archive.with_name("packed.zip")
+    with zipfile.ZipFile(archive) as old, zipfile.ZipFile(target, "w", zipfile.ZIP_LZMA) as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    with pytest.raises(KitaruJournalError, match="packed"):
+        elsewhere.executions.import_(target)
+    assert elsewhere.executions.list() == []
+
+
+def forged(*facts):
+    """Return records that follow each other as their hashes say, whatever they say themselves."""
+    records, head = [], b"\0" * 32
+    for seq, fact in enumerate(facts):
+        body = encode_fact(fact)
+        head = sha256(head + body).digest()
+        records.append(StoredRecord(seq, body, head, None))
+    return records
+
+
+@pytest.mark.parametrize("how", ["answered", "asked"])
+def test_an_archive_cannot_touch_what_another_execution_waits_for(client, how):
+    (pending,) = asks_once(client)
+    name = str(uuid.uuid4())
+    started = ExecutionStarted(at=0.0, execution_id=name, flow="f", module="m", qualname="f")
+    facts = {
+        "answered": WaitAborted(at=1.0, wait_id=pending.wait_id, name=pending.name, void=True),
+        "asked": WaitOpened(at=1.0, wait_id=pending.wait_id, name=pending.name, base_name=pending.name),
+    }
+    with pytest.raises(KitaruJournalError, match="damaged"):
+        default_journal().import_records(name, forged(started, facts[how]), [])
+    assert [one.wait_id for one in client.waits.list()] == [pending.wait_id]
+
+
+def test_a_failure_whose_origin_is_of_a_later_release_is_shown(client):
+    name = str(uuid.uuid4())
+    started = ExecutionStarted(at=0.0, execution_id=name, flow="f", module="m", qualname="f")
+    failure = Failure(message="m", type="builtins:ValueError", origin="elsewhere")
+    ended = ExecutionFinished(at=1.0, status="failed", failure=failure)
+    default_journal().import_records(name, forged(started, ended), [])
+    assert [one.failure.origin for one in client.executions.list()] == ["unknown"]
+
+
+def asks_once(client):
+    asks.run()
+    while not (found := client.waits.list()):
+        time.sleep(0.01)
+    return found
+
+
+@pytest.mark.parametrize("generation", [0, 1 << 28, 1 << 70])
+def test_an_archive_with_a_runner_that_cannot_have_been_is_refused(generation):
+    name = str(uuid.uuid4())
+    started = ExecutionStarted(at=0.0, execution_id=name, flow="f", module="m", qualname="f")
+    runner = RunnerStarted(at=1.0, generation=generation, reason="retry")
+    with pytest.raises(KitaruJournalError, match="damaged"):
+        default_journal().import_records(name, forged(started, runner), [])
+
+
+def test_calls_of_an_imported_execution_never_get_the_ids_of_earlier_ones(client, elsewhere, tmp_path):
+    FAILING[:] = [True]
+    exec_id = fails_late.run().exec_id
+    for _ in range(2):
+        client.executions.wait(exec_id, timeout=10)
+        client.executions.retry(exec_id, block=True)
+    elsewhere.executions.import_(client.executions.export(exec_id, tmp_path / "late.zip"))
+    FAILING[:] = []
+    elsewhere.executions.retry(exec_id, block=True)
+    execution = elsewhere.executions.get(exec_id)
+    assert execution.status == "completed"
+    assert len({call.call_id for call in execution.checkpoints}) == len(execution.checkpoints) == 5
+
+
 def test_an_archive_that_unpacks_to_too_much_is_refused(archive, elsewhere):
     assert archive.stat().st_size < 50_000
     with pytest.raises(KitaruUsageError, match="max_bytes"):
@@ -188,3 +294,23 @@ def test_pruning_leaves_what_may_still_go_on(client, exec_id):
 def test_pruning_needs_a_limit_that_can_be(client, wrong):
     with pytest.raises(KitaruUsageError):
         client.executions.prune(**wrong)
+
+
+class TakenUp:
+    """A journal in which somebody takes up executions just before they are to be deleted."""
+
+    def __init__(self, journal, taken):
+        self._journal, self._taken = journal, taken
+
+    def __getattr__(self, name):
+        return getattr(self._journal, name)
+
+    def delete(self, execution_id):
+        if execution_id in self._taken:
+            raise KitaruStateError(execution_id)
+        self._journal.delete(execution_id)
+
+
+def test_pruning_goes_on_after_one_that_was_taken_up_meanwhile():
+    oldest, middle, newest = runs(3)
+    assert Keeping(TakenUp(default_journal(), {middle})).prune(keep=0) == [newest, oldest]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import threading
 
 import pytest
 
@@ -19,34 +20,42 @@ from kitaru import (
 
 
 @checkpoint
-async def slow():
+async def tells():
     events.publish("inside")
-    await asyncio.sleep(0.2)
     return 1
 
 
 @flow
 async def runs():
-    return await slow()
+    return await tells()
+
+
+TICKED = threading.Event()
+
+
+@checkpoint
+def waits_for_a_tick():
+    return TICKED.wait(10)
+
+
+@flow
+def needs_a_tick():
+    return waits_for_a_tick()
 
 
 async def test_methods_are_coroutines_and_leave_the_loop_free():
+    TICKED.clear()
     client = KitaruAsyncClient()
-    handle = await runs.run_async()
-    ticks = 0
+    handle = await needs_a_tick.run_async()
 
     async def tick():
-        nonlocal ticks
-        while True:
-            ticks += 1
-            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
+        TICKED.set()
 
-    ticking = asyncio.create_task(tick())
-    execution = await client.executions.wait(handle.exec_id, timeout=10)
-    ticking.cancel()
-    assert (execution.status, ticks > 3) == ("completed", True)
+    execution, _ = await asyncio.gather(client.executions.wait(handle.exec_id, timeout=20), tick())
+    assert (execution.status, execution.result()) == ("completed", True)
     assert [one.exec_id for one in await client.executions.list()] == [handle.exec_id]
-    assert [one.load() for one in await client.artifacts.list(handle.exec_id)] == [1]
+    assert [one.load() for one in await client.artifacts.list(handle.exec_id)] == [True]
     assert await client.waits.list() == []
 
 
@@ -78,9 +87,9 @@ async def test_a_replay_is_started_or_only_planned():
     client = KitaruAsyncClient()
     handle = await runs.run_async()
     await handle
-    plan = await client.executions.replay(handle.exec_id, from_="slow", dry_run=True)
+    plan = await client.executions.replay(handle.exec_id, from_="tells", dry_run=True)
     assert plan.source == handle.exec_id
-    replayed = await client.executions.replay(handle.exec_id, from_="slow")
+    replayed = await client.executions.replay(handle.exec_id, from_="tells")
     assert (await client.executions.wait(replayed.exec_id)).original_exec_id == handle.exec_id
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import threading
 
 import pytest
@@ -38,6 +39,17 @@ def test_an_open_wait_is_named_with_the_command_that_answers_it(client):
     assert (why.kind, why.subject) == ("answer", "go")
     assert "Shall we?" in why.text
     assert handle.exec_id in why.action
+
+
+@pytest.mark.parametrize("name", ["go", "may it go?; rm -r ."])
+def test_the_command_that_answers_takes_a_name_as_one_word(client, name):
+    @flow
+    def asks_by_name():
+        return wait(name=name, timeout=0)
+
+    handle = asks_by_name.run()
+    client.executions.wait(handle.exec_id, timeout=10)
+    assert shlex.split(client.executions.why(handle.exec_id).action)[-2:] == ["--wait", name]
 
 
 def test_an_answered_wait_without_a_runner_waits_for_a_resume(client):

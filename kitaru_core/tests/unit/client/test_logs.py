@@ -180,3 +180,20 @@ async def test_lines_are_followed_on_an_event_loop(capturing, tmp_path):
         (tmp_path / str(len(seen) - 1)).touch()
     assert seen == [f"line {number}" for number in range(LINES)]
     assert [one.message for one in await client.executions.logs(handle.exec_id, limit=1)] == ["line 0"]
+
+
+@checkpoint
+def speaks_of_a_file():
+    logger.warning("no file caf\udce9.txt")
+
+
+@flow
+def looks_for_a_file():
+    speaks_of_a_file()
+
+
+@pytest.mark.usefixtures("capturing")
+def test_lines_that_are_not_utf8_are_kept_written_out(client):
+    handle = looks_for_a_file.run()
+    handle.wait(10)
+    assert [entry.message for entry in client.executions.logs(handle.exec_id)] == [r"no file caf\udce9.txt"]

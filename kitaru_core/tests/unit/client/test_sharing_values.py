@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from kitaru import KitaruClient, checkpoint, configure, flow, save
+from kitaru import KitaruClient, KitaruUserCodeError, checkpoint, configure, flow, save
 from kitaru.engine.caching import close_caches as forget_caches
 from kitaru.seam import Unit, run_unit
 
@@ -208,3 +208,10 @@ def test_a_unit_with_a_key_of_its_adapter_shares_without_inputs():
         return run_unit(Unit(name="model", adapter="acme", cache_key="k"), lambda _call: RAN.append(1)).cache_status
 
     assert [asks.run().wait(10) for _ in range(2)] == ["executed", "hit"]
+
+
+def test_a_cache_whose_library_is_missing_is_an_error_that_says_what_to_install(monkeypatch):
+    monkeypatch.setattr("kitaru_plugins.diskcache_cache.plugin.find_spec", lambda _name: None)
+    with pytest.raises(KitaruUserCodeError, match=r"kitaru-core\[cache\]"):
+        once.run(1).wait(10)
+    assert RAN == []

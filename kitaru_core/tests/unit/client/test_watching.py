@@ -135,3 +135,21 @@ def test_flushing_needs_no_scope():
     assert events.flush(timeout=1)
     with pytest.raises(KitaruUsageError):
         events.flush(timeout=-1)
+
+
+@checkpoint
+def tells_half_an_emoji():
+    events.publish("said", {"word": "\ud83d", "more": ["\udc4d"]}, message="caf\udce9")
+
+
+@flow
+def talks_in_halves():
+    tells_half_an_emoji()
+
+
+def test_texts_that_are_not_utf8_are_told_written_out():
+    handle = talks_in_halves.run()
+    handle.wait(10)
+    (event,) = seen(handle.exec_id, kinds=["said"])
+    assert event.payload["data"] == {"word": r"\ud83d", "more": [r"\udc4d"]}
+    assert event.payload["message"] == r"caf\udce9"

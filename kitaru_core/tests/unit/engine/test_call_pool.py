@@ -113,3 +113,26 @@ def test_closing_leaves_out_what_has_not_begun_and_waits_for_what_is_not_settled
     assert second.cancelled()
     with pytest.raises(RuntimeError, match="ended"):
         pool.submit(Future(), lambda future: future.set_result(1))
+
+
+def no_more(_thread):
+    raise RuntimeError("can't start new thread")
+
+
+def test_calls_wait_for_the_threads_there_are_when_the_system_gives_no_more(pool_of, monkeypatch):
+    pool, gate = pool_of(4), threading.Event()
+    first = submitted(pool, lambda future: future.set_result(gate.wait(10)))
+    monkeypatch.setattr(threading.Thread, "start", no_more)
+    second = submitted(pool, lambda future: future.set_result("done"))
+    gate.set()
+    assert (first.result(10), second.result(10)) == (True, "done")
+
+
+def test_what_is_refused_for_want_of_a_thread_does_not_run_later(pool_of, monkeypatch):
+    pool, ran = pool_of(1), []
+    with monkeypatch.context() as exhausted:
+        exhausted.setattr(threading.Thread, "start", no_more)
+        with pytest.raises(RuntimeError, match="thread"):
+            submitted(pool, lambda _future: ran.append("refused"))
+    assert submitted(pool, lambda future: future.set_result("taken")).result(10) == "taken"
+    assert ran == []

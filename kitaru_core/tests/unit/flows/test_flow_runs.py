@@ -29,6 +29,9 @@ from kitaru import (
     current_execution_id,
     flow,
 )
+from kitaru.engine.journals import default_journal
+from kitaru.journal.api import Draft
+from kitaru.records.facts import MetadataLogged
 
 
 class Point(BaseModel):
@@ -129,6 +132,15 @@ def test_get_on_an_unfinished_execution_is_a_state_error():
         handle.get()
     release.set()
     assert handle.wait(5) is None
+
+
+@pytest.mark.parametrize("timeout", ["soon", -1, float("nan")])
+def test_a_timeout_that_is_none_is_refused(timeout):
+    handle = whoami.run()
+    with pytest.raises(KitaruUsageError, match="wait"):
+        handle.wait(timeout)
+    with pytest.raises(KitaruUsageError, match="wait"):
+        KitaruClient().executions.wait(handle.exec_id, timeout=timeout)
 
 
 def test_waiting_with_a_timeout_leaves_the_execution_alone():
@@ -407,3 +419,27 @@ def test_a_flow_starts_while_another_thread_imports_pydantic(monkeypatch):
         monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
     handle = plain.run([Pair(1, "a"), {1}])
     assert handle.wait(5) == [Pair(1, "a"), {1}] * 2
+
+
+def test_the_result_is_found_however_much_was_recorded_before_and_after_it():
+    handle = counts.run(30)
+    assert handle.wait() == 30
+    with default_journal().transact(handle.exec_id) as transaction:
+        for n in range(30):
+            transaction.append(Draft(MetadataLogged(at=0.0, values={"late": n})))
+    assert FlowHandle.from_exec_id(handle.exec_id).get() == 30
+
+
+@flow
+def counts(calls):
+    return sum(double(0.5) for _ in range(calls))
+
+
+def test_a_relative_store_follows_the_working_directory(tmp_path, monkeypatch):
+    monkeypatch.setenv("KITARU_STORE", "runs.db")
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        returns.run(name).wait()
+        assert [one.flow_name for one in KitaruClient().executions.list()] == ["returns"]
+        assert (tmp_path / name / "runs.db").exists()

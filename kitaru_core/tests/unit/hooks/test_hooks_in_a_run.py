@@ -332,3 +332,27 @@ def test_an_answer_is_taken_although_a_plugin_is_broken(site, tmp_path):
     done = site.run(ANSWER, **environ)
     assert "waits: 0" in done.stdout, done.stderr
     assert "acme-plugin 2.5" in done.stderr
+
+
+class Endless:
+    """A source that is no generator, and so has nothing to close."""
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        return 1
+
+
+@flow
+async def leaves_early():
+    async with stream_unit(Unit(name="count"), lambda _call: Endless(), assemble=list, replay=iter) as stream:
+        async for _ in stream:
+            break
+
+
+def test_a_scope_is_left_with_a_stream_whose_source_cannot_be_closed(plug):
+    calls = []
+    plug(*every_behaviour(calls))
+    leaves_early.run().wait(10)
+    assert [one for one in calls if one.split()[0] in {"enter", "leave"}] == ["enter count", "leave"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from concurrent.futures import Future
@@ -269,3 +270,15 @@ def test_a_forked_child_does_not_keep_the_marks_of_its_parent(observer):
     if child == 0:
         os._exit(any(path.samefile(file) for path in Path("/proc/self/fd").iterdir() if path.exists()))
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_marks_of_the_dead_are_left_to_a_process_whose_plugins_are_sound(observer, monkeypatch):
+    _, _, folder = observer
+    folder.mkdir(exist_ok=True)
+    left = folder / "of-a-dead-process"
+    left.touch()
+    monkeypatch.setattr("kitaru.engine.observing.plugins_if_sound", lambda: None)
+    close_all()
+    default_journal()
+    with left.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

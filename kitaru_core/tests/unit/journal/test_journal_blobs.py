@@ -146,3 +146,10 @@ def test_a_json_object_comes_back_from_its_column(size):
 
 def test_bytes_that_are_no_json_object_are_left_to_the_reader():
     assert unpack(b"x is not deflated") == b"x is not deflated"
+
+
+@pytest.mark.parametrize("damaged", [b"", b"\x78\x01 no deflated bytes"])
+def test_damaged_bytes_read_as_none_that_have_their_digest(database, damaged):
+    digest = keep(database, message(words(2000)))
+    database.execute("UPDATE blobs SET data = ?", (damaged,))
+    assert load_blob(database, digest) == b""

@@ -194,3 +194,11 @@ def test_a_journal_that_cannot_write_its_last_live_events_closes_nevertheless(st
     close_all()
     assert "live events" in caplog.text
     assert not store.with_name(f"{store.name}-wal").exists()  # it goes with the last connection
+
+
+def test_a_folder_and_a_place_under_a_file_are_told_as_what_they_are(tmp_path):
+    with pytest.raises(KitaruJournalError, match=r"that is a folder.*kitaru\.db"):
+        open_journal(str(tmp_path))
+    (tmp_path / "file").touch()
+    with pytest.raises(KitaruJournalError, match="file is a file"):
+        open_journal(str(tmp_path / "file" / "kitaru.db"))

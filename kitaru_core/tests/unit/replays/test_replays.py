@@ -117,6 +117,19 @@ def test_overrides_replace_values_and_run_what_follows(from_, overrides, result,
     assert (replayed.wait(5), RAN) == (result, ran)
 
 
+def test_an_override_that_nothing_asks_for_is_said(caplog):
+    @flow
+    def perhaps(start):
+        a = first(start)
+        return a if a > 5 else second(a)
+
+    handle = perhaps.run(1)
+    handle.wait(5)
+    replayed = perhaps.replay(handle.exec_id, from_="first", overrides={"checkpoint.second": 7}, start=10)
+    assert replayed.wait(5) == 11
+    assert "Nothing asked for what was to be overridden: second" in caplog.text
+
+
 def test_a_dry_run_says_what_would_happen_and_does_nothing(client):
     source_id = source()
     plan = client.executions.replay(source_id, from_="second", overrides={"checkpoint.third": "x"}, dry_run=True)

@@ -18,6 +18,7 @@ from kitaru.settings.environment import (
     wait_timeout,
 )
 from kitaru.settings.image import ImageSettings, as_image
+from kitaru.settings.paths import config_directory
 from kitaru.settings.project import project_config
 from kitaru.settings.runtime import configure, runtime_config
 from kitaru.settings.servers import connect
@@ -195,3 +196,15 @@ def test_the_config_module_has_no_other_names():
     with pytest.raises(AttributeError, match="nothing"):
         _ = config.nothing
     assert dir(config) == config.__all__
+
+
+def test_the_place_of_the_settings_follows_the_environment_and_the_working_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    seen = []
+    for given in ("one", "one/../two", str(tmp_path / "three"), "~/four", ""):
+        monkeypatch.setenv("KITARU_CONFIG_PATH", given)
+        monkeypatch.setenv("HOME", str(tmp_path / "home"))
+        monkeypatch.setenv("XDG_CONFIG_HOME", "")
+        seen.append(config_directory().relative_to(tmp_path).as_posix())
+    usual = "home/Library/Application Support/kitaru" if sys.platform == "darwin" else "home/.config/kitaru"
+    assert seen == ["one", "one/../two", "three", "home/four", usual]

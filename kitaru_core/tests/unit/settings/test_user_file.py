@@ -202,3 +202,10 @@ def test_analytics_keep_the_preference_and_collect_nothing(monkeypatch):
     monkeypatch.setenv("KITARU_ANALYTICS_OPT_IN", "false")
     found = analytics_status()
     assert (found.preference, found.source, found.collecting) == (False, "environment", False)
+
+
+def test_a_token_without_quotes_is_refused_and_not_shown(home):
+    _write(home, "connection: {server_url: https://kitaru.example.com, auth_token: 8315550123}")
+    with pytest.raises(KitaruUsageError, match=r"auth_token.* must be a text, not a int") as caught:
+        resolve_connection_config()
+    assert "8315550123" not in str(caught.value)
