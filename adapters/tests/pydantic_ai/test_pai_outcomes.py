@@ -81,15 +81,20 @@ def test_signals_never_use_up_durable_retries(lab, call):
 
 
 def test_cancellation_records_nothing(lab, call):
+    limits = []
+
     async def slow() -> str:
         lab.counts["slow"] += 1
-        await asyncio.sleep(0.2 if lab.counts["slow"] == 1 else 0)
+        if lab.counts["slow"] == 1:
+            limits[0].reschedule(asyncio.get_running_loop().time())
+            await asyncio.Event().wait()
         return "slept"
 
     agent = lab.agent(call("slow"), "done", tools=[slow])
 
     async def impatient():
-        async with asyncio.timeout(0.05 if not lab.counts["slow"] else 10):
+        async with asyncio.timeout(None) as limit:
+            limits.append(limit)
             return (await agent.run("go")).output
 
     handle = lab.run(lambda: asyncio.run(impatient()))
