@@ -200,8 +200,8 @@ def _rows(database: sqlite3.Connection) -> list[Row]:
 
 def _find(database: sqlite3.Connection, name_or_id: str) -> Row | None:
     row: Row | None = database.execute(
-        f"select {_COLUMNS} from secrets where name = ?1 or id = ?1 order by name = ?1 desc limit 1",  # noqa: S608 - a constant
-        (name_or_id,),
+        f"select {_COLUMNS} from secrets where name = :it or id = :it order by name = :it desc limit 1",  # noqa: S608 - a constant
+        {"it": name_or_id},
     ).fetchone()
     return row
 
