@@ -9,6 +9,7 @@ ended.
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import gc
 import importlib
 import os
@@ -32,6 +33,8 @@ from kitaru_conformance.script import Script, Tool, ToolCall, Turn
 __all__ = ["Action", "Result", "main"]
 
 _PATIENCE = 60.0
+_TELL_AFTER = 40.0
+"""Seconds after which a process says where it stands, before whoever waits for it loses patience."""
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,6 +124,7 @@ def _begin(listening: socket.socket, running: dict[int, socket.socket]) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for other in (listening, *running.values()):
         other.close()  # or a client would hear the end of its own process only with the end of this one
+    faulthandler.dump_traceback_later(_TELL_AFTER)
     _behave(connection)
 
 

@@ -69,7 +69,11 @@ class Processes:
         """
         with self._connect() as connection:
             connection.sendall(msgspec.json.encode(action) + b"\n")
-            received = b"".join(iter(lambda: connection.recv(65536), b""))
+            try:
+                received = b"".join(iter(lambda: connection.recv(65536), b""))
+            except BaseException:  # the time limit of the case
+                sys.stderr.write(f"The process did not end; what it last said:\n{self._said()}\n")
+                raise
         *answer, code = received.splitlines() or [b""]
         if not code:
             msg = f"The program that starts the suite's processes has ended:\n{self._said()}"
