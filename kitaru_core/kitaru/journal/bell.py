@@ -19,6 +19,8 @@ class Bell:
 
     def __init__(self) -> None:
         self._inside, self._outside = socket.socketpair()
+        # Whatever a program sets for its own sockets: the one end waits as long as it takes, the other not at all.
+        self._inside.settimeout(None)
         self._outside.settimeout(0)
 
     def ring(self) -> None:

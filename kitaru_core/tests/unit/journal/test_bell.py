@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import threading
+import time
 
 import pytest
 
@@ -49,4 +51,16 @@ def test_a_stopped_bell_can_be_rung():
     bell = Bell()
     bell.stop()
     bell.ring()
+    assert not bell.wait()
+
+
+def test_the_time_limit_that_a_program_sets_for_its_sockets_does_not_count(request):
+    socket.setdefaulttimeout(0.01)
+    request.addfinalizer(lambda: socket.setdefaulttimeout(None))
+    bell = Bell()
+    started = time.monotonic()
+    threading.Timer(0.1, bell.ring).start()
+    assert bell.wait()
+    assert time.monotonic() - started > 0.05
+    bell.stop()
     assert not bell.wait()
