@@ -80,8 +80,8 @@ def _of_this_machine(scope: Literal["global", "all"]) -> Callable[..., None]:
     return clean
 
 
-global_ = _of_this_machine("global")
-all_ = _of_this_machine("all")
+global_: Callable[..., None] = _of_this_machine("global")
+all_: Callable[..., None] = _of_this_machine("all")
 
 
 def _clean(

@@ -90,7 +90,7 @@ class Ledger:
     """
 
     def __init__(self) -> None:
-        self.next_index = 0
+        self.next_index: int = 0
         self.taken: set[int] = set()
         self._lock = threading.Lock()
         self._by_id: dict[str, RecordedCall] = {}

@@ -96,7 +96,7 @@ class Run:
         self.waits: dict[str, WaitState] = waits or {}
         self.wait_counts: dict[str, int] = {}
         self.asked: dict[str, WaitState] = {}
-        self.asking = threading.Lock()
+        self.asking: threading.Lock = threading.Lock()
         self.histories: dict[str, int] = {}
         self.chain: payloads.Chain = payloads.Chain()
         self.prompts: dict[str, int] = {}

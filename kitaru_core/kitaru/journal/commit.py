@@ -111,7 +111,7 @@ class GroupCommit:
         url: str,
         on_committed: Callable[[list[Committed]], None] | None = None,
     ) -> None:
-        self.connection = connection
+        self.connection: sqlite3.Connection = connection
         self.mutex: CommitLock = CommitLock(self._pass_on)
         self.commits: int = 0
         self._url = url
