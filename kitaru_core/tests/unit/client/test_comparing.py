@@ -49,7 +49,8 @@ def test_the_command_that_answers_takes_a_name_as_one_word(client, name):
 
     handle = asks_by_name.run()
     client.executions.wait(handle.exec_id, timeout=10)
-    assert shlex.split(client.executions.why(handle.exec_id).action)[-2:] == ["--wait", name]
+    words = shlex.split(client.executions.why(handle.exec_id).action)
+    assert words[words.index("--wait") :] == ["--wait", name, "--value", "true"]
 
 
 def test_an_answered_wait_without_a_runner_waits_for_a_resume(client):

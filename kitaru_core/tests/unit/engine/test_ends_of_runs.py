@@ -116,12 +116,12 @@ def test_a_run_that_cannot_begin_is_not_recorded(monkeypatch, client):
 
 
 def test_a_retry_that_cannot_begin_leaves_the_execution_to_the_next_one(monkeypatch, client):
-    exec_id = ended(raises.run(ValueError("first"))).id
+    exec_id = ended(raises.run(ValueError("it cannot be"))).id
     monkeypatch.setenv("KITARU_CAPTURE_LOGS", "perhaps")
     with pytest.raises(KitaruUsageError, match="KITARU_CAPTURE_LOGS"):
         client.executions.retry(exec_id)
     monkeypatch.delenv("KITARU_CAPTURE_LOGS")
-    assert client.executions.retry(exec_id, block=True).failure.message == "first"
+    assert client.executions.retry(exec_id, block=True).failure.message == "it cannot be"
 
 
 def test_failed_runs_do_not_pile_up():
