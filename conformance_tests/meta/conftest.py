@@ -20,6 +20,7 @@ import pytest
 from kitaru_conformance.report import load
 
 from kitaru_conformance import Contract, declared_gap, requirement
+from kitaru_conformance.contract import must_be_given
 
 
 class ToyContract(Contract):
@@ -30,7 +31,7 @@ class ToyContract(Contract):
 
     @pytest.fixture
     def number(self):
-        raise NotImplementedError
+        must_be_given("number", "the number to judge")
 
     @requirement("X-01", level="loads")
     def test_it_is_there(self, number):

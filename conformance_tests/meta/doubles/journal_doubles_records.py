@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from abc import ABC, abstractmethod
 
 import msgspec
 from journal_doubles_base import Right, wrong
@@ -81,9 +82,9 @@ class DropsAField(Right):
         self.inner.append(lease, *drafts)
 
 
-class _ChangesTexts(Right):
-    def change(self, text):
-        raise NotImplementedError
+class _ChangesTexts(Right, ABC):
+    @abstractmethod
+    def change(self, text): ...
 
     def append(self, lease, *drafts):
         for draft in drafts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping
@@ -98,6 +99,16 @@ def start_thread(run: Run, body: Body, *, retries: int = 0, rebuild: Callable[[]
 
     start_and_stay(threading.Thread(target=context.run, args=(work,), name=f"kitaru-{run.flow}"))
     return live
+
+
+def _forget_the_parents() -> None:
+    # Their threads are not in a forked child, which would wait for them for ever.
+    global _live_lock  # noqa: PLW0603 - the parent may have held the lock while it forked
+    _live_lock = threading.Lock()
+    _live.clear()
+
+
+os.register_at_fork(after_in_child=_forget_the_parents)
 
 
 def _register(run: Run) -> LiveRun:

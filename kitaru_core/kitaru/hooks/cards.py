@@ -73,8 +73,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def claims(self) -> tuple[str, ...]:
-        """The names that only one plugin may offer."""
-        raise NotImplementedError
+        """The names that only one plugin may offer; a card that is known by none claims nothing."""
+        return ()
 
 
 class _NamedCard(Card, frozen=True, kw_only=True):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import threading
 import time
 import uuid
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -59,6 +61,34 @@ def test_a_child_stands_outside_of_its_parents_flow(client):
     assert handle.wait(10) == [KitaruContextError.__name__] * 2
     assert [call.invocation_id for call in client.executions.get(handle.exec_id).checkpoints] == ["step", "step_2"]
     assert client.executions.verify(handle.exec_id).is_intact
+
+
+@flow
+def is_told(folder):
+    for _ in range(1000):
+        if (Path(folder) / "go").exists():
+            return "told"
+        time.sleep(0.01)
+    return "not told"
+
+
+def test_a_child_waits_for_its_parents_run_as_any_other_process_does(tmp_path):
+    handle = is_told.run(str(tmp_path))
+    child = os.fork()
+    if child == 0:
+        try:
+            (tmp_path / "go").touch()
+            (tmp_path / "said").write_text(handle.wait(60))
+            (tmp_path / "said").rename(tmp_path / "heard")
+        finally:
+            os._exit(0)
+    assert handle.wait(20) == "told"
+    until = time.monotonic() + 5
+    while not (tmp_path / "heard").exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert (tmp_path / "heard").read_text() == "told"
 
 
 def test_a_child_cannot_write_through_its_parents_connection(tmp_path):
