@@ -12,6 +12,7 @@ from kitaru.deferred import is_cancellation
 from kitaru.engine import failures, payloads
 from kitaru.engine.caching import CachedValue, cache_key, look_up, remember
 from kitaru.engine.call import Call
+from kitaru.engine.chains import chain_history
 from kitaru.engine.hooking import summarised
 from kitaru.engine.irreversible import ask_person, checked, reconciled_draft
 from kitaru.engine.retrying import as_policy
@@ -31,9 +32,12 @@ from kitaru.records.facts import (
     CheckpointFailed,
     CheckpointStarted,
     UsageRecorded,
+    usage_defaults,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kitaru.engine.boundary import Entry
     from kitaru.records.boundary import CacheStatus
     from kitaru.records.payload import HistoryRef
@@ -99,7 +103,7 @@ class Attempts:
             and recorded.reconciled != "not_executed"
         )
 
-    def reconciled(self, found: object) -> tuple[Draft, ...]:
+    def reconciled(self, found: object) -> Sequence[Draft]:
         """Take in what became of a call that was in doubt.
 
         Args:
@@ -129,7 +133,7 @@ class Attempts:
         self.is_settled = True
         return (record, *self.completed(told.value))
 
-    def begin(self) -> tuple[Call, tuple[Draft, ...]]:
+    def begin(self) -> tuple[Call, Sequence[Draft]]:
         """Begin an attempt.
 
         Returns:
@@ -142,16 +146,23 @@ class Attempts:
         self._started_at = time.time()
         hit("boundary.before_body")
         if entry.unit.effect == "irreversible":
-            return call, (self.started(),)
+            return call, self.started()
         run.lease.starting[entry.call_id] = (time.monotonic(), self.started, entry.uncertain)
         return call, ()
 
-    def started(self) -> Draft:
-        """Return the record that the attempt began; made only if it is written before the attempt ends."""
+    def started(self) -> Sequence[Draft]:
+        """Return the records that the attempt began and what it told so far; made only if written before it ends."""
         entry = self.entry
-        return Draft(CheckpointStarted(at=self._started_at, **entry.identity(entry.call_id, self.call.attempt)))
+        began = CheckpointStarted(at=self._started_at, **entry.identity(entry.call_id, self.call.attempt))
+        return [Draft(began), *self.call.take_held()]
 
-    def completed(self, value: object) -> tuple[Draft, ...]:
+    def abandon(self) -> None:
+        """Leave the attempt as nobody's failure: it is simply not there, unless it has told something."""
+        records = self.call.started_now()
+        if len(records) > 1:
+            self.entry.run.write_later(*records)
+
+    def completed(self, value: object) -> Sequence[Draft]:
         """Encode the value and return the records that make the call complete.
 
         Raises:
@@ -164,19 +175,25 @@ class Attempts:
         blobs = [*self._output.blobs]
         history = None
         if unit.history is not None:
-            history, added = payloads.chain_history(unit.history, entry.run.histories, entry.run.chain)
+            history, added = chain_history(unit.history, entry.run.histories, entry.run.chain)
             blobs += added
             self._history = history
+        summary = summarised(self.call, value)
+        held = self.call.take_held()
+        usage = [told.fact.usage for told in held if isinstance(told.fact, UsageRecorded)]
+        known = usage_defaults(entry.call_id, entry.invocation_id, unit.name) if usage else {}
         fact = CheckpointCompleted(
             at=time.time(),
             started_at=self._started_at,
             output=self._output.ref,
             carried=self.call.carried or NOTHING,
             history=history,
-            summary=summarised(self.call, value),
+            summary=summary,
+            usage=[{key: part for key, part in one.items() if known.get(key, ...) != part} for one in usage],
             **entry.identity(entry.call_id, self.call.attempt),
         )
-        return (Draft(fact, self._output.inline, blobs, packed=unit.is_told_again),)
+        ended = Draft(fact, self._output.inline, blobs, packed=unit.is_told_again)
+        return (ended, *(told for told in held if not isinstance(told.fact, UsageRecorded))) if held else (ended,)
 
     def takes_part(self) -> bool:
         """Find out whether the call takes part in the result cache."""
@@ -235,7 +252,7 @@ class Attempts:
             shared = CachedValue(self._output.ref.codec, data, run.execution_id, call.call_id, call.carried, spent)
             remember(run, key, shared)
 
-    def failed(self, error: BaseException) -> tuple[tuple[Draft, ...], float | None]:
+    def failed(self, error: BaseException) -> tuple[Sequence[Draft], float | None]:
         """Take note that the attempt failed.
 
         Args:
@@ -247,8 +264,7 @@ class Attempts:
         """
         entry, run, call = self.entry, self.entry.run, self.call
         if isinstance(error, ControlSignal | GeneratorExit) or is_cancellation(error):
-            # Nobody's failure: the attempt is simply not there.
-            run.lease.starting.pop(entry.call_id, None)
+            self.abandon()
             return (), None
         hit("boundary.failed")
         is_ours = isinstance(error, KitaruEncodingError | KitaruPluginError | KitaruWorkerDiedError)
@@ -265,10 +281,11 @@ class Attempts:
             **entry.identity(entry.call_id, call.attempt),
         )
         run.blame(error, entry.invocation_id, entry.call_id)
+        records = (Draft(fact), *call.take_held())
         if not again:
-            return (Draft(fact),), None
+            return records, None
         self._retries += 1
-        return (Draft(fact),), self._policy.pause(error, self._retries - 1)
+        return records, self._policy.pause(error, self._retries - 1)
 
     def outcome(self) -> Outcome[Any]:
         """Return the outcome of the attempt that completed."""
@@ -278,6 +295,7 @@ class Attempts:
         if self._history is not None:
             # Only what is durable may be built on.
             run.histories[self._history.node] = 1
+            run.chain.remember(self._history, self._output.ref)
         self.share()
         return Outcome(
             value=self._value,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
@@ -124,7 +124,7 @@ def finish_entered(entry: Entry, body: Callable[[Call], T], result: Future[Outco
         entry.run.write_then(drafts, recorded)
 
 
-def _attempted(attempts: Attempts, body: Callable[[Call], T]) -> tuple[Draft, ...]:
+def _attempted(attempts: Attempts, body: Callable[[Call], T]) -> Sequence[Draft]:
     """Run a body until an attempt succeeds, and return the records that make its call complete."""
     run = attempts.entry.run
     while True:
@@ -361,6 +361,8 @@ class Entry:
         if fact.history is not None and not recorded.adopt:
             # A replay builds only on messages that it keeps itself, so that its source may be deleted.
             run.histories[fact.history.node] = 1
+            if isinstance(fact, CheckpointCompleted):
+                run.chain.remember(fact.history, fact.output)
         own = not recorded.adopt
         drifted = fact.digest is not None and self.digest is not None and fact.digest != self.digest
         if drifted and recorded.completed:

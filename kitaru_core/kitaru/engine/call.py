@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -19,7 +20,7 @@ from kitaru.engine.texts import check_text
 from kitaru.errors import KitaruUsageError
 from kitaru.journal.api import Draft
 from kitaru.records.boundary import Boundary
-from kitaru.records.facts import ArtifactSaved, MetadataLogged, NoteWritten, UsageRecorded
+from kitaru.records.facts import ArtifactSaved, MetadataLogged, NoteWritten, UsageRecorded, usage_defaults
 
 if TYPE_CHECKING:
     from kitaru.engine.run import Run
@@ -64,6 +65,7 @@ class Call:
     __slots__ = (
         "_carried",
         "_earlier",
+        "_held",
         "_listeners",
         "_source",
         "_versions",
@@ -89,6 +91,7 @@ class Call:
         self._source: list[Note] | None = None
         self._versions: dict[str, int] = {}
         self._listeners: list[Callable[[], None]] = []
+        self._held: list[Draft] = []
 
     @property
     def execution_id(self) -> str:
@@ -319,28 +322,38 @@ class Call:
         Args:
             record: A record with the field names of `llm_usage_v1`; call, checkpoint and cache status are filled in.
         """
-        usage = {
-            "schema_version": 1,
-            "call_name": self.invocation_id,
-            "checkpoint_id": self.call_id,
-            "checkpoint_name": self.name,
-            "billing_effect": "incurred",
-            "cache_status": "executed",
-            "status": "completed",
-            **record,
-        }
+        usage = {**usage_defaults(self.call_id, self.invocation_id, self.name), **record}
         fact = UsageRecorded(at=time.time(), call_id=self.call_id, attempt=self.attempt, usage=usage)
         self.run.totals.usage.append(fact)
-        self.run.write_later(*self.started_now(), Draft(fact))
+        self._tell(Draft(fact))
 
-    def started_now(self) -> tuple[Draft, ...]:
+    def attach(self, values: dict[str, Any]) -> None:
+        """Record metadata of this attempt.
+
+        Args:
+            values: JSON-ready, without secrets.
+        """
+        self._tell(Draft(MetadataLogged(at=time.time(), values=values, call_id=self.call_id, attempt=self.attempt)))
+
+    def _tell(self, draft: Draft) -> None:
+        """Record something small about this attempt: together with its start or its end, whichever is written first."""
+        if self.call_id in self.run.lease.starting:
+            self._held.append(draft)
+        else:
+            self.run.write_later(draft)
+
+    def take_held(self) -> list[Draft]:
+        """Return what was told of this attempt and is not on its way yet; called once its start or end is."""
+        held: list[Draft] = []
+        with suppress(IndexError):  # one at a time, since the commit of the start may take them in another thread
+            while self._held:
+                held.append(self._held.pop(0))
+        return held
+
+    def started_now(self) -> Sequence[Draft]:
         """Return the start record if it is not on its way yet: what the body records must not precede it."""
         waiting = self.run.lease.starting.pop(self.call_id, None)
-        return () if waiting is None else (waiting[1](),)
-
-    def metadata_draft(self, values: dict[str, Any]) -> Draft:
-        """Return the record that attaches metadata to this attempt."""
-        return Draft(MetadataLogged(at=time.time(), values=values, call_id=self.call_id, attempt=self.attempt))
+        return () if waiting is None else waiting[1]()
 
     @property
     def cancelled(self) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from kitaru.artifacts.codecs import encode
 from kitaru.engine import payloads
+from kitaru.engine.chains import chain_history
 from kitaru.errors import KitaruJournalError
 from kitaru.records.facts import ArtifactSaved
 from kitaru.records.payload import HistoryRef, PayloadRef
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["artifact_bytes", "carry_over", "nodes_of", "plain_messages", "store_messages"]
 
 _CODEC = "json/1"
-_DIGEST = 64
 
 
 def plain_messages(messages: Sequence[object], *, path: str) -> list[bytes] | None:
@@ -49,7 +49,7 @@ def store_messages(parts: Sequence[bytes], known: Mapping[str, int]) -> tuple[pa
     Returns:
         What is to be stored, and the node for these messages.
     """
-    node, blobs = payloads.chain_history(parts, known)
+    node, blobs = chain_history(parts, known)
     data = _joined(parts)
     ref = PayloadRef(codec=_CODEC, hash=sha256(data).hexdigest(), size=len(data))
     return payloads.Stored(ref, blobs=blobs), node
@@ -107,30 +107,27 @@ def carry_over(
         Their node in the other execution, and the messages to store.
     """
     chain, parent = _walk(nodes, last, known)
-    added = "".join(chain)
-    ref = HistoryRef(node=last.node, added=added, length=last.length, parent=parent)
-    return ref, [(digest, journal.blob(digest)) for digest in _split(added)]
+    ref = HistoryRef(node=last.node, added="".join(node.added for node in chain), length=last.length, parent=parent)
+    return ref, [(digest, journal.blob(digest)) for digest in ref.digests()]
 
 
 def _digests(records: Iterable[Record], last: HistoryRef) -> list[str]:
     chain, _ = _walk(nodes_of(records), last, {})
-    return _split("".join(chain))
+    return [digest for node in chain for digest in node.digests()]
 
 
-def _walk(nodes: Mapping[str, HistoryRef], last: HistoryRef, known: Mapping[str, int]) -> tuple[list[str], str | None]:
+def _walk(
+    nodes: Mapping[str, HistoryRef], last: HistoryRef, known: Mapping[str, int]
+) -> tuple[list[HistoryRef], str | None]:
     """Go back from a node to the first message, or to a node that is known; return what was added on the way."""
-    chain: list[str] = []
+    chain: list[HistoryRef] = []
     node: HistoryRef | None = last
     while node is not None and len(chain) <= len(nodes):
-        chain.append(node.added)
+        chain.append(node)
         if node.parent is not None and node.parent in known:
             return chain[::-1], node.parent
         node = None if node.parent is None else nodes.get(node.parent)
     return chain[::-1], None
-
-
-def _split(added: str) -> list[str]:
-    return [added[start : start + _DIGEST] for start in range(0, len(added), _DIGEST)]
 
 
 def _joined(parts: Sequence[bytes]) -> bytes:

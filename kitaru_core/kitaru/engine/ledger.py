@@ -27,6 +27,7 @@ from kitaru.records.facts import (
     RunnerStarted,
     UsageRecorded,
     WaitOpened,
+    usage_in,
 )
 from kitaru.records.record import Record
 
@@ -295,6 +296,7 @@ def fold(records: Iterable[Record]) -> tuple[dict[str, RecordedCall], list[WaitO
                 continue
             _settle_failures(calls, failed, fact)
             _take(calls, record, fact)
+            calls[fact.call_id].usage += usage_in(fact)
             if isinstance(fact, CheckpointFailed):
                 failed.add(fact.call_id)
         elif isinstance(fact, WaitOpened):
@@ -314,12 +316,11 @@ def _attach(calls: dict[str, RecordedCall], seq: int, fact: object) -> None:
         return
     if isinstance(fact, NoteWritten):
         call.notes.append((seq, fact))
-    elif isinstance(fact, UsageRecorded):
-        call.usage.append(fact)
     elif isinstance(fact, ArtifactSaved | MetadataLogged):
         call.left.append((seq, fact))
     elif isinstance(fact, OutcomeReconciled):
         call.reconciled = fact.outcome
+    call.usage += usage_in(fact)
 
 
 def _is_late(known: RecordedCall | None, fact: CallFact) -> bool:

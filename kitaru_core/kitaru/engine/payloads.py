@@ -16,17 +16,15 @@ from kitaru.artifacts.codecs import Encoded, decode, digest, encode
 from kitaru.artifacts.redaction import redact
 from kitaru.errors import KitaruDecodingError, KitaruEncodingError
 from kitaru.records.facts import NOTHING
-from kitaru.records.payload import HistoryRef, PayloadRef
+from kitaru.records.payload import PayloadRef
 
 if TYPE_CHECKING:
     from kitaru.artifacts.api import PayloadCodec
     from kitaru.journal.api import Journal
 
 __all__ = [
-    "Chain",
     "Encoded",
     "Stored",
-    "chain_history",
     "copy_of",
     "decode_stored",
     "describe",
@@ -37,7 +35,7 @@ __all__ = [
 ]
 
 INLINE_BYTES = 16 * 1024
-SHARED_BYTES = 512
+SHARED_BYTES = 1024
 SHOWN_BYTES = 16 * 1024
 
 _json = msgspec.json.Encoder()
@@ -192,57 +190,3 @@ def to_json(value: object) -> bytes:
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         msg = f"A {type(value).__qualname__} is not JSON-ready: {error}. Pass plain dicts, lists, strings and numbers."
         raise KitaruEncodingError(msg, type_name=type(value).__qualname__) from error
-
-
-_START = sha256(b"kitaru history 1").digest()
-
-
-class Chain:
-    """Digests of the conversation that was described last, with which the next one mostly begins."""
-
-    __slots__ = ("_last",)
-
-    def __init__(self) -> None:
-        self._last: tuple[list[bytes], list[bytes], list[bytes]] = ([], [], [_START])
-
-    def digests(self, data: list[bytes]) -> tuple[list[bytes], list[bytes]]:
-        """Return the digest of each message, and the nodes: the start, and one after each message.
-
-        Args:
-            data: The messages; the list is kept.
-        """
-        # Read once and replaced whole, because concurrent calls share a chain.
-        before, hashes, nodes = self._last
-        pairs = enumerate(zip(before, data, strict=False))
-        same = next((place for place, (old, new) in pairs if old != new), min(len(before), len(data)))
-        hashes, nodes = hashes[:same], nodes[: same + 1]
-        for item in data[same:]:
-            hashes.append(sha256(item).digest())
-            nodes.append(sha256(nodes[-1] + hashes[-1]).digest())
-        self._last = data, hashes, nodes
-        return hashes, nodes
-
-
-def chain_history(
-    messages: Sequence[object], known: Mapping[str, int], chain: Chain | None = None
-) -> tuple[HistoryRef, list[tuple[str, bytes]]]:
-    """Describe a conversation as an extension of the longest one that is stored already.
-
-    Args:
-        messages: All messages, oldest first, as JSON-ready values or bytes.
-        known: Nodes that are stored already.
-        chain: Spares the digests of what the conversation before it began with.
-
-    Returns:
-        The node for the whole conversation, and the messages to store.
-    """
-    data = [item if isinstance(item, bytes) else to_json(item) for item in messages]
-    hashes, nodes = (chain or Chain()).digests(data)
-    start = next((n for n in range(len(nodes) - 1, 0, -1) if nodes[n].hex() in known), 0)
-    ref = HistoryRef(
-        node=nodes[-1].hex(),
-        added=b"".join(hashes[start:]).hex(),
-        length=len(data),
-        parent=nodes[start].hex() if start else None,
-    )
-    return ref, [(hashes[n].hex(), data[n]) for n in range(start, len(data))]

@@ -13,6 +13,7 @@ import msgspec
 from kitaru.artifacts.redaction import redact
 from kitaru.engine import payloads
 from kitaru.engine.call import Note
+from kitaru.engine.chains import Chain
 from kitaru.engine.events import EventPublisher
 from kitaru.engine.histories import nodes_of
 from kitaru.engine.hooking import boundary_hooks
@@ -98,7 +99,7 @@ class Run:
         self.asked: dict[str, WaitState] = {}
         self.asking: threading.Lock = threading.Lock()
         self.histories: dict[str, int] = {}
-        self.chain: payloads.Chain = payloads.Chain()
+        self.chain: Chain = Chain()
         self.prompts: dict[str, int] = {}
         self._source_nodes: dict[str, dict[str, HistoryRef]] = {}
         self.futures: list[AnyFuture] = []
@@ -203,7 +204,7 @@ class Run:
             msg = f"log() takes JSON-ready values, and nothing was written: {error}"
             raise KitaruUsageError(msg) from error
         if call is not None:
-            self.write_later(*call.started_now(), call.metadata_draft(values))
+            call.attach(values)
         else:
             merge_metadata(self.totals.metadata, values)
             self.write_later(Draft(MetadataLogged(at=time.time(), values=values)))

@@ -191,5 +191,4 @@ class UnitStream(Generic[I, T]):
             finally:
                 self._leave(error)
         if self._outcome is None and self._attempts is not None:
-            attempts = self._attempts
-            attempts.entry.run.lease.starting.pop(attempts.entry.call_id, None)
+            self._attempts.abandon()

@@ -13,6 +13,7 @@ from kitaru.records.facts import (
     CheckpointStarted,
     MetadataLogged,
     UsageRecorded,
+    usage_in,
 )
 from kitaru.records.plain import JsonObject
 
@@ -69,8 +70,7 @@ def totals_of(records: Iterable[Record]) -> Totals:
             totals.artifacts += 1
         elif isinstance(fact, MetadataLogged) and fact.call_id is None:
             merge_metadata(totals.metadata, fact.values)
-        elif isinstance(fact, UsageRecorded):
-            totals.usage.append(fact)
+        totals.usage += usage_in(fact)
     totals.calls = len(calls)
     return totals
 

@@ -69,7 +69,7 @@ class Lease:
         lost: Set once another runner was seen to own the execution.
         cancelled: Set once somebody asked to cancel.
         starting: Started calls that are not written yet, by call id: the monotonic time they began, what makes their
-            record, and whether that record must not come after the end of a call beside it.
+            record and what they told so far, and whether that must not come after the end of a call beside it.
         on_change: Called, from any thread, when somebody else changed the execution.
         made: How many ids of each kind were made under this generation.
         stored: Digests of values that were written lately under this lease: a conversation says them again.
@@ -82,7 +82,7 @@ class Lease:
     head: bytes
     lost: bool = False
     cancelled: bool = False
-    starting: dict[str, tuple[float, Callable[[], Draft], bool]] = field(default_factory=dict)
+    starting: dict[str, tuple[float, Callable[[], Sequence[Draft]], bool]] = field(default_factory=dict)
     on_change: list[Callable[[], None]] = field(default_factory=list)
     made: list[int] = field(default_factory=lambda: [0, 0, 0])
     stored: set[str] = field(default_factory=set)

@@ -14,6 +14,8 @@ from collections import Counter, OrderedDict
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from kitaru.journal.packing import deflate
+
 if TYPE_CHECKING:
     import sqlite3
 
@@ -107,7 +109,7 @@ def _use_again(connection: sqlite3.Connection, no: int, key: bytes) -> bool:
 
 def _deflated(data: bytes) -> tuple[int, bytes]:
     if _DEFLATE_FROM <= len(data) <= _DEFLATE_TO:
-        packed = zlib.compress(data, 1)
+        packed = deflate(data)
         if len(packed) < len(data) * _WORTH:
             return _DEFLATED, packed
     return _PLAIN, data
@@ -141,8 +143,7 @@ def _alike(connection: sqlite3.Connection, base: bytes, data: bytes) -> bytes | 
     row = connection.execute(_SELECT, (base,)).fetchone()
     if row is None or row[0] not in {_PLAIN, _DEFLATED}:
         return None
-    deflate = zlib.compressobj(1, zdict=bytes(row[1]) if row[0] == _PLAIN else _inflated(row[1]))
-    return base + deflate.compress(data) + deflate.flush()
+    return base + deflate(data, bytes(row[1]) if row[0] == _PLAIN else _inflated(row[1]))
 
 
 def _cut(data: bytes) -> list[bytes]:

@@ -26,7 +26,7 @@ from kitaru.journal.bell import Bell
 from kitaru.journal.blobs import store_blob
 from kitaru.journal.faults import journal_error
 from kitaru.journal.locking import CommitLock
-from kitaru.journal.packing import pack
+from kitaru.journal.packing import pack, pack_value
 from kitaru.journal.projection import project
 from kitaru.journal.schema import SEQUENCE_BITS
 from kitaru.records.facts import CheckpointCompleted, CheckpointFailed, encode_fact
@@ -182,7 +182,7 @@ class GroupCommit:
                 return False
         body = encode_fact(fact)
         head = sha256(lease.head + body).digest()
-        row = ((lease.no << SEQUENCE_BITS) | seq, pack(body), head, draft.payload, lease.no, lease.generation)
+        row = ((lease.no << SEQUENCE_BITS) | seq, pack(body), head, _payload(draft), lease.no, lease.generation)
         hit("journal.before_commit")
         try:
             written = self.connection.execute(INSERT_RECORD, row).rowcount
@@ -442,11 +442,15 @@ def _rows(ticket: _Ticket, heads: dict[Lease, tuple[int, bytes]]) -> list[tuple[
         body = encode_fact(draft.fact)
         head = sha256(head + body).digest()
         rows.append(
-            (draft, ((lease.no << SEQUENCE_BITS) | seq, pack(body), head, draft.payload, lease.no, lease.generation))
+            (draft, ((lease.no << SEQUENCE_BITS) | seq, pack(body), head, _payload(draft), lease.no, lease.generation))
         )
         seq += 1
     heads[lease] = (seq, head)
     return rows
+
+
+def _payload(draft: Draft) -> bytes | None:
+    return pack_value(draft.payload) if draft.packed else draft.payload
 
 
 def _with_started(lease: Lease, ticket: _Ticket) -> Sequence[Draft]:
@@ -456,7 +460,7 @@ def _with_started(lease: Lease, ticket: _Ticket) -> Sequence[Draft]:
     if ticket.overdue:
         late = [starting.pop(call_id, None) for call_id in ticket.overdue]
         ticket.overdue = ()
-        ticket.drafts = [*ticket.drafts, *(entry[1]() for entry in late if entry is not None)]
+        ticket.drafts = [*ticket.drafts, *(draft for entry in late if entry is not None for draft in entry[1]())]
         return ticket.drafts
     finishes = False
     for draft in ticket.drafts:
@@ -469,7 +473,7 @@ def _with_started(lease: Lease, ticket: _Ticket) -> Sequence[Draft]:
     # moment may be missing from the journal.
     others = [starting.pop(call_id, None) for call_id, entry in list(starting.items()) if entry[2]]
     if others:
-        ticket.drafts = [*(other[1]() for other in others if other is not None), *ticket.drafts]
+        ticket.drafts = [*(draft for other in others if other is not None for draft in other[1]()), *ticket.drafts]
     return ticket.drafts
 
 

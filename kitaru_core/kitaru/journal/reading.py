@@ -14,9 +14,10 @@ from kitaru.journal.api import ExecutionRow, ListQuery, LiveEvent, StoredRecord,
 from kitaru.journal.blobs import load_blob
 from kitaru.journal.housekeeper import lease_seconds
 from kitaru.journal.owner import Owner, current_owner, owner_is_alive
-from kitaru.journal.packing import unpack
+from kitaru.journal.packing import unpack, unpack_value
 from kitaru.journal.schema import SEQUENCE_BITS
 from kitaru.records.facts import decode_fact
+from kitaru.records.payload import payload_refs
 from kitaru.records.record import Record
 
 if TYPE_CHECKING:
@@ -35,6 +36,19 @@ _COLUMNS = (
 )
 _BY_ID = f"SELECT {_COLUMNS} FROM executions e WHERE id = ?"  # noqa: S608 - constants only
 _PAGE = 200
+
+
+def _stored(seq: int, body: bytes, digest: bytes, payload: bytes | None) -> StoredRecord:
+    """Return a record as bytes, with the value in its row as it was before it was packed."""
+    if payload is not None:
+        try:
+            refs = list(payload_refs(decode_fact(body)))
+        except (msgspec.DecodeError, TypeError, AttributeError):
+            refs = []  # whoever reads the record is told what is wrong with it
+        values = (unpack_value(payload, ref.size) for ref in refs)
+        hashes = {ref.hash for ref in refs}
+        payload = next((value for value in values if sha256(value).hexdigest() in hashes), payload)
+    return StoredRecord(seq, body, digest, payload)
 
 
 class Reading:
@@ -160,14 +174,16 @@ class Reading:
         first = self.number(execution_id) << SEQUENCE_BITS
         sql = "SELECT key, body, hash, payload FROM records WHERE key >= ? AND key < ? ORDER BY key"
         rows = self._connection.execute(sql, (first, first + (1 << SEQUENCE_BITS)))
-        return [StoredRecord(key - first, unpack(body), hash_, payload) for key, body, hash_, payload in rows]
+        return [_stored(key - first, unpack(body), hash_, payload) for key, body, hash_, payload in rows]
 
     def payload(self, execution_id: str, seq: int, ref: PayloadRef) -> bytes | None:
         """Return the bytes in a record's row or in the blob table, or `None` when they are in neither."""
         key = (self.number(execution_id) << SEQUENCE_BITS) | seq
         row = self._connection.execute("SELECT payload FROM records WHERE key = ?", (key,)).fetchone()
-        if row is not None and row[0] is not None and sha256(row[0]).hexdigest() == ref.hash:
-            return bytes(row[0])
+        if row is not None and row[0] is not None:
+            data = unpack_value(bytes(row[0]), ref.size)
+            if sha256(data).hexdigest() == ref.hash:
+                return data
         return self.blob(ref.hash)
 
     def blob(self, digest: str) -> bytes | None:

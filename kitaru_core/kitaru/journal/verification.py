@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from kitaru.journal.api import Journal
     from kitaru.records.facts import Known
+    from kitaru.records.payload import HistoryRef
 
 __all__ = ["Verification", "verify_execution"]
 
@@ -57,6 +58,7 @@ def verify_execution(journal: Journal, execution_id: str) -> Verification:
     """
     head = b"\0" * 32
     checked = payloads = 0
+    values = _Values(journal, execution_id)
     for expected, record in enumerate(journal.stored(execution_id)):
 
         def fault(
@@ -72,27 +74,60 @@ def verify_execution(journal: Journal, execution_id: str) -> Verification:
             fact = decode_fact(record.body)
         except msgspec.DecodeError as error:
             return fault(f"record {expected} cannot be read: {error}")
-        for ref in _references(fact):
-            try:
-                journal.payload(execution_id, record.seq, ref)
-            except KitaruJournalError as error:
-                return fault(f"a value of record {expected}: {error}")
-            payloads += 1
+        try:
+            payloads += 0 if isinstance(fact, UnknownFact) else values.check(record.seq, fact)
+        except KitaruJournalError as error:
+            return fault(f"a value of record {expected}: {error}")
         head = record.hash
         checked += 1
     return Verification(execution_id=execution_id, records=checked, payloads=payloads, head=head.hex())
 
 
-def _references(fact: Known | UnknownFact) -> Iterator[PayloadRef]:
-    if isinstance(fact, UnknownFact):
-        return
-    history = getattr(fact, "history", None)
+class _Values:
+    """Checks the values that the records of one execution name, in their order."""
+
+    def __init__(self, journal: Journal, execution_id: str) -> None:
+        self._journal = journal
+        self._execution_id = execution_id
+        self._standing: set[str] = set()
+
+    def check(self, seq: int, fact: Known) -> int:
+        """Check the values of one record.
+
+        Returns:
+            Their number.
+
+        Raises:
+            KitaruJournalError: One is missing or was altered.
+        """
+        journal, execution_id = self._journal, self._execution_id
+        refs = list(_references(fact))
+        for ref in refs:
+            journal.payload(execution_id, seq, ref)
+            self._standing.add(ref.hash)
+        history = _history(fact)
+        if history is None:
+            return len(refs)
+        for digest, message in history.standing_here():
+            if sha256(message).hexdigest() != digest:
+                msg = f"The message {digest} does not have this digest."
+                raise KitaruJournalError(msg, reason="corrupt")
+            self._standing.add(digest)
+        told = history.digests()
+        for digest in told:
+            if digest not in self._standing:
+                journal.payload(execution_id, seq, PayloadRef(codec="bytes/1", hash=digest, size=0))
+        return len(refs) + len(told)
+
+
+def _history(fact: Known) -> HistoryRef | None:
+    found: HistoryRef | None = getattr(fact, "history", None)
+    return found
+
+
+def _references(fact: Known) -> Iterator[PayloadRef]:
     for name in ("inputs", "output", "value", "answer", "result"):
         ref = getattr(fact, name, None)
         # The value of saved messages is put together from those of its history.
-        if isinstance(ref, PayloadRef) and not (name == "value" and history is not None):
+        if isinstance(ref, PayloadRef) and not (name == "value" and _history(fact) is not None):
             yield ref
-    if history is not None:
-        for start in range(0, len(history.added), 64):
-            digest = history.added[start : start + 64]
-            yield PayloadRef(codec="bytes/1", hash=digest, size=0)

@@ -21,7 +21,7 @@ import msgspec
 
 from kitaru.errors import KitaruJournalError, KitaruUsageError
 from kitaru.journal.api import StoredRecord
-from kitaru.records.facts import ExecutionStarted, decode_fact
+from kitaru.records.facts import ExecutionStarted, Known, UnknownFact, decode_fact
 from kitaru.records.payload import HistoryRef, PayloadRef
 from kitaru.version import __version__
 
@@ -34,7 +34,6 @@ MAX_ARCHIVE_BYTES: Final = 2 << 30
 _FORMAT: Final = 1
 _MANIFEST_BYTES: Final = 64 << 10
 _MEMBER: Final = re.compile(r"(records)/([0-9]{8})\.json|(payloads)/([0-9]{8})|(blobs)/([0-9a-f]{64})")
-_DIGEST: Final = 64
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,30 +97,44 @@ def write_archive(journal: Journal, execution_id: str, path: Path) -> None:
 
 def _write(journal: Journal, records: list[StoredRecord], archive: zipfile.ZipFile) -> None:
     written: set[str] = set()
+    standing: set[str] = set()
     for record in records:
         archive.writestr(f"records/{record.seq:08}.json", record.body)
-        here = None
+        fact = decode_fact(record.body)
+        wanted = set(_values(fact))
         if record.payload is not None:
             here = sha256(record.payload).hexdigest()
             archive.writestr(f"payloads/{record.seq:08}", record.payload)
-        for digest in _digests(record.body):
-            if digest != here and digest not in written:
-                written.add(digest)
-                archive.writestr(f"blobs/{digest}", journal.blob(digest))
+            standing.add(here)
+            wanted.discard(here)
+        standing.update(digest for digest, _ in _messages(fact))
+        for digest in sorted(wanted.union(_told(fact) - standing) - written):
+            written.add(digest)
+            archive.writestr(f"blobs/{digest}", journal.blob(digest))
 
 
-def _digests(body: bytes) -> Iterator[str]:
-    """Yield the digest of every value that a record needs."""
-    fact = decode_fact(body)
+def _values(fact: Known | UnknownFact) -> Iterator[str]:
+    """Yield the digest of every value that a record names."""
+    # The value that an override replaced belongs to the source, and saved messages are put together from their history.
+    elsewhere = {"original_output", "value" if getattr(fact, "history", None) is not None else ""}
     for name in getattr(fact, "__struct_fields__", ()):
         value = getattr(fact, name)
-        # The value that an override replaced belongs to the source.
-        if isinstance(value, PayloadRef) and name != "original_output":
+        if isinstance(value, PayloadRef) and name not in elsewhere:
             yield value.hash
-        elif isinstance(value, HistoryRef):
-            yield from (value.added[at : at + _DIGEST] for at in range(0, len(value.added), _DIGEST))
     if isinstance(fact, ExecutionStarted) and fact.replay is not None:
         yield from (ref["hash"] for ref in fact.replay.get("overrides", {}).values())
+
+
+def _told(fact: Known | UnknownFact) -> set[str]:
+    """Return the digest of every message that a record adds to a conversation."""
+    history = getattr(fact, "history", None)
+    return set(history.digests()) if isinstance(history, HistoryRef) else set()
+
+
+def _messages(fact: Known | UnknownFact) -> list[tuple[str, bytes]]:
+    """Return digest and bytes of the messages that stand in a record itself."""
+    history = getattr(fact, "history", None)
+    return list(history.standing_here()) if isinstance(history, HistoryRef) else []
 
 
 def read_archive(journal: Journal, path: Path, *, max_bytes: int = MAX_ARCHIVE_BYTES) -> str:
@@ -232,14 +245,17 @@ def _records(manifest: Manifest, bodies: dict[int, bytes], payloads: dict[int, b
 
 def _check_values(records: list[StoredRecord], blobs: dict[str, bytes]) -> None:
     """Hold every value against its digest, and see that none is missing."""
+    standing = set(blobs)
     for record in records:
         try:
-            wanted = set(_digests(record.body))
+            fact = decode_fact(record.body)
+            wanted, told, messages = set(_values(fact)), _told(fact), _messages(fact)
         except (msgspec.DecodeError, TypeError, KeyError, AttributeError) as error:
             _refuse(f"record {record.seq} cannot be read ({error})")
-        here = None if record.payload is None else sha256(record.payload).hexdigest()
-        missing = [digest for digest in wanted if digest != here and digest not in blobs]
-        if missing or (here is not None and here not in wanted):
+        here = set() if record.payload is None else {sha256(record.payload).hexdigest()}
+        altered = [digest for digest, message in messages if sha256(message).hexdigest() != digest]
+        standing.update(here, (digest for digest, _ in messages))
+        if altered or not wanted.issuperset(here) or not wanted - here <= blobs.keys() or not told <= standing:
             _refuse(f"a value of record {record.seq} is missing or was altered")
 
 

@@ -38,10 +38,10 @@ from kitaru.records.facts import (
     DriftNoted,
     ExecutionStarted,
     MetadataLogged,
-    UsageRecorded,
     WaitAborted,
     WaitOpened,
     WaitResolved,
+    usage_in,
 )
 from kitaru.records.plain import JsonObject
 from kitaru.records.status import ExecutionStatus
@@ -250,10 +250,9 @@ class _Reader:
         status = ExecutionStatus.RUNNING if self._alive else ExecutionStatus.FAILED
         for record in records:
             fact = record.fact
+            usage += [one.usage for one in usage_in(fact)]
             if isinstance(fact, MetadataLogged):
                 merge_metadata(metadata, fact.values)
-            elif isinstance(fact, UsageRecorded):
-                usage.append(fact.usage)
             elif isinstance(fact, CheckpointStarted):
                 started = fact.at
             elif isinstance(fact, CheckpointCompleted | CheckpointFailed):

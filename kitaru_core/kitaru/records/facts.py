@@ -43,6 +43,8 @@ __all__ = [
     "WaitResolved",
     "decode_fact",
     "encode_fact",
+    "usage_defaults",
+    "usage_in",
 ]
 
 
@@ -152,6 +154,8 @@ class CheckpointCompleted(_CallFact, frozen=True, kw_only=True, tag="checkpoint.
         cache_status: `executed`, or `hit` for a value taken from the result cache.
         source: For a cache hit: execution and call it came from.
         summary: What a plugin says came out, in a few words: `text` and `fields`.
+        usage: What the attempt used, where that was not recorded before it ended, without `usage_defaults`; read it by
+            `usage_in`.
     """
 
     started_at: float
@@ -160,6 +164,7 @@ class CheckpointCompleted(_CallFact, frozen=True, kw_only=True, tag="checkpoint.
     cache_status: CacheStatus = "executed"
     source: list[str] | None = None
     summary: JsonObject = {}
+    usage: list[JsonObject] = []
 
 
 class CheckpointReused(_CallFact, frozen=True, kw_only=True, tag="checkpoint.reused"):
@@ -428,6 +433,45 @@ _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Known] = msgspec.json.Decoder(Known)
 
 encode_fact: Callable[[object], bytes] = _encoder.encode
+
+
+def usage_in(fact: object) -> list[UsageRecorded]:
+    """Return the usage that a record reports, each in the form of a record of its own.
+
+    Args:
+        fact: Any record. The end of a call says as well what it used, if its start was not written before.
+
+    Returns:
+        The usage, in the order in which it was reported.
+    """
+    if isinstance(fact, UsageRecorded):
+        return [fact]
+    if isinstance(fact, CheckpointCompleted) and fact.usage:
+        known = usage_defaults(fact.call_id, fact.invocation_id, fact.name)
+        return [
+            UsageRecorded(at=fact.at, call_id=fact.call_id, attempt=fact.attempt, usage=known | usage)
+            for usage in fact.usage
+        ]
+    return []
+
+
+def usage_defaults(call_id: str, invocation_id: str, name: str) -> JsonObject:
+    """Return what a usage record of a call says unless it says something else.
+
+    Args:
+        call_id: The call.
+        invocation_id: Its readable id.
+        name: Its checkpoint name.
+    """
+    return {
+        "schema_version": 1,
+        "call_name": invocation_id,
+        "checkpoint_id": call_id,
+        "checkpoint_name": name,
+        "billing_effect": "incurred",
+        "cache_status": "executed",
+        "status": "completed",
+    }
 
 
 def decode_fact(body: bytes) -> Known | UnknownFact:

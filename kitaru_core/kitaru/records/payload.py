@@ -26,6 +26,9 @@ class PayloadRef(msgspec.Struct, frozen=True, kw_only=True):
     size: int
 
 
+_DIGEST = 64
+
+
 class HistoryRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One node of a conversation: the conversation before it, and what was added.
 
@@ -34,12 +37,24 @@ class HistoryRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         parent: Node of the conversation it extends, or `None` for a first one.
         added: SHA-256 digests of the messages added, 64 hexadecimal digits each, in order and without a separator.
         length: Number of messages up to here.
+        short: The messages among those added that stand here, by their place among them. The others stand in the blob
+            table, or in an earlier record of the execution, as such a message or as a value.
     """
 
     node: str
     added: str
     length: int
     parent: str | None = None
+    short: dict[int, msgspec.Raw] = {}
+
+    def digests(self) -> list[str]:
+        """Return the digest of each message that was added."""
+        return [self.added[start : start + _DIGEST] for start in range(0, len(self.added), _DIGEST)]
+
+    def standing_here(self) -> Iterator[tuple[str, bytes]]:
+        """Yield digest and bytes of each message that stands here."""
+        for place, message in self.short.items():
+            yield self.added[place * _DIGEST : (place + 1) * _DIGEST], bytes(message)
 
 
 def payload_refs(fact: object) -> Iterator[PayloadRef]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kitaru.engine.payloads import Chain, chain_history
+from kitaru.engine.chains import Chain, chain_history
 
 TALK = [b'"one"', b'"two"', b'"three"', b'"four"']
 
