@@ -30,7 +30,8 @@ from agents.usage import (
     deserialize_usage,
     serialize_usage,
 )
-from openai.types.responses import Response, ResponseCompletedEvent, ResponseUsage
+from openai import BaseModel as OpenAIModel
+from openai.types.responses import Response, ResponseCompletedEvent, ResponseOutputItem, ResponseUsage
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from kitaru.errors import KitaruEncodingError, KitaruUsageError
@@ -113,6 +114,12 @@ class Conversation:
         return self._hash.hexdigest()
 
 
+class _Output(OpenAIModel):
+    """The part of a response that holds its items; a whole one has forty more fields to build."""
+
+    output: list[ResponseOutputItem]
+
+
 @dataclass
 class RecordedResponse:
     """A model response, streamed or not, in the one form in which it is stored.
@@ -169,7 +176,7 @@ class RecordedResponse:
 
     def items(self) -> list[Any]:
         """Return the output items as the client library builds them for a live response."""
-        built = Response.construct(output=self.output).output if self.output else []
+        built = _Output.construct(output=self.output).output if self.output else []
         return [self.output[index] if index in self.plain else item for index, item in enumerate(built)]
 
     def with_failed_attempts(self) -> RecordedResponse:

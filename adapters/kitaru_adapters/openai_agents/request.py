@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import time
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from agents.model_settings import ModelSettings
 from agents.tool import FunctionTool
+from pydantic import TypeAdapter
 
 from kitaru_adapters.openai_agents.boundary import content_key
 from kitaru_adapters.openai_agents.codec import MODEL_CODEC, as_recorded_response, item_bytes, item_json
@@ -18,7 +21,6 @@ from kitaru_adapters.openai_agents.usage import model_call_record
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agents.model_settings import ModelSettings
     from agents.usage import Usage
 
     from kitaru.seam import Call, Outcome, Unit
@@ -186,8 +188,14 @@ def _shown_request(arguments: dict[str, Any], tools: list[str]) -> dict[str, Any
     }
 
 
+@cache
+def _settings_form() -> TypeAdapter[ModelSettings]:
+    # As `ModelSettings.to_json_dict` makes anew for each call, which takes longer than all the rest.
+    return TypeAdapter(ModelSettings)
+
+
 def _shown_settings(settings: ModelSettings | None) -> dict[str, Any]:
-    given = settings.to_json_dict() if settings else {}
+    given = _settings_form().dump_python(settings, mode="json") if settings else {}
     # headers carry credentials, and they do not change what is asked
     shown = {name: value for name, value in given.items() if value is not None and name != "extra_headers"}
     extra = shown.get("extra_args")

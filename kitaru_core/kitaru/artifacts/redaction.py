@@ -25,6 +25,8 @@ REDACTED: Final = "[redacted]"
 
 _MIN_LENGTH: Final = 4
 _MAX_DEPTH: Final = 200
+_SHORT: Final = 64
+_REMEMBERED: Final = 4096
 _CONTAINERS: Final = frozenset({list, tuple, set, frozenset})
 _NUMBERS: Final = frozenset({type(None), bool, int, float})
 _WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
@@ -118,6 +120,7 @@ class Redactor:
         self._forms: tuple[str, ...] = ()
         self._pattern: re.Pattern[str] | None = None
         self._hook = hook
+        self._harmless: set[str] = set()
         self.add(*secrets)
 
     def add(self, *secrets: str) -> None:
@@ -135,6 +138,7 @@ class Redactor:
             ordered = sorted(self._known, key=len, reverse=True)
             self._pattern = re.compile("|".join(map(re.escape, ordered)))
             self._forms = tuple(ordered)
+            self._harmless = set()
 
     def add_environment(self, environment: Mapping[str, str]) -> None:
         """Make the values of all variables known whose names say that they are secret.
@@ -154,6 +158,18 @@ class Redactor:
         Returns:
             The text, with `[redacted]` in place of each secret.
         """
+        harmless = self._harmless
+        if text in harmless:
+            return text
+        shown = self._shown(text)
+        # Names and ids are said again and again.
+        if len(text) <= _SHORT and shown == text and self._hook is None:
+            if len(harmless) >= _REMEMBERED:
+                harmless.clear()
+            harmless.add(text)
+        return shown
+
+    def _shown(self, text: str) -> str:
         # Looking for what every match has in it is many times cheaper than trying the patterns.
         if self._pattern is not None and any(map(text.__contains__, self._forms)):
             text = self._pattern.sub(REDACTED, text)
