@@ -124,7 +124,9 @@ def _overhead(bench: Bench, title: str, ways: dict[str, tuple[PeerCard, str]]) -
     table = Table(
         title,
         f"{CALLS} model calls with a tool call after each but the last; the models are scripted and answer at once. "
-        f"*Above plain* is what a run takes longer than a plain one, in units of {COMMITS} bare commits timed beside.",
+        f"*Above plain* is what a run takes longer than a plain one, in units of {COMMITS} bare commits timed beside. "
+        "`bare` is the plain agent with one such commit, made in a thread so that its loop need not wait, after each "
+        "of these calls: nothing that commits as often can cost less.",
         ("run", "above plain", "median", "CPU"),
     )
     for name, version_ in rounds.versions.items():
@@ -142,33 +144,34 @@ def pydantic_ai(bench: Bench) -> Table:
     """A run of PydanticAI: plain, with kitaru, with its own DBOS integration."""
     ours = _card("pydantic_ai")
     theirs = _card("pydantic_ai", f"pydantic-ai-slim[dbos]=={version('pydantic-ai-slim')}")
-    ways = {"plain": (ours, "plain"), "kitaru": (ours, "kitaru"), "dbos": (theirs, "dbos")}
+    ways = {**{mode: (ours, mode) for mode in ("plain", "bare", "kitaru")}, "dbos": (theirs, "dbos")}
     return _overhead(bench, "PydanticAI", ways)
 
 
 def openai_agents(bench: Bench) -> Table:
     """A run of the OpenAI Agents SDK: plain, and with kitaru."""
     card = _card("openai_agents")
-    return _overhead(bench, "OpenAI Agents SDK", {mode: (card, mode) for mode in ("plain", "kitaru")})
+    return _overhead(bench, "OpenAI Agents SDK", {mode: (card, mode) for mode in ("plain", "bare", "kitaru")})
 
 
 def langgraph(bench: Bench) -> Table:
     """Super-steps of a LangGraph agent: its SQLite saver against ours."""
     card = _card("langgraph_agent")
-    modes = ("saver", "calls", "graph_call", "kitaru_saver")
+    modes = ("saver", "calls", "graph_call", "kitaru_saver", "calls_in_memory", "graph_call_in_memory")
     rounds = _in_turns(bench, {mode: (card, mode) for mode in modes}, lambda peer: peer.ask("loop", calls=CALLS))
     table = Table(
         "LangGraph, time per super-step",
         f"An agent of {CALLS} model calls with a tool call after each but the last; everything synced to the disk "
         '(`synchronous=FULL`, `durability="sync"`). `saver` is its own SQLite saver, `kitaru_saver` is ours; `calls` '
-        "and `graph_call` are strategies of the runner, with LangGraph's own state in memory.",
+        "and `graph_call` are strategies of the runner, which need no saver. With `_in_memory` the graph also keeps "
+        "all its states in an `InMemorySaver`, as it does where earlier states of a thread are asked for.",
         ("run", "to its SQLite saver", "per super-step", "CPU per run"),
     )
     for mode in modes:
         step = _ms(rounds.seconds(mode) / (2 * CALLS - 1))
         cpu = _ms(rounds.cpu(mode) * (2 * CALLS - 1))
         table.rows.append((rounds.versions[mode], f"{rounds.ratio(mode, 'saver'):.2f}x", step, cpu))
-    for mode in modes[1:]:
+    for mode in ("calls", "graph_call", "kitaru_saver"):
         table.verdicts.append(Verdict(f"LangGraph, super-step of `{mode}`", rounds.ratio(mode, "saver"), 1, "x"))
     return table
 

@@ -1,6 +1,7 @@
 """LangGraph twice: a bare graph for the cost of a super-step, and an agent over a long conversation.
 
-`BENCH_MODE` is `saver` for its own SQLite saver, or `calls`, `graph_call` and `kitaru_saver` for ours.
+`BENCH_MODE` is `saver` for its own SQLite saver, `kitaru_saver` for ours, or `calls` and `graph_call` for the strategies
+of our runner, which need no saver; with `_in_memory` behind it, the graph also keeps its threads in an `InMemorySaver`.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
 Costs = dict[str, float | None]
+_IN_MEMORY = "_in_memory"
 
 
 class Scripted(BaseChatModel):
@@ -57,13 +59,14 @@ class Peer:
 
     def __init__(self, folder: Path) -> None:
         self._filler = Filler()
-        self._mode = os.environ["BENCH_MODE"]
+        mode = os.environ["BENCH_MODE"]
+        self._mode, self._in_memory = mode.removesuffix(_IN_MEMORY), mode.endswith(_IN_MEMORY)
         self._threads = 0
         self._saver = self._make_saver(folder)
         os.environ |= {"KITARU_STORE": str(folder / "kitaru.db"), "KITARU_CONFIG_PATH": str(folder)}
-        self.version = f"langgraph {importlib.metadata.version('langgraph')}, {self._mode}"
+        self.version = f"langgraph {importlib.metadata.version('langgraph')}, {mode}"
 
-    def _make_saver(self, folder: Path) -> BaseCheckpointSaver[Any]:
+    def _make_saver(self, folder: Path) -> BaseCheckpointSaver[Any] | None:
         if self._mode == "saver":
             self._db = sqlite3.connect(folder / "graph.db", check_same_thread=False)
             saver: Any = importlib.import_module("langgraph.checkpoint.sqlite").SqliteSaver(self._db)
@@ -73,7 +76,7 @@ class Peer:
         if self._mode == "kitaru_saver":
             adapter = importlib.import_module("kitaru.adapters.langgraph")
             return adapter.KitaruCheckpointSaver(folder / "threads.db")  # type: ignore[no-any-return]
-        return InMemorySaver()
+        return InMemorySaver() if self._in_memory else None
 
     def _agent(self, calls: int, size: int, before: int) -> Any:  # noqa: ANN401
         @tool

@@ -1,4 +1,8 @@
-"""One agent of PydanticAI in three ways: as it is, made durable by kitaru, made durable by its own DBOS integration."""
+"""One agent of PydanticAI, as it is and made durable.
+
+`BENCH_MODE` is `plain`, `kitaru`, `dbos` for its own DBOS integration, or `bare` for a plain agent that makes a bare
+commit after each model request and each tool call.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse, Text
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 from pydantic_ai.usage import UsageLimits
 
+from durable_bench.bare import BareCommits
 from durable_bench.filler import Filler
 from durable_bench.meter import Meter
 
@@ -49,6 +54,26 @@ class Peer:
 
     def _plain(self, _folder: Path) -> Callable[[list[ModelMessage]], Awaitable[None]]:
         agent = self._agent(_named(self._look))
+
+        async def run(history: list[ModelMessage]) -> None:
+            await agent.run("go", message_history=history, usage_limits=ENDLESS)
+
+        return run
+
+    def _bare(self, folder: Path) -> Callable[[list[ModelMessage]], Awaitable[None]]:
+        commits = BareCommits(folder)
+
+        async def answer(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+            response = self._answer(messages, info)
+            await commits.commit()
+            return response
+
+        async def look(number: int) -> str:
+            found = await self._look(number)
+            await commits.commit()
+            return found
+
+        agent = Agent(FunctionModel(answer, model_name="scripted"), name="bench", tools=[look])
 
         async def run(history: list[ModelMessage]) -> None:
             await agent.run("go", message_history=history, usage_limits=ENDLESS)
