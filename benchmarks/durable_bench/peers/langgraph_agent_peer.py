@@ -1,7 +1,7 @@
 """LangGraph twice: a bare graph for the cost of a super-step, and an agent over a long conversation.
 
-`BENCH_MODE` is `saver` for its own SQLite saver, `kitaru_saver` for ours, or `calls` and `graph_call` for the strategies
-of our runner, which need no saver; with `_in_memory` behind it, the graph also keeps its threads in an `InMemorySaver`.
+`BENCH_MODE` is `saver` for its own SQLite saver, `kitaru_saver` for ours, or `calls` and `graph_call` for strategies of
+our runner, which need no saver; with `_in_memory` behind it, the graph also keeps its threads in an `InMemorySaver`.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from kitaru.errors import KitaruJournalError
-from kitaru.records.facts import UnknownFact, decode_fact
+from kitaru.records.facts import ArtifactSaved, UnknownFact, decode_fact
 from kitaru.records.payload import PayloadRef
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class _Values:
             self._standing.add(digest)
         told = history.digests()
         for digest in told:
-            if digest not in self._standing:
+            if digest not in self._standing or isinstance(fact, ArtifactSaved):
                 journal.payload(execution_id, seq, PayloadRef(codec="bytes/1", hash=digest, size=0))
         return len(refs) + len(told)
 

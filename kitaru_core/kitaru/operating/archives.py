@@ -21,7 +21,7 @@ import msgspec
 
 from kitaru.errors import KitaruJournalError, KitaruUsageError
 from kitaru.journal.api import StoredRecord
-from kitaru.records.facts import ExecutionStarted, Known, UnknownFact, decode_fact
+from kitaru.records.facts import ArtifactSaved, ExecutionStarted, Known, UnknownFact, decode_fact
 from kitaru.records.payload import HistoryRef, PayloadRef
 from kitaru.version import __version__
 
@@ -115,19 +115,21 @@ def _write(journal: Journal, records: list[StoredRecord], archive: zipfile.ZipFi
 
 def _values(fact: Known | UnknownFact) -> Iterator[str]:
     """Yield the digest of every value that a record names."""
-    # The value that an override replaced belongs to the source, and saved messages are put together from their history.
-    elsewhere = {"original_output", "value" if getattr(fact, "history", None) is not None else ""}
+    if isinstance(fact, ArtifactSaved) and fact.history is not None:
+        yield from fact.history.digests()  # the value is put together from these
+        return
     for name in getattr(fact, "__struct_fields__", ()):
         value = getattr(fact, name)
-        if isinstance(value, PayloadRef) and name not in elsewhere:
+        # The value that an override replaced belongs to the source.
+        if isinstance(value, PayloadRef) and name != "original_output":
             yield value.hash
     if isinstance(fact, ExecutionStarted) and fact.replay is not None:
         yield from (ref["hash"] for ref in fact.replay.get("overrides", {}).values())
 
 
 def _told(fact: Known | UnknownFact) -> set[str]:
-    """Return the digest of every message that a record adds to a conversation."""
-    history = getattr(fact, "history", None)
+    """Return the digest of every message that a call adds to a conversation; some stand in records."""
+    history = None if isinstance(fact, ArtifactSaved) else getattr(fact, "history", None)
     return set(history.digests()) if isinstance(history, HistoryRef) else set()
 
 

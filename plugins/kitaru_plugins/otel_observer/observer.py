@@ -20,6 +20,7 @@ from kitaru.records.facts import (
     WaitAborted,
     WaitOpened,
     WaitResolved,
+    usage_in,
 )
 from kitaru_plugins.otel_observer.names import (
     BOUNDARY_DURATION,
@@ -107,10 +108,10 @@ class Observer:
                 self._rested(execution, "waiting")
             case ExecutionFinished() as fact:
                 self._rested(execution, fact.status, fact.failure.type if fact.failure is not None else None)
-            case UsageRecorded() as fact:
-                self._used(execution, fact)
             case WaitOpened() | WaitResolved() | WaitAborted():
                 self._waits.add(1, {STATUS: record.kind.removeprefix("wait.")})
+        for used in usage_in(record.fact):
+            self._used(execution, used)
 
     def close(self) -> None:
         """End what is open, and have everything sent."""

@@ -33,6 +33,7 @@ __all__ = ["SAMPLES"]
 _VALUE: Final = PayloadRef(codec="json/1", hash="ab" * 32, size=3)
 _FAILURE: Final = Failure(message="no", type="builtins:ValueError", traceback="Trace", origin="user_code")
 _HISTORY: Final = HistoryRef(node="cd" * 32, added="ef" * 32, length=1)
+_SHORT: Final = msgspec.structs.replace(_HISTORY, short={0: msgspec.Raw(b'{"role":"user","n":[1.5,null]}')})
 
 
 class _Call(TypedDict):
@@ -47,6 +48,7 @@ _CALL: Final = _Call(call_id="c1", invocation_id="step", name="step", index=0)
 SAMPLES: Final[tuple[Fact, ...]] = (
     CheckpointStarted(at=1.25, **_CALL, kind_of_work="model", inputs=msgspec.Raw(b'{"a":[1,null]}'), history=_HISTORY),
     CheckpointCompleted(at=2.5, **_CALL, started_at=2.0, output=_VALUE, carried=msgspec.Raw(b'{"x":1}'), attempt=2),
+    CheckpointCompleted(at=2.5, **_CALL, started_at=2.0, output=_VALUE, history=_SHORT, usage=[{"cost": {"x": 0.5}}]),
     CheckpointReused(at=2.5, **_CALL, output=_VALUE, source=["e0", "c0"], cache_status="overridden"),
     CheckpointFailed(at=2.5, **_CALL, started_at=2.0, failure=_FAILURE, final=False, effect="irreversible"),
     OutcomeReconciled(at=3.0, call_id="c1", outcome="not_executed", by={"user": "ann"}),

@@ -193,3 +193,16 @@ def test_objects_that_know_each_other_are_looked_into_once():
     for node in nodes:
         node.children, node.siblings = nodes, nodes
     assert Redactor().tree(nodes[0]) is nodes[0]
+
+
+def test_a_text_that_was_harmless_is_cut_once_its_secret_is_known():
+    redactor = Redactor()
+    assert redactor.text("hello hunter2") == "hello hunter2"
+    redactor.add("hunter2")
+    assert redactor.text("hello hunter2") == f"hello {REDACTED}"
+
+
+def test_a_hook_sees_every_text_each_time():
+    seen = []
+    redactor = Redactor(hook=lambda text: seen.append(text) or text)
+    assert [redactor.text("same"), redactor.text("same"), seen] == ["same", "same", ["same", "same"]]

@@ -19,6 +19,7 @@ from kitaru import (
     checkpoint,
     flow,
     save,
+    seam,
     wait,
 )
 from kitaru.engine.journals import default_journal
@@ -90,6 +91,30 @@ def test_an_archive_brings_everything_to_another_store(archive, exec_id, elsewhe
     assert (execution.status, execution.result()[1]) == ("completed", "short")
     assert [one.load() for one in execution.artifacts] == [LONG, {"text": LONG}, "short", {"text": "short"}]
     assert elsewhere.executions.verify(exec_id).is_intact
+
+
+@flow
+def talks():
+    """Two model calls in one conversation: short and long messages, an answer that is said again, saved prompts."""
+    talk = [{"role": "system", "content": "be short"}, {"role": "user", "content": LONG}]
+
+    def ask(call):
+        call.save_messages("prompt", talk)
+        return {"role": "assistant", "content": f"answer {len(talk)}"}
+
+    for number in range(2):
+        unit = seam.Unit(name="ask", key=str(number), adapter="tests", history=talk)
+        talk = [*talk, seam.run_unit(unit, ask).value, {"role": "user", "content": "go on"}]
+
+
+def test_a_conversation_can_be_archived(client, elsewhere, tmp_path):
+    handle = talks.run()
+    handle.wait(10)
+    elsewhere.executions.import_(client.executions.export(handle.exec_id, tmp_path / "talk.zip"))
+    here, there = client.executions.verify(handle.exec_id), elsewhere.executions.verify(handle.exec_id)
+    assert (there.is_intact, there.payloads, there.head) == (True, here.payloads, here.head)
+    first, second = (one.load() for one in elsewhere.artifacts.list(handle.exec_id, name="prompt"))
+    assert (len(first), second[:3]) == (2, [*first, {"role": "assistant", "content": "answer 2"}])
 
 
 def test_a_replay_can_be_archived_alone(client, exec_id, elsewhere, tmp_path):
