@@ -69,6 +69,7 @@ GROUPS: Final = {
             "cancel": ("executions:cancel", "Cancel an execution."),
             "why": ("exploring:why", "Name the one thing an execution waits for."),
             "check": ("checking:check", _CHECK),
+            "messages": ("exploring:messages", "Show the conversation that a model was asked with."),
             "diff": ("exploring:diff", "Compare two executions call by call."),
             "logs": ("logs:logs", "Show what the code of an execution printed and logged."),
             "events": ("exploring:events", "Tell what the checkpoints of an execution tell, as it happens."),

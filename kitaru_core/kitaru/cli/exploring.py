@@ -16,14 +16,23 @@ from kitaru.cli.arguments import OutputOption, Repeated
 from kitaru.cli.listing import PAGE_SIZE, page_of
 from kitaru.cli.output import Output, plain_json
 from kitaru.cli.views import Command, nothing_found, titled_table
+from kitaru.errors import KitaruStateError, KitaruUsageError
 from kitaru.operating.harmless_text import harmless
 
 if TYPE_CHECKING:
     from kitaru.operating.comparing import ExecutionDifference
+    from kitaru.operating.models import CheckpointCall, Execution
     from kitaru.operating.statistics_models import ExecutionStatisticsGroup
 
-__all__ = ["diff", "events", "statistics", "why"]
+__all__ = ["diff", "events", "messages", "statistics", "why"]
 
+_SPEAKERS = ("role", "type", "kind")
+_UNTOLD = {*_SPEAKERS, "timestamp", "run_id", "conversation_id", "state", "usage", "response_metadata"}
+_STYLES = {
+    **dict.fromkeys(("user", "human", "request"), "bold cyan"),
+    **dict.fromkeys(("assistant", "ai", "response", "function_call"), "bold green"),
+    **dict.fromkeys(("tool", "function_call_output"), "bold yellow"),
+}
 _CHANGES = {"same": "dim", "reused": "green", "changed": "yellow", "added": "cyan", "removed": "red"}
 
 
@@ -39,6 +48,63 @@ def why(exec_id: str, *, output: OutputOption = "text") -> None:
     if reason.action:
         lines.append(Command(reason.action))
     Output("executions.why", output).item(dataclasses.asdict(reason), *lines)
+
+
+def messages(exec_id: str, call: str | None = None, *, output: OutputOption = "text") -> None:
+    """Show the conversation that a model was asked with, oldest message first.
+
+    Args:
+        exec_id: The execution.
+        call: The call of a model, as `kitaru executions get` names it; its last one when left out.
+        output: text for people, json for programs.
+    """
+    asked = _model_call(open_client().executions.get(exec_id), call)
+    told = asked.load_messages()
+    if output == "json":
+        item = {"call_id": asked.call_id, "invocation_id": asked.invocation_id, "messages": told}
+        Output("executions.messages", output).item(item)
+        return
+    shown = [_message(number, message) for number, message in enumerate(told, start=1)]
+    reused = f" It took its value from execution {asked.original_exec_id}." if asked.original_exec_id else ""
+    none = Text(f"No messages are kept of {asked.invocation_id}.{reused}")
+    Output("executions.messages", output).item({}, *(shown or [none]))
+
+
+def _model_call(execution: Execution, wanted: str | None) -> CheckpointCall:
+    calls = execution.checkpoints
+    if wanted is None:
+        asked = [call for call in calls if call.message_loader is not None]
+        if not asked:
+            msg = f"Execution {execution.exec_id} keeps no messages: none of its calls has asked a model with any."
+            raise KitaruStateError(msg)
+        return asked[-1]
+    found = [call for call in calls if wanted in {call.invocation_id, call.call_id}]
+    found = found or [call for call in calls if call.name == wanted]
+    if len(found) != 1:
+        known = ", ".join(call.invocation_id for call in found or calls) or "none"
+        what = "several calls" if found else "no call"
+        msg = f"Execution {execution.exec_id} has {what} {wanted!r}. Name one of: {known}."
+        raise KitaruUsageError(msg)
+    return found[0]
+
+
+def _message(number: int, message: object) -> RenderableType:
+    import yaml
+
+    said = message if isinstance(message, dict) else {"content": message}
+    who = str(next((said[name] for name in _SPEAKERS if isinstance(said.get(name), str)), "message"))
+    told = _without_nothing({name: part for name, part in said.items() if name not in _UNTOLD})
+    content = told.get("content") if isinstance(told, dict) and set(told) == {"content"} else None
+    text = content if isinstance(content, str) else yaml.safe_dump(told, sort_keys=False, allow_unicode=True, width=100)
+    return Group(Text(f"{number}. {harmless(who)}", style=_STYLES.get(who, "bold")), Text(harmless(text.rstrip())), "")
+
+
+def _without_nothing(value: object) -> object:
+    """Return data without the fields that say nothing, of which messages of some frameworks have many."""
+    if isinstance(value, dict):
+        parts = {name: _without_nothing(part) for name, part in value.items()}
+        return {name: part for name, part in parts.items() if part not in (None, "", [], {})}
+    return [_without_nothing(part) for part in value] if isinstance(value, list) else value
 
 
 def diff(first: str, second: str, *, output: OutputOption = "text") -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kitaru.journal.api import Journal
     from kitaru.records.record import Record
 
-__all__ = ["artifact_bytes", "carry_over", "nodes_of", "plain_messages", "store_messages"]
+__all__ = ["artifact_bytes", "carry_over", "nodes_of", "plain_messages", "store_messages", "told_messages"]
 
 _CODEC = "json/1"
 
@@ -109,6 +109,39 @@ def carry_over(
     chain, parent = _walk(nodes, last, known)
     ref = HistoryRef(node=last.node, added="".join(node.added for node in chain), length=last.length, parent=parent)
     return ref, [(digest, journal.blob(digest)) for digest in ref.digests()]
+
+
+def told_messages(journal: Journal, records: Iterable[Record], last: HistoryRef) -> list[bytes]:
+    """Return the messages of a conversation that a call was asked with, oldest first, as their JSON.
+
+    Args:
+        journal: Where it is recorded.
+        records: The execution's records.
+        last: The node that the call's record names.
+
+    Raises:
+        KitaruJournalError: One is missing or was altered.
+    """
+    nodes: dict[str, HistoryRef] = {}
+    here: dict[str, bytes] = {}
+    values: dict[str, tuple[Record, PayloadRef]] = {}
+    for record in records:
+        history, output = getattr(record.fact, "history", None), getattr(record.fact, "output", None)
+        if isinstance(output, PayloadRef):
+            values[output.hash] = record, output
+        if isinstance(history, HistoryRef) and not isinstance(record.fact, ArtifactSaved):
+            nodes[history.node] = history
+            here.update(history.standing_here())
+    found = []
+    for digest in (digest for node in _walk(nodes, last, {})[0] for digest in node.digests()):
+        if digest in here:
+            found.append(here[digest])
+        elif digest in values:
+            record, ref = values[digest]
+            found.append(journal.payload(record.execution_id, record.seq, ref))
+        else:
+            found.append(journal.blob(digest))
+    return found
 
 
 def _digests(records: Iterable[Record], last: HistoryRef) -> list[str]:

@@ -74,7 +74,10 @@ CREATE INDEX events_by_execution ON events (no, id);
 _VERSION_2 = ""
 """The same tables; rows may hold deflated JSON now, and blobs lean on others, which version 1 could not read."""
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2)
+_VERSION_3 = ""
+"""The same tables; values in rows may be deflated, and messages stand in records, which version 2 could not read."""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
 """Script n brings a journal from version n to version n + 1."""
 
 SCHEMA_VERSION = len(MIGRATIONS)

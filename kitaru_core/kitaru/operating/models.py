@@ -146,6 +146,7 @@ class CheckpointCall:
         input_changed: Whether a rerun made it with other inputs.
         effect: What was declared about running it twice.
         llm_usage_records: Usage records of its last attempt.
+        message_loader: Reads what a model was asked; see `load_messages`.
     """
 
     call_id: str
@@ -170,6 +171,20 @@ class CheckpointCall:
     input_changed: bool = False
     effect: str | None = None
     llm_usage_records: tuple[JsonMapping, ...] = ()
+    message_loader: Callable[[], list[Any]] | None = field(default=None, repr=False, compare=False)
+
+    def load_messages(self) -> list[Any]:
+        """Return the conversation that a model was asked with, oldest message first, JSON-ready.
+
+        Returns:
+            The messages in the framework's own form, or the prompt that the call saved last; none if the call has asked
+            no model, its adapter was told not to keep them, or it took its value from another execution
+            (`original_exec_id`), which has them.
+
+        Raises:
+            KitaruJournalError: A message is missing or was altered.
+        """
+        return [] if self.message_loader is None else self.message_loader()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

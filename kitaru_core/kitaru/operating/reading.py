@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ import msgspec
 
 from kitaru.artifacts.codecs import readable
 from kitaru.engine import payloads
-from kitaru.engine.histories import artifact_bytes
+from kitaru.engine.histories import artifact_bytes, told_messages
 from kitaru.engine.ledger import RecordedCall, fold
 from kitaru.engine.lookup import visible_artifacts
 from kitaru.engine.outcomes import execution_failure
@@ -168,6 +168,11 @@ def _spec(started: ExecutionStarted) -> FrozenExecutionSpec:
     )
 
 
+def _as_messages(prompt: ArtifactRef) -> list[Any]:
+    found = prompt.readable()
+    return found if isinstance(found, list) else [found]
+
+
 class _Reader:
     """Sorts an execution's records by call."""
 
@@ -221,7 +226,15 @@ class _Reader:
             input_changed=fact.call_id in self._drifted,
             effect=fact.effect,
             llm_usage_records=last.llm_usage_records if last else (),
+            message_loader=self._message_loader(call),
         )
+
+    def _message_loader(self, call: RecordedCall) -> Callable[[], list[Any]] | None:
+        history = call.fact.history
+        if history is not None:
+            return lambda: [msgspec.json.decode(one) for one in told_messages(self._journal, self._records, history)]
+        prompts = [artifact for artifact in self._artifacts(call) if artifact.kind == "prompt"]
+        return partial(_as_messages, prompts[-1]) if prompts else None
 
     def _status(self, call: RecordedCall) -> ExecutionStatus:
         if call.completed:

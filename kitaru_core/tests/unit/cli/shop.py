@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import kitaru
+from kitaru import seam
 
 
 @kitaru.checkpoint(type="tool_call")
@@ -65,3 +66,13 @@ def chatter(times):
 @kitaru.flow
 def two_words():
     return kitaru.wait(schema=str, name="two words", question="Which?", timeout=0)
+
+
+@kitaru.flow
+def talk(question):
+    messages = [{"role": "user", "content": question}, {"type": "note", "of": {"who": "\x1b[31mme", "none": None}}]
+    for number in range(2):
+        unit = seam.Unit(name="ask", key=str(number), adapter="tests", history=messages)
+        answer = seam.run_unit(unit, lambda _: {"role": "assistant", "content": "certainly"})
+        messages = [*messages, answer.value]
+    return price("tea")

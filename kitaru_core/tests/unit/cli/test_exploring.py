@@ -27,6 +27,34 @@ def test_two_executions_are_compared_call_by_call(kitaru, started):
     assert "The same" in shown.out
 
 
+def test_what_a_model_was_asked_is_shown(kitaru, started):
+    told = started("talk", "what is \x1b[2Jit?")
+    last = kitaru("executions", "messages", told, "-o", "json").item
+    assert (last["invocation_id"], [one.get("role") for one in last["messages"]]) == (
+        "ask_2",
+        ["user", None, "assistant"],
+    )
+    first = kitaru("executions", "messages", told, "ask").out
+    assert tuple(part for part in ("1. user", "what is", "2. note", "who:") if part in first) == (
+        "1. user",
+        "what is",
+        "2. note",
+        "who:",
+    )
+    assert not any(part in first for part in ("none", "certainly", "\x1b[2J", "\x1b[31m"))
+    assert "No messages are kept of price" in kitaru("executions", "messages", told, "price").out
+
+
+@pytest.mark.parametrize(
+    ("flow", "arguments", "said"),
+    [("quick", [], "keeps no messages"), ("order", ["nothing"], "no call 'nothing'. Name one of: price")],
+)
+def test_where_no_messages_can_be_shown_that_is_said(kitaru, started, flow, arguments, said):
+    shown = kitaru("executions", "messages", started(flow, "tea"), *arguments)
+    assert shown.code == 1
+    assert said in shown.err.replace("\n", " ")
+
+
 def test_events_are_one_object_on_a_line(kitaru, started):
     shown = kitaru("executions", "events", started("quick", "tea"), "-o", "json")
     lines = [json.loads(line) for line in shown.out.splitlines()]

@@ -56,6 +56,7 @@ OPERATING = """
 executions get {waiting}
 executions why {waiting}
 executions logs {waiting}
+executions messages {talk}
 artifacts list {waiting}
 artifacts get {value}
 executions input {waiting} --value true
@@ -116,10 +117,11 @@ def test_settings_speak_json(speak, tmp_path, monkeypatch):
 
 def test_operating_speaks_json(speak, started, tmp_path, client, monkeypatch, shop):
     monkeypatch.setenv("KITARU_CAPTURE_LOGS", "1")
-    waiting, done, failed, other = (started(name, "tea") for name in ("order", "quick", "purchase", "order"))
-    value = client.executions.get(waiting).artifacts[0].artifact_id
+    flows = {"waiting": "order", "done": "quick", "failed": "purchase", "other": "order", "talk": "talk"}
+    names = {name: started(flow, "tea") for name, flow in flows.items()}
+    value = client.executions.get(names["waiting"]).artifacts[0].artifact_id
     for line in lines(OPERATING):
-        speak(line.format(waiting=waiting, done=done, failed=failed, other=other, value=value, tmp=tmp_path))
+        speak(line.format(**names, value=value, tmp=tmp_path))
 
 
 def test_a_mistake_in_the_arguments_is_an_object_on_standard_error(piped):
