@@ -99,6 +99,8 @@ def test_a_run_that_is_killed_after_every_single_boundary_still_ends(job, provid
         kills += 1
         again |= in_flight(tmp_path)
     assert answer == DONE
+    (execution,) = kitaru.KitaruClient().executions.list()
+    assert kitaru.KitaruClient().executions.verify(execution.exec_id).is_intact
     assert kills >= 7  # the two tools run side by side and may become durable in one commit
     assert effects(tmp_path) == Counter(["one", "two", "nested"]) + again
     assert (again["nested"], len(provider.requests)) == (0, 5)
