@@ -304,7 +304,8 @@ def kitaru_record_committed(record: Record) -> Future[object] | None:
     one that opens the journal on this machine shows again what may not have been shown, so a record may come twice. It
     is called on the thread that committed, so slow work belongs on a thread of the plugin. Waits, artifacts, usage and
     changes of status are all records; look at `record.kind`. What a short call used stands in its own end;
-    `kitaru.records.facts.usage_in(record.fact)` reads it wherever it stands.
+    `kitaru.records.facts.usage_in(record.fact)` reads it wherever it stands. Records of model calls may hold messages
+    (`history`), so what leaves the machine is better chosen field by field.
 
     Args:
         record: The record.
