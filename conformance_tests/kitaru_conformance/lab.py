@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -307,9 +308,19 @@ class Lab:
         return size
 
     def contents(self) -> bytes:
-        """Return every byte that is kept, of the store and of whatever lies beside it."""
+        """Return every byte that is kept, of the store and of whatever lies beside it.
+
+        What the store keeps deflated is there as well as it was before, from an export of each execution.
+        """
         kept = (one for one in self._folder.rglob("*") if one.is_file() and not one.name.startswith("ledger"))
-        return b"".join(one.read_bytes() for one in kept)
+        return b"".join([*(one.read_bytes() for one in kept), *self._exported()])
+
+    def _exported(self) -> Iterator[bytes]:
+        for execution in self.client.executions.list():
+            path = self.client.executions.export(execution.exec_id, self._folder / "export.zip")
+            with zipfile.ZipFile(path) as archive:
+                yield from (archive.read(name) for name in archive.namelist())
+            path.unlink()
 
     def _arguments(self, script: Script, ledger: Ledger, form: str, settings: Settings | None) -> dict[str, object]:
         chosen = settings or Settings(strategy=self.strategy)

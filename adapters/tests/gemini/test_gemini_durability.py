@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -300,6 +301,10 @@ def test_with_early_id_a_plain_turn_notes_its_id_from_the_first_event(service, t
 
 def test_the_environment_of_the_test_keeps_secrets_out_of_the_store(talk, tmp_path):
     talk().result(Request.start("very private prompt", model="gemini-3-pro"))
-    stored = b"".join(path.read_bytes() for path in (tmp_path / "kitaru").rglob("*") if path.is_file())
+    executions = KitaruClient().executions
+    (execution,) = executions.list()
+    with zipfile.ZipFile(executions.export(execution.exec_id, tmp_path / "one.zip")) as archive:
+        stored = b"".join(archive.read(name) for name in archive.namelist())
+    stored += b"".join(path.read_bytes() for path in (tmp_path / "kitaru").rglob("*") if path.is_file())
     assert os.environ["GEMINI_API_KEY"].encode() not in stored
     assert b"very private prompt" not in stored

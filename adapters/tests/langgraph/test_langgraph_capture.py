@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
-
 import pytest
 from langchain_core.messages import HumanMessage
 
 from kitaru import flow
 from kitaru.adapters.langgraph import KitaruGraphRunner, LangGraphCapturePolicy, LangGraphRunEvent
+from kitaru.engine.journals import default_journal
 from kitaru_adapters.langgraph.capture import REDACTED, redacted
 from kitaru_adapters.langgraph.told import Told
 
@@ -58,18 +56,19 @@ def test_default_capture_shows_no_text_of_messages(world, strategy):
     assert QUESTION not in _everything(world, handle.exec_id)
 
 
-def test_conversation_of_a_model_call_is_stored_without_text_by_default(world, tmp_path):
+def test_conversation_of_a_model_call_is_stored_without_text_by_default(world):
     runner = world.graph_runner(world.agent("done"), capture=LangGraphCapturePolicy())
 
     @flow
     def story():
         runner.invoke(_asked(), thread_id="t")
 
-    story.run().wait()
-    with closing(sqlite3.connect(tmp_path / "kitaru.db")) as db:
-        model_calls = [body for (body,) in db.execute("SELECT body FROM records") if b"model_call__" in bytes(body)]
-    assert model_calls
-    assert not any(QUESTION.encode() in bytes(body) for body in model_calls)
+    handle = story.run()
+    handle.wait()
+    (asked,) = [call for call in world.client.executions.get(handle.exec_id).checkpoints if call.load_messages()]
+    assert [one["type"] for one in asked.load_messages()] == ["human"]
+    (body,) = [one.body for one in default_journal().stored(handle.exec_id) if b"model_call__" in one.body]
+    assert QUESTION.encode() not in body
 
 
 def test_replay_works_with_everything_switched_off(world):
