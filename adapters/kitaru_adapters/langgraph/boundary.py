@@ -14,7 +14,7 @@ from kitaru.seam import ControlSignal, Unit, in_flow
 from kitaru_adapters.kit.configs import with_config
 from kitaru_adapters.kit.names import slug
 from kitaru_adapters.langgraph.capture import digest_of, redacted, tool_names
-from kitaru_adapters.langgraph.codec import StoredObject, pack, unpack
+from kitaru_adapters.langgraph.codec import pack, stored_fields, stored_object, unpack
 from kitaru_adapters.langgraph.invocation import Watch
 from kitaru_adapters.langgraph.sends import recorded_sends, send_again
 from kitaru_adapters.langgraph.steps import Procedure, Step, unit_step
@@ -311,16 +311,16 @@ def _tool_in_unit(
             call.carry({"usage": list(used)})
         if inv.capture.save_usage:
             record_tokens(call, used, surface="model_call")
-        return StoredObject("tool_call", {"result": pack(result), "sends": pack(list(sends))})
+        return stored_object("tool_call", {"result": pack(result), "sends": pack(list(sends))})
 
     outcome = yield from _outcome(unit, body)
     inv.usage.add(outcome.carried)
-    stored = outcome.value
-    if isinstance(stored, StoredObject) and stored.kind == "tool_call":
+    stored = stored_fields(outcome.value, "tool_call")
+    if stored is not None:
         if not outcome.executed:
-            send_again(request.runtime.config, unpack(stored.fields["sends"]))
-        return _as_tool_result(unpack(stored.fields["result"]), request), outcome
-    return _as_tool_result(unpack(stored), request), outcome
+            send_again(request.runtime.config, unpack(stored["sends"]))
+        return _as_tool_result(unpack(stored["result"]), request), outcome
+    return _as_tool_result(unpack(outcome.value), request), outcome
 
 
 def _is_result(value: object) -> bool:

@@ -1,14 +1,14 @@
-"""Turning LangChain's and LangGraph's objects into plain values that kitaru's typed codec stores exactly, and back.
+"""Turning LangChain's and LangGraph's objects into plain values that kitaru's codecs store exactly, and back.
 
 Only the framework's own classes are treated here; what users put inside (artifacts, structured responses, arguments)
-stays as it is and goes through kitaru's codec. Every stored object stands in a dataclass of its own, so data of the
-user can never be mistaken for one.
+stays as it is and goes through kitaru's codec, which writes JSON unless a value in it needs more. A stored object is a
+dictionary with a reserved key; a dictionary of the user that has one is stored as a list of its items, so that it can
+never be mistaken for such an object.
 """
 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,11 @@ from kitaru.errors import KitaruDecodingError, KitaruEncodingError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["StoredMessage", "StoredObject", "pack", "unpack"]
+__all__ = ["pack", "stored_fields", "stored_message", "stored_object", "unpack"]
 
+_MESSAGE, _OBJECT, _ITEMS, _FIELDS = "kitaru:message", "kitaru:object", "kitaru:items", "fields"
+
+_RESERVED = {_MESSAGE, _OBJECT, _ITEMS}
 _ATOMS = {str, int, float, bool, bytes, type(None)}
 _OBJECTS: dict[str, tuple[type, tuple[str, ...]]] = {
     "command": (Command, ("graph", "update", "resume", "goto")),
@@ -31,30 +34,32 @@ _OBJECTS: dict[str, tuple[type, tuple[str, ...]]] = {
 }
 
 
-@dataclass(frozen=True)
-class StoredMessage:
-    """A message: where its class is, and its fields.
+def stored_message(path: str, fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the stored form of a message.
 
-    Attributes:
-        type: Module and qualified name of the class.
-        fields: The fields that were set, extra ones included.
+    Args:
+        path: Module and qualified name of its class.
+        fields: The fields that were set, extra ones included, in their stored form.
     """
-
-    type: str
-    fields: dict[str, Any]
+    return {_MESSAGE: path, _FIELDS: fields}
 
 
-@dataclass(frozen=True)
-class StoredObject:
-    """Another object of the framework.
+def stored_object(kind: str, fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the stored form of another object, of the framework or of this adapter.
 
-    Attributes:
+    Args:
         kind: Which one.
-        fields: Its parts.
+        fields: Its parts, in their stored form.
     """
+    return {_OBJECT: kind, _FIELDS: fields}
 
-    kind: str
-    fields: dict[str, Any]
+
+def stored_fields(value: object, kind: str) -> dict[str, Any] | None:
+    """Return the parts of a stored object, or `None` if the value is no stored object of this kind."""
+    if type(value) is dict and value.get(_OBJECT) == kind:
+        fields: dict[str, Any] = value[_FIELDS]
+        return fields
+    return None
 
 
 @cache
@@ -96,15 +101,17 @@ def pack(value: object) -> object:
         return value
     if isinstance(value, BaseMessage):
         return _packed_message(value)
+    if type(value) is dict and not _RESERVED.isdisjoint(value):
+        return {_ITEMS: [[pack(key), pack(item)] for key, item in value.items()]}
     if isinstance(value, (dict, list, tuple)):
         return _rebuilt(value, pack)
     found = _classes().get(type(value))
     if found is None:
         return value
-    return StoredObject(found[0], {name: pack(getattr(value, name)) for name in found[1]})
+    return stored_object(found[0], {name: pack(getattr(value, name)) for name in found[1]})
 
 
-def _packed_message(message: BaseMessage) -> StoredMessage:
+def _packed_message(message: BaseMessage) -> dict[str, Any]:
     cls = type(message)
     fields = cls.model_fields
     kept = vars(message)
@@ -117,7 +124,7 @@ def _packed_message(message: BaseMessage) -> StoredMessage:
             "which would not come back. Declare that data as a field of the class."
         )
         raise KitaruEncodingError(msg, type_name=_class_path(cls))
-    return StoredMessage(_class_path(cls), {name: pack(part) for name, part in parts.items()})
+    return stored_message(_class_path(cls), {name: pack(part) for name, part in parts.items()})
 
 
 def _is_default(cls: type[BaseMessage], name: str, value: object) -> bool:
@@ -159,16 +166,29 @@ def unpack(value: object) -> object:
     """
     if type(value) in _ATOMS:
         return value
-    if isinstance(value, StoredMessage):
-        parts = {name: unpack(part) for name, part in value.fields.items()}
-        return _constructed(_message_class(value), parts)
-    if isinstance(value, StoredObject):
-        known = _kinds().get(value.kind)
-        if known is None:
-            msg = f"A stored {value.kind!r} cannot be read: langchain, which brings its class, is not installed here."
-            raise KitaruDecodingError(msg, type_name=value.kind, raw=value.fields)
-        return known[0](**{name: unpack(part) for name, part in value.fields.items()})
+    if type(value) is dict and not _RESERVED.isdisjoint(value):
+        return _object(value)
     return _rebuilt(value, unpack) if isinstance(value, (dict, list, tuple)) else value
+
+
+def _object(stored: dict[str, Any]) -> object:
+    """Return what a dictionary with a reserved key stands for."""
+    if _ITEMS in stored:
+        return {unpack(key): unpack(item) for key, item in stored[_ITEMS]}
+    fields = stored.get(_FIELDS)
+    if not isinstance(fields, dict):
+        reserved = min(_RESERVED & stored.keys())
+        msg = f"A value with the key {reserved!r} lacks its `fields`, so it cannot be read."
+        raise KitaruDecodingError(msg, type_name="dict", raw=stored)
+    parts = {name: unpack(part) for name, part in fields.items()}
+    if _MESSAGE in stored:
+        return _constructed(_message_class(str(stored[_MESSAGE]), fields), parts)
+    kind = str(stored[_OBJECT])
+    known = _kinds().get(kind)
+    if known is None:
+        msg = f"A stored {kind!r} cannot be read: langchain, which brings its class, is not installed here."
+        raise KitaruDecodingError(msg, type_name=kind, raw=fields)
+    return known[0](**parts)
 
 
 def _constructed(cls: type[BaseMessage], parts: dict[str, Any]) -> BaseMessage:
@@ -186,20 +206,20 @@ def _plain_defaults(cls: type[BaseMessage]) -> tuple[dict[str, object], dict[str
     return atoms, {name: type(value) for name, value in defaults if type(value) in {dict, list} and not value}
 
 
-def _message_class(stored: StoredMessage) -> type[BaseMessage]:
+def _message_class(path: str, fields: object) -> type[BaseMessage]:
     """Find a message's class among those that are loaded; names found in data are never imported."""
-    module, _, name = stored.type.partition(":")
+    module, _, name = path.partition(":")
     near = vars(sys.modules[module]).get(name) if module in sys.modules else None
-    if isinstance(near, type) and issubclass(near, BaseMessage) and _class_path(near) == stored.type:
+    if isinstance(near, type) and issubclass(near, BaseMessage) and _class_path(near) == path:
         return near
     pending: list[type[BaseMessage]] = [BaseMessage]
     while pending:
         cls = pending.pop()
-        if _class_path(cls) == stored.type:
+        if _class_path(cls) == path:
             return cls
         pending.extend(cls.__subclasses__())
     msg = (
-        f"A stored message is of class {stored.type!r}, which is not loaded here. "
+        f"A stored message is of class {path!r}, which is not loaded here. "
         "Import the module that defines it where the flow is defined."
     )
-    raise KitaruDecodingError(msg, type_name=stored.type, raw=stored.fields)
+    raise KitaruDecodingError(msg, type_name=path, raw=fields)

@@ -15,11 +15,11 @@ from typing import Any
 from langchain_core.messages import BaseMessage
 
 from kitaru.errors import KitaruDecodingError
-from kitaru_adapters.langgraph.codec import StoredObject, pack, unpack
+from kitaru_adapters.langgraph.codec import pack, stored_fields, stored_object, unpack
 
 __all__ = ["Conversations", "Lists", "pack_output", "unpack_output"]
 
-_KIND = "continued"
+_KIND, _MAPPING = "continued", "mapping"
 _EXECUTIONS = 32
 Lists = dict[str, list[Any]]
 """Lists of messages by channel."""
@@ -78,7 +78,8 @@ def pack_output(output: object, label: str, before: Lists) -> object:
     """
     if type(output) is not dict:
         return pack(output)
-    return {key: _packed(value, key, label, before.get(key, [])) for key, value in output.items()}
+    items = [[key, _packed(value, key, label, before.get(key, []))] for key, value in output.items()]
+    return stored_object(_MAPPING, {"items": items})
 
 
 def _packed(value: Any, key: object, label: str, before: list[Any]) -> object:
@@ -87,7 +88,7 @@ def _packed(value: Any, key: object, label: str, before: list[Any]) -> object:
         same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, value, strict=False)))
     if not same:
         return pack(value)
-    return StoredObject(_KIND, {"label": label, "channel": key, "count": same, "rest": pack(value[same:])})
+    return stored_object(_KIND, {"label": label, "channel": key, "count": same, "rest": pack(value[same:])})
 
 
 def unpack_output(stored: object, find: Callable[[str], Lists | None]) -> object:
@@ -103,21 +104,23 @@ def unpack_output(stored: object, find: Callable[[str], Lists | None]) -> object
     Raises:
         KitaruDecodingError: An earlier turn is not to be had.
     """
-    if type(stored) is not dict:
+    mapping = stored_fields(stored, _MAPPING)
+    if mapping is None:
         return unpack(stored)
-    return {key: _unpacked(value, find) for key, value in stored.items()}
+    return {key: _unpacked(value, find) for key, value in mapping["items"]}
 
 
 def _unpacked(value: object, find: Callable[[str], Lists | None]) -> object:
-    if not isinstance(value, StoredObject) or value.kind != _KIND:
+    fields = stored_fields(value, _KIND)
+    if fields is None:
         return unpack(value)
-    label, count = str(value.fields["label"]), int(value.fields["count"])
-    earlier = (find(label) or {}).get(str(value.fields["channel"]), [])
-    rest = unpack(value.fields["rest"])
+    label, count = str(fields["label"]), int(fields["count"])
+    earlier = (find(label) or {}).get(str(fields["channel"]), [])
+    rest = unpack(fields["rest"])
     if len(earlier) < count or not isinstance(rest, list):
         msg = (
             f"A stored turn continues {count} messages of turn {label!r}, which are not in the journal of this "
             "execution. Replay from that turn, so that both run again."
         )
-        raise KitaruDecodingError(msg, type_name=_KIND, raw=value.fields)
+        raise KitaruDecodingError(msg, type_name=_KIND, raw=fields)
     return [*earlier[:count], *rest]

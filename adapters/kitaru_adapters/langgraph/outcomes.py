@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kitaru_adapters.kit.limits import Limits, bounded
 from kitaru_adapters.langgraph.capture import redacted, structure
-from kitaru_adapters.langgraph.codec import StoredObject, pack, unpack
+from kitaru_adapters.langgraph.codec import pack, stored_fields, stored_object, unpack
 from kitaru_adapters.langgraph.conversations import Lists, pack_output, unpack_output
 from kitaru_adapters.langgraph.types import (
     LangGraphInterruptSummary,
@@ -139,7 +139,7 @@ def _state(
     return LangGraphStateSummary(latest_checkpoint_id=head, values=values, tasks=tasks, **named)
 
 
-def pack_result(result: LangGraphRunResult, label: str = "", before: Lists | None = None) -> StoredObject:
+def pack_result(result: LangGraphRunResult, label: str = "", before: Lists | None = None) -> object:
     """Return a result in the form in which it is stored: its output with live objects, the rest as plain data.
 
     Args:
@@ -151,7 +151,7 @@ def pack_result(result: LangGraphRunResult, label: str = "", before: Lists | Non
         The stored form.
     """
     plain = result.model_dump(mode="json", exclude={"output"})
-    return StoredObject(_KIND, {"result": plain, "output": pack_output(result.output, label, before or {})})
+    return stored_object(_KIND, {"result": plain, "output": pack_output(result.output, label, before or {})})
 
 
 def unpack_result(
@@ -167,6 +167,7 @@ def unpack_result(
     Returns:
         The result.
     """
-    if isinstance(value, StoredObject) and value.kind == _KIND:
-        return LangGraphRunResult(**value.fields["result"], output=unpack_output(value.fields["output"], find))
+    fields = stored_fields(value, _KIND)
+    if fields is not None:
+        return LangGraphRunResult(**fields["result"], output=unpack_output(fields["output"], find))
     return LangGraphRunResult(status="completed", output=unpack(value), thread_id=request.thread_id)

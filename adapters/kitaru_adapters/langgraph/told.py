@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from operator import attrgetter, is_
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["Told", "ToldMessage"]
+
+
+_MESSAGE, _CONTENT = attrgetter("message"), attrgetter("content")
 
 
 class ToldMessage(NamedTuple):
@@ -42,6 +46,7 @@ class Told:
     def __init__(self, *, text: bool) -> None:
         self._text = text
         self._known: dict[int, ToldMessage] = {}
+        self._last: list[ToldMessage] = []
 
     def of(self, messages: Sequence[BaseMessage]) -> list[ToldMessage]:
         """Return what messages say.
@@ -52,11 +57,18 @@ class Told:
         Returns:
             One entry for each. One that was met before is not looked at again unless its content was replaced.
         """
-        known, found = self._known, []
-        for message in messages:  # all of a conversation, at each call
-            entry = known.get(id(message))
+        found = self._beginning(messages)
+        for message in messages[len(found) :]:
+            entry = self._known.get(id(message))
             found.append(entry if entry is not None and entry.content is message.content else self._met(message))
+        self._last = found
         return found
+
+    def _beginning(self, messages: Sequence[BaseMessage]) -> list[ToldMessage]:
+        """Return the entries of the last request as far as this one, as most do, begins with all of its messages."""
+        last = self._last  # read once and never changed, because calls in several threads share it
+        same = len(messages) >= len(last) and all(map(is_, map(_MESSAGE, last), messages))
+        return [*last] if same and all(map(is_, map(_CONTENT, last), map(_CONTENT, messages))) else []
 
     def _met(self, message: BaseMessage) -> ToldMessage:
         shown: object = shown_message(message, text=self._text)

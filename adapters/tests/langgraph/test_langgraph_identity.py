@@ -51,8 +51,10 @@ def test_parallel_calls_that_finish_in_reverse_get_their_own_results_back(world)
 def _tool_outputs(world, exec_id):
     for call in world.checkpoints(exec_id):
         if call.checkpoint_type == "tool_call":
-            stored = next(ref for ref in call.artifacts if ref.direction == "output").load().fields["result"]
-            yield stored.fields["tool_call_id"], stored.fields["content"]
+            stored = next(ref for ref in call.artifacts if ref.direction == "output").load()["fields"]["result"][
+                "fields"
+            ]
+            yield stored["tool_call_id"], stored["content"]
 
 
 def _recorded(world, exec_id):

@@ -19,7 +19,9 @@ from kitaru.adapters.langgraph import (
     build_resume_request,
     durable_tool_wrappers,
 )
-from kitaru_adapters.langgraph.codec import StoredMessage, pack, unpack
+from kitaru.artifacts.codecs import decode, encode
+from kitaru.engine.journals import default_journal
+from kitaru_adapters.langgraph.codec import pack, stored_message, stored_object, unpack
 
 
 @dataclass
@@ -72,8 +74,35 @@ def test_message_of_a_class_that_is_not_loaded_is_an_error_with_the_data():
     from kitaru.errors import KitaruDecodingError
 
     with pytest.raises(KitaruDecodingError, match="nowhere:Gone") as caught:
-        unpack(StoredMessage("nowhere:Gone", {"content": "kept"}))
+        unpack(stored_message("nowhere:Gone", {"content": "kept"}))
     assert caught.value.raw == {"content": "kept"}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        stored_message("langchain_core.messages.ai:AIMessage", {"content": "not one"}),
+        stored_object("command", {"update": 1}),
+        {"kitaru:items": [[1, 2]]},
+        {"of": [{"kitaru:object": "send", "more": {"kitaru:message": 1}}], (1, 2): {"fields": {}}},
+    ],
+    ids=["a message", "an object", "items", "deep inside"],
+)
+def test_data_of_the_user_that_looks_like_a_stored_object_stays_data(value):
+    stored = encode(pack([value, AIMessage("one", artifact=value)]))
+    data, message = unpack(decode(stored.codec, stored.data))
+    assert (data, message) == (value, AIMessage("one", artifact=value))
+
+
+def test_what_a_model_answers_is_stored_as_json(world):
+    @flow
+    def story():
+        world.graph_runner(world.agent(world.wish(("a", 1)), "done")).invoke(world.hello, thread_id="t")
+
+    handle = story.run()
+    handle.wait()
+    calls = [one for one in default_journal().records(handle.exec_id) if one.kind == "checkpoint.completed"]
+    assert {one.fact.output.codec for one in calls} == {"json/1"}
 
 
 def _first_and_rerun(world, runner, request, seen):
