@@ -59,6 +59,7 @@ def judge(entries: list[Entry], program: Program, wanted: Replay | None) -> Acco
     _answers(entries, account)
     _one_runner(entries, account)
     _results(entries, program, account)
+    _told(entries, account)
     if wanted is not None:
         _replayed(entries, program, wanted, account)
     return account
@@ -174,6 +175,29 @@ def _results(entries: list[Entry], program: Program, account: Account) -> None:
         expected = [received.get((execution, number)) for number in range(len(program))]
         if result != expected:
             account.fault("lost", f"the result of {execution} is not what its flow received")
+
+
+def _told(entries: list[Entry], account: Account) -> None:
+    """The history of what completed is whole, and what each call reported of itself stands in it once."""
+    own = {(entry["execution"], entry["nonce"]) for entry in entries if entry["event"] == "enter"}
+    received = {
+        (entry["execution"], nonce)
+        for entry in entries
+        if entry["event"] == "received"
+        for nonce in _nonces(entry["value"])
+    }
+    for entry in entries:
+        if entry["event"] != "state" or entry["status"] != "completed":
+            continue
+        execution, used = entry["execution"], Counter(entry["used"])
+        account.counts["usage records"] += used.total()
+        if entry["fault"] is not None:
+            account.fault("lost", f"the history of {execution} is not whole: {entry['fault']}")
+        for nonce in (nonce for where, nonce in own & received if where == execution):
+            if used[nonce] != 1:
+                account.fault(
+                    "doubled" if used[nonce] else "lost", f"usage of a call of {execution}: {used[nonce]} times"
+                )
 
 
 def _replayed(entries: list[Entry], program: Program, wanted: Replay, account: Account) -> None:

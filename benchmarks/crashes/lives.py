@@ -104,6 +104,9 @@ def _report(ledger: Ledger, execution: Execution) -> None:
     facts["completed"] = [call.invocation_id for call in execution.checkpoints if call.status == "completed"]
     if execution.status == "completed":
         facts["result"] = execution.result()
+        attempts = [attempt for call in execution.checkpoints for attempt in call.attempts]
+        facts["used"] = [record["record_id"] for attempt in attempts for record in attempt.llm_usage_records]
+        facts["fault"] = kitaru.KitaruClient().executions.verify(execution.exec_id).fault
     ledger.write("state", **facts)
 
 

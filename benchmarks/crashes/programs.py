@@ -102,6 +102,7 @@ def _body(number: int, child: int, failures: int = 0) -> Value:
     if call.attempt <= failures:
         msg = f"attempt {call.attempt} of {failures} that fail"
         raise RuntimeError(msg)
+    call.record_usage({"record_id": nonce, "usage": {"total_tokens": 1}})
     return {"number": number, "child": child, "nonce": nonce}
 
 
