@@ -61,12 +61,17 @@ def _line(event: str, **facts: object) -> dict[str, object]:
     return {"event": event, "pid": 1, "execution": "e", **facts}
 
 
+def _end(**facts: object) -> dict[str, object]:
+    sound = {"status": "completed", "completed": ["step"], "result": [VALUE], "used": ["n1"], "fault": None}
+    return _line("state", **{**sound, **facts})
+
+
 VALUE = {"number": 0, "nonce": "n1"}
 SOUND = [
     _line("started"),
     _line("enter", call="step", nonce="n1", number=0),
     _line("received", number=0, value=VALUE),
-    _line("state", status="completed", completed=["step"], result=[VALUE]),
+    _end(),
 ]
 PROGRAM = [["step", 0, 0]]
 
@@ -81,7 +86,10 @@ def test_a_sound_ledger_has_no_faults(judge):
         (_line("enter", call="step", nonce="n2", number=0), "doubled"),
         (_line("received", number=0, value={"number": 0, "nonce": "n1", "changed": 1}), "lost"),
         (_line("received", number=1, value={"nonce": "never written"}), "wrong"),
-        (_line("state", status="completed", completed=[], result=["other"]), "lost"),
+        (_end(completed=[], result=["other"]), "lost"),
+        (_end(used=[]), "lost"),
+        (_end(used=["n1", "n1"]), "doubled"),
+        (_end(fault="record 3 is missing"), "lost"),
         (_line("started", execution="never finished"), "stuck"),
     ],
 )
