@@ -200,7 +200,7 @@ def _refuse_foreign(path: Path, url: str) -> None:
     if not header:
         return
     if not header.startswith(b"SQLite format 3\0"):
-        raise _foreign(url, "no SQLite database")
+        raise _foreign(url, "some other file, not even a SQLite database")
     page_size = int.from_bytes(header[16:18], "big") if len(header) == _HEADER else 0
     pages = int.from_bytes(header[28:32], "big")
     log = path.with_name(path.name + "-wal")
