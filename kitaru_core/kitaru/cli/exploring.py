@@ -16,7 +16,8 @@ from kitaru.cli.arguments import OutputOption, Repeated
 from kitaru.cli.listing import PAGE_SIZE, page_of
 from kitaru.cli.output import Output, plain_json
 from kitaru.cli.views import Command, nothing_found, titled_table
-from kitaru.errors import KitaruStateError, KitaruUsageError
+from kitaru.engine.selecting import select_call
+from kitaru.errors import KitaruStateError
 from kitaru.operating.harmless_text import harmless
 
 if TYPE_CHECKING:
@@ -55,37 +56,26 @@ def messages(exec_id: str, call: str | None = None, *, output: OutputOption = "t
 
     Args:
         exec_id: The execution.
-        call: The call of a model, as `kitaru executions get` names it; its last one when left out.
+        call: The call of a model, named as for `kitaru executions replay`; its last one when left out.
         output: text for people, json for programs.
     """
-    asked = _model_call(open_client().executions.get(exec_id), call)
+    execution = open_client().executions.get(exec_id)
+    asked = _last_model_call(execution) if call is None else select_call(execution.checkpoints, call)
     told = asked.load_messages()
-    if output == "json":
-        item = {"call_id": asked.call_id, "invocation_id": asked.invocation_id, "messages": told}
-        Output("executions.messages", output).item(item)
-        return
     shown = [_message(number, message) for number, message in enumerate(told, start=1)]
-    reused = f" It took its value from execution {asked.original_exec_id}." if asked.original_exec_id else ""
-    none = Text(f"No messages are kept of {asked.invocation_id}.{reused}")
-    Output("executions.messages", output).item({}, *(shown or [none]))
+    if not shown:
+        reused = f" It took its value from execution {asked.original_exec_id}." if asked.original_exec_id else ""
+        shown = [Text(f"No messages are kept of {asked.invocation_id}.{reused}")]
+    item = {"call_id": asked.call_id, "invocation_id": asked.invocation_id, "messages": told}
+    Output("executions.messages", output).item(item, *shown)
 
 
-def _model_call(execution: Execution, wanted: str | None) -> CheckpointCall:
-    calls = execution.checkpoints
-    if wanted is None:
-        asked = [call for call in calls if call.message_loader is not None]
-        if not asked:
-            msg = f"Execution {execution.exec_id} keeps no messages: none of its calls has asked a model with any."
-            raise KitaruStateError(msg)
-        return asked[-1]
-    found = [call for call in calls if wanted in {call.invocation_id, call.call_id}]
-    found = found or [call for call in calls if call.name == wanted]
-    if len(found) != 1:
-        known = ", ".join(call.invocation_id for call in found or calls) or "none"
-        what = "several calls" if found else "no call"
-        msg = f"Execution {execution.exec_id} has {what} {wanted!r}. Name one of: {known}."
-        raise KitaruUsageError(msg)
-    return found[0]
+def _last_model_call(execution: Execution) -> CheckpointCall:
+    asked = [call for call in execution.checkpoints if call.message_loader is not None]
+    if not asked:
+        msg = f"Execution {execution.exec_id} keeps no messages: none of its calls has asked a model with any."
+        raise KitaruStateError(msg)
+    return asked[-1]
 
 
 def _message(number: int, message: object) -> RenderableType:

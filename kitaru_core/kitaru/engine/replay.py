@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import msgspec
 
 from kitaru.engine import payloads
 from kitaru.engine.ledger import RecordedCall, fold
+from kitaru.engine.selecting import select_call
 from kitaru.errors import KitaruStateError, KitaruUsageError
 from kitaru.records.facts import CheckpointReused
 from kitaru.records.payload import PayloadRef
@@ -18,10 +18,7 @@ from kitaru.records.plain import JsonMapping
 if TYPE_CHECKING:
     from kitaru.journal.api import Journal
 
-__all__ = ["ReplayPlan", "build_replay_plan", "plan_calls", "select_call"]
-
-_POSITION = re.compile(r"(.+)#(\d+)\Z", re.DOTALL)
-_FIRST = "_1"
+__all__ = ["ReplayPlan", "build_replay_plan", "plan_calls"]
 
 
 class ReplayPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,66 +43,9 @@ class ReplayPlan(msgspec.Struct, frozen=True, kw_only=True):
     reuse_waits: bool = False
 
 
-def select_call(calls: Iterable[RecordedCall], selector: str) -> RecordedCall:
-    """Find the call a selector names: a call id, an invocation id, a checkpoint name, or `name#n`.
-
-    Args:
-        calls: The calls of the source.
-        selector: What a person wrote.
-
-    Raises:
-        KitaruUsageError: The selector is blank.
-        KitaruStateError: It names no call, or several.
-    """
-    wanted = selector.strip()
-    if not wanted:
-        msg = "A replay needs a selector: the name, invocation id or call id of a checkpoint."
-        raise KitaruUsageError(msg)
-    known = sorted(calls, key=lambda call: call.fact.index)
-    for call in known:
-        if call.fact.call_id == wanted:
-            return call
-    named = [call for call in known if call.fact.name == wanted]
-    exact = [call for call in known if call.fact.invocation_id == wanted]
-    if exact and len(named) <= 1:
-        return exact[0]
-    if len(named) == 1:
-        return named[0]
-    if len(named) > 1:
-        raise _ambiguous(wanted, named)
-    return _by_position(known, wanted) or _by_suffix(known, wanted)
-
-
-def _by_position(known: list[RecordedCall], wanted: str) -> RecordedCall | None:
-    split = _POSITION.match(wanted)
-    name, n = (split[1], int(split[2])) if split else (wanted.removesuffix(_FIRST), 1)
-    if split is None and not wanted.endswith(_FIRST):
-        return None
-    named = [call for call in known if call.fact.name == name]
-    return named[n - 1] if 0 < n <= len(named) else None
-
-
-def _by_suffix(known: list[RecordedCall], wanted: str) -> RecordedCall:
-    """Resolve a selector without its adapter's prefix, such as `model_request_2`, when one call matches."""
-    counted = _POSITION.match(wanted)
-    base = wanted if counted is None else counted[1] if counted[2] == "1" else f"{counted[1]}_{counted[2]}"
-    base = base.removesuffix(_FIRST)
-    units = [call for call in known if call.fact.adapter is not None]
-    found = [call for call in units if call.fact.invocation_id.endswith((f"_{base}", f"_{wanted}"))]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise _ambiguous(wanted, found)
-    names = ", ".join(dict.fromkeys(call.fact.invocation_id for call in known)) or "none at all"
-    msg = f"The source has no checkpoint {wanted!r}; it has: {names}."
-    raise KitaruStateError(msg)
-
-
-def _ambiguous(wanted: str, found: list[RecordedCall]) -> KitaruStateError:
-    rows = "; ".join(
-        f"{wanted}#{n} = {call.fact.invocation_id} ({call.fact.call_id})" for n, call in enumerate(found, start=1)
-    )
-    return KitaruStateError(f"{wanted!r} names {len(found)} calls. Use one of: {rows}.")
+def _selected(calls: Iterable[RecordedCall], selector: str) -> RecordedCall:
+    known = {call.fact.call_id: call for call in calls}
+    return known[select_call([call.fact for call in known.values()], selector).call_id]
 
 
 def build_replay_plan(
@@ -136,8 +76,8 @@ def build_replay_plan(
         msg = f"Execution {source} has no checkpoints to replay from; start the flow anew with `.run(...)`."
         raise KitaruStateError(msg)
     known = list(calls.values())
-    selected = select_call(known, from_)
-    replaced = [select_call(known, _override_selector(key)) for key in overrides or {}]
+    selected = _selected(known, from_)
+    replaced = [_selected(known, _override_selector(key)) for key in overrides or {}]
     anchors = [selected, *replaced]
     anchor = min(call.fact.index for call in anchors)
     first = next(call for call in anchors if call.fact.index == anchor)
@@ -191,7 +131,7 @@ def override_values(
     refs: dict[str, PayloadRef] = {}
     blobs: list[tuple[str, bytes]] = []
     for key, value in overrides.items():
-        call = select_call(calls.values(), _override_selector(key))
+        call = _selected(calls.values(), _override_selector(key))
         encoded = payloads.encoded(value, None, f"overrides[{key!r}]")
         stored = payloads.place(encoded)
         refs[call.fact.invocation_id] = stored.ref

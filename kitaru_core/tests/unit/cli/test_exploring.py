@@ -34,7 +34,7 @@ def test_what_a_model_was_asked_is_shown(kitaru, started):
         "ask_2",
         ["user", None, "assistant"],
     )
-    first = kitaru("executions", "messages", told, "ask").out
+    first = kitaru("executions", "messages", told, "ask#1").out
     assert tuple(part for part in ("1. user", "what is", "2. note", "who:") if part in first) == (
         "1. user",
         "what is",
@@ -47,7 +47,7 @@ def test_what_a_model_was_asked_is_shown(kitaru, started):
 
 @pytest.mark.parametrize(
     ("flow", "arguments", "said"),
-    [("quick", [], "keeps no messages"), ("order", ["nothing"], "no call 'nothing'. Name one of: price")],
+    [("quick", [], "keeps no messages"), ("order", ["nothing"], "no checkpoint 'nothing'; it has: price")],
 )
 def test_where_no_messages_can_be_shown_that_is_said(kitaru, started, flow, arguments, said):
     shown = kitaru("executions", "messages", started(flow, "tea"), *arguments)
