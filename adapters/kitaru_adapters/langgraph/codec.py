@@ -56,10 +56,8 @@ def stored_object(kind: str, fields: dict[str, Any]) -> dict[str, Any]:
 
 def stored_fields(value: object, kind: str) -> dict[str, Any] | None:
     """Return the parts of a stored object, or `None` if the value is no stored object of this kind."""
-    if type(value) is dict and value.get(_OBJECT) == kind:
-        fields: dict[str, Any] = value[_FIELDS]
-        return fields
-    return None
+    fields = value.get(_FIELDS) if type(value) is dict and value.get(_OBJECT) == kind else None
+    return fields if isinstance(fields, dict) else None
 
 
 @cache

@@ -53,12 +53,7 @@ class Peer:
         return self._filler.text(self._size)
 
     def _plain(self, _folder: Path) -> Callable[[list[ModelMessage]], Awaitable[None]]:
-        agent = self._agent(_named(self._look))
-
-        async def run(history: list[ModelMessage]) -> None:
-            await agent.run("go", message_history=history, usage_limits=ENDLESS)
-
-        return run
+        return _running(self._agent(_named(self._look)))
 
     def _bare(self, folder: Path) -> Callable[[list[ModelMessage]], Awaitable[None]]:
         commits = BareCommits(folder)
@@ -73,12 +68,7 @@ class Peer:
             await commits.commit()
             return found
 
-        agent = Agent(FunctionModel(answer, model_name="scripted"), name="bench", tools=[look])
-
-        async def run(history: list[ModelMessage]) -> None:
-            await agent.run("go", message_history=history, usage_limits=ENDLESS)
-
-        return run
+        return _running(Agent(FunctionModel(answer, model_name="scripted"), name="bench", tools=[look]))
 
     def _kitaru(self, folder: Path) -> Callable[[list[ModelMessage]], Awaitable[None]]:
         os.environ |= {"KITARU_STORE": str(folder / "kitaru.db"), "KITARU_CONFIG_PATH": str(folder)}
@@ -141,6 +131,13 @@ class Peer:
 
     def close(self) -> None:
         """Nothing to close: the stores close with the process."""
+
+
+def _running(agent: Agent[None, str]) -> Callable[[list[ModelMessage]], Awaitable[None]]:
+    async def run(history: list[ModelMessage]) -> None:
+        await agent.run("go", message_history=history, usage_limits=ENDLESS)
+
+    return run
 
 
 def _named(look: Callable[[int], Awaitable[str]]) -> Callable[[int], Awaitable[str]]:

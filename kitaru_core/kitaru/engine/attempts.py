@@ -32,6 +32,7 @@ from kitaru.records.facts import (
     CheckpointFailed,
     CheckpointStarted,
     UsageRecorded,
+    shortened_usage,
     usage_defaults,
 )
 
@@ -158,9 +159,10 @@ class Attempts:
 
     def abandon(self) -> None:
         """Leave the attempt as nobody's failure: it is simply not there, unless it has told something."""
-        records = self.call.started_now()
-        if len(records) > 1:
-            self.entry.run.write_later(*records)
+        began, *told = self.call.started_now() or (None,)
+        told += self.call.take_held()  # what was told while the start was being written
+        if told:
+            self.entry.run.write_later(*([] if began is None else [began]), *told)
 
     def completed(self, value: object) -> Sequence[Draft]:
         """Encode the value and return the records that make the call complete.
@@ -180,8 +182,7 @@ class Attempts:
             self._history = history
         summary = summarised(self.call, value)
         held = self.call.take_held()
-        usage = [told.fact.usage for told in held if isinstance(told.fact, UsageRecorded)]
-        known = usage_defaults(entry.call_id, entry.invocation_id, unit.name) if usage else {}
+        known = usage_defaults(entry.call_id, entry.invocation_id, unit.name) if held else {}
         fact = CheckpointCompleted(
             at=time.time(),
             started_at=self._started_at,
@@ -189,11 +190,11 @@ class Attempts:
             carried=self.call.carried or NOTHING,
             history=history,
             summary=summary,
-            usage=[{key: part for key, part in one.items() if known.get(key, ...) != part} for one in usage],
+            usage=[shortened_usage(told.fact.usage, known) for told in held if isinstance(told.fact, UsageRecorded)],
             **entry.identity(entry.call_id, self.call.attempt),
         )
         ended = Draft(fact, self._output.inline, blobs, packed=unit.is_told_again)
-        return (ended, *(told for told in held if not isinstance(told.fact, UsageRecorded))) if held else (ended,)
+        return [ended, *(told for told in held if not isinstance(told.fact, UsageRecorded))]
 
     def takes_part(self) -> bool:
         """Find out whether the call takes part in the result cache."""
@@ -292,6 +293,9 @@ class Attempts:
         call, run = self.call, self.entry.run
         run.last_call_id = call.call_id
         run.totals.artifacts += 1
+        late = call.take_held()  # told by another thread while the end was being written
+        if late:
+            run.write_later(*late)
         if self._history is not None:
             # Only what is durable may be built on.
             run.histories[self._history.node] = 1

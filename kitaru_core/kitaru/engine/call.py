@@ -345,6 +345,8 @@ class Call:
     def take_held(self) -> list[Draft]:
         """Return what was told of this attempt and is not on its way yet; called once its start or end is."""
         held: list[Draft] = []
+        if not self._held:
+            return held
         with suppress(IndexError):  # one at a time, since the commit of the start may take them in another thread
             while self._held:
                 held.append(self._held.pop(0))

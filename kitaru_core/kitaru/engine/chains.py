@@ -11,13 +11,10 @@ from hashlib import sha256
 
 import msgspec
 
-from kitaru.engine.payloads import to_json
+from kitaru.engine.payloads import SHARED_BYTES, to_json
 from kitaru.records.payload import HistoryRef, PayloadRef
 
-__all__ = ["SHORT_BYTES", "Chain", "chain_history"]
-
-SHORT_BYTES = 1024
-"""Up to this length a message stands in the record."""
+__all__ = ["Chain", "chain_history"]
 
 _SHORT_TOTAL = 8 * 1024
 _REMEMBERED = 4096
@@ -66,7 +63,7 @@ class Chain:
         standing = self._standing
         if len(standing) >= _REMEMBERED:
             standing.clear()
-        if output.size <= SHORT_BYTES:
+        if output.size <= SHARED_BYTES:
             standing[output.hash] = None
         if history is not None:
             standing.update(dict.fromkeys(digest for digest, _ in history.standing_here()))
@@ -90,26 +87,26 @@ def chain_history(
     hashes, nodes = (chain or Chain()).digests(data)
     start = next((n for n in range(len(nodes) - 1, 0, -1) if nodes[n].hex() in known), 0)
     added = [(hashes[n].hex(), data[n]) for n in range(start, len(data))]
-    short = {} if chain is None else _short(added, chain)
+    new = {digest: message for digest, message in added if chain is None or not chain.holds(digest)}
+    short = {} if chain is None else _short(new)
+    places = {digest: place for place, (digest, _) in reversed(list(enumerate(added)))}
     ref = HistoryRef(
         node=nodes[-1].hex(),
         added="".join(digest for digest, _ in added),
         length=len(data),
         parent=nodes[start].hex() if start else None,
-        short=short,
+        short={places[digest]: msgspec.Raw(message) for digest, message in short.items()},
     )
-    if chain is None:
-        return ref, added
-    return ref, [one for place, one in enumerate(added) if place not in short and not chain.holds(one[0])]
+    return ref, [(digest, message) for digest, message in new.items() if digest not in short]
 
 
-def _short(added: Sequence[tuple[str, bytes]], chain: Chain) -> dict[int, msgspec.Raw]:
-    """Choose the messages that stand in the record, by their place among those added."""
-    found: dict[int, msgspec.Raw] = {}
+def _short(messages: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Choose the messages that stand in the record."""
+    found: dict[str, bytes] = {}
     left = _SHORT_TOTAL
-    for place, (digest, message) in enumerate(added):
-        if len(message) <= min(SHORT_BYTES, left) and not chain.holds(digest) and _is_json(message):
-            found[place] = msgspec.Raw(message)
+    for digest, message in messages.items():
+        if len(message) <= min(SHARED_BYTES, left) and _is_json(message):
+            found[digest] = message
             left -= len(message)
     return found
 

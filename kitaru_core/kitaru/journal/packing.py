@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import zlib
 
-__all__ = ["deflate", "pack", "pack_value", "unpack", "unpack_value"]
+__all__ = ["deflate", "may_be_packed", "pack", "pack_value", "unpack", "unpack_value"]
 
 _FROM = 1024
 _VALUE_FROM = 512
 _WORTH = 0.85
 _TO = 64 * 1024 * 1024
 _SMALLEST_WINDOW, _LARGEST_WINDOW = 12, 15
+# A stream begins with the size of its window, above the number of the method.
+_FIRST_BYTES = {bytes([(window - 8) << 4 | 8]) for window in range(_SMALLEST_WINDOW, _LARGEST_WINDOW + 1)}
 
 
 def deflate(data: bytes, dictionary: bytes = b"") -> bytes:
@@ -35,7 +37,7 @@ def deflate(data: bytes, dictionary: bytes = b"") -> bytes:
 
 
 def pack(text: bytes) -> bytes:
-    """Return a JSON object as it is stored: long ones repeat their field names, and shrink to a tenth.
+    """Return a JSON object as it is stored: long ones repeat their field names, and shrink to half or much less.
 
     Args:
         text: The object.
@@ -71,6 +73,11 @@ def pack_value(data: bytes | None) -> bytes | None:
         return data
     deflated = deflate(data)
     return deflated if len(deflated) < len(data) * _WORTH else data
+
+
+def may_be_packed(stored: bytes) -> bool:
+    """Tell whether a value in a row may be deflated; where it is not, the record need not be asked for its size."""
+    return stored[:1] in _FIRST_BYTES
 
 
 def unpack_value(stored: bytes, size: int) -> bytes:

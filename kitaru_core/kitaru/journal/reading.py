@@ -14,7 +14,7 @@ from kitaru.journal.api import ExecutionRow, ListQuery, LiveEvent, StoredRecord,
 from kitaru.journal.blobs import load_blob
 from kitaru.journal.housekeeper import lease_seconds
 from kitaru.journal.owner import Owner, current_owner, owner_is_alive
-from kitaru.journal.packing import unpack, unpack_value
+from kitaru.journal.packing import may_be_packed, unpack, unpack_value
 from kitaru.journal.schema import SEQUENCE_BITS
 from kitaru.records.facts import decode_fact
 from kitaru.records.payload import payload_refs
@@ -40,7 +40,7 @@ _PAGE = 200
 
 def _stored(seq: int, body: bytes, digest: bytes, payload: bytes | None) -> StoredRecord:
     """Return a record as bytes, with the value in its row as it was before it was packed."""
-    if payload is not None:
+    if payload is not None and may_be_packed(payload):
         try:
             refs = list(payload_refs(decode_fact(body)))
         except (msgspec.DecodeError, TypeError, AttributeError):

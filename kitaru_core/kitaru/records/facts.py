@@ -43,6 +43,7 @@ __all__ = [
     "WaitResolved",
     "decode_fact",
     "encode_fact",
+    "shortened_usage",
     "usage_defaults",
     "usage_in",
 ]
@@ -453,6 +454,16 @@ def usage_in(fact: object) -> list[UsageRecorded]:
             for usage in fact.usage
         ]
     return []
+
+
+def shortened_usage(usage: JsonObject, defaults: JsonObject) -> JsonObject:
+    """Return a usage record as it stands in the end of its call: without what `usage_in` adds again.
+
+    Args:
+        usage: The record.
+        defaults: `usage_defaults` of the call.
+    """
+    return {name: part for name, part in usage.items() if name not in defaults or defaults[name] != part}
 
 
 def usage_defaults(call_id: str, invocation_id: str, name: str) -> JsonObject:

@@ -7,12 +7,12 @@ from hashlib import sha256
 import msgspec
 import pytest
 
-from kitaru.engine.chains import SHORT_BYTES, Chain, chain_history
+from kitaru.engine.chains import Chain, chain_history
+from kitaru.engine.payloads import SHARED_BYTES
 from kitaru.records.payload import HistoryRef, PayloadRef
 
 TALK = [b'"one"', b'"two"', b'"three"', b'"four"']
-LONG = b'"' + b"x" * SHORT_BYTES + b'"'
-NOTHING = PayloadRef(codec="json/1", hash="", size=SHORT_BYTES + 1)
+LONG = b'"' + b"x" * SHARED_BYTES + b'"'
 
 
 def digest(message):
@@ -87,6 +87,12 @@ def test_what_a_durable_record_holds_is_not_stored_again():
     chain.remember(ref, PayloadRef(codec="json/1", hash=digest(TALK[1]), size=len(TALK[1])))
     again, blobs = chain_history([*TALK[:3], LONG], {}, chain)
     assert (list(again.standing_here()), blobs) == ([(digest(TALK[2]), TALK[2])], [(digest(LONG), LONG)])
+
+
+def test_a_message_that_is_said_twice_stands_once():
+    ref, blobs = chain_history([TALK[0], LONG, TALK[0], LONG], {}, Chain())
+    assert (list(ref.standing_here()), blobs) == ([(digest(TALK[0]), TALK[0])], [(digest(LONG), LONG)])
+    assert ref.digests() == [digest(TALK[0]), digest(LONG)] * 2
 
 
 def test_a_chain_remembers_no_more_than_a_fixed_number_of_messages():

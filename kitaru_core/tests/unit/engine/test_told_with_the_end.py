@@ -10,6 +10,7 @@ import pytest
 
 from kitaru import KitaruExecutionError, checkpoint, current_call, flow, log, seam
 from kitaru.engine.journals import default_journal
+from kitaru.engine.run import Run
 
 SPENT = {"usage": {"input_tokens": 7}, "model": "m"}
 
@@ -156,3 +157,37 @@ def test_a_call_whose_value_cannot_be_stored_keeps_what_it_told(told):
     with pytest.raises(KitaruExecutionError):
         handle.wait(10)
     assert told(handle) == ([(1, {"color": "red"})], 7)
+
+
+def test_a_call_that_was_called_off_after_its_start_was_written_keeps_what_it_told(told):
+    @checkpoint
+    async def left():
+        wait_for("checkpoint.started")
+        tell()
+        raise asyncio.CancelledError
+
+    @flow
+    async def story():
+        with suppress(asyncio.CancelledError):
+            await left()
+
+    handle = story.run()
+    handle.wait(30)
+    assert told(handle) == ([(1, {"color": "red"})], 7)
+
+
+def test_what_another_thread_tells_while_the_end_is_written_is_kept(told, monkeypatch):
+    calls, write = [], Run.write
+
+    def tell_first(run, *drafts):
+        if calls:
+            calls.pop().record_usage(SPENT)
+        write(run, *drafts)
+
+    monkeypatch.setattr(Run, "write", tell_first)
+
+    @checkpoint
+    def quick():
+        calls.append(current_call())
+
+    assert told(run(quick)) == ([(1, {})], 7)
