@@ -41,7 +41,10 @@ def _nothing_stays_open(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
     folder = f"{tmp_path_factory.getbasetemp()}{os.sep}"
     before = _open().items()
     yield
+    going = _wait_for_runs()
     _close_shared()
+    if going:
+        pytest.fail(f"This test leaves runs that do not end: {', '.join(going)}. End or answer them.")
     left = {item for item in _open().items() - before if item[1].startswith(folder)}
     if left:
         gc.collect()
@@ -53,6 +56,12 @@ def _nothing_stays_open(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
         kinds = Counter(path.partition(":")[0] for path in _open().values())
         if kinds.total() > _MOST:
             pytest.fail(f"This process has more than {_MOST} descriptors open: {kinds.most_common(9)}.")
+
+
+def _wait_for_runs() -> list[str]:
+    """Let runs that the test did not wait for come to their end; return the flows that do not within ten seconds."""
+    module = sys.modules.get("kitaru.engine.staying")
+    return [] if module is None else module.wait_for_threads(10)
 
 
 def _close_shared() -> None:

@@ -227,7 +227,7 @@ class KitaruJournalError(KitaruBackendError):
 
     Attributes:
         url: Which journal.
-        reason: One word: `corrupt`, `foreign`, `newer`, `readonly`, `full`, `locked` or `io`.
+        reason: One word: `corrupt`, `foreign`, `newer`, `readonly`, `full`, `locked`, `closed` or `io`.
     """
 
     def __init__(self, message: str, *, url: str = "", reason: str = "io") -> None:

@@ -7,11 +7,12 @@ its thread could then submit nothing any more. So the runs are waited for before
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import suppress
 from functools import cache
 from weakref import WeakSet
 
-__all__ = ["is_ending", "start_and_stay"]
+__all__ = ["is_ending", "start_and_stay", "wait_for_threads"]
 
 _threads: WeakSet[threading.Thread] = WeakSet()
 _ending = threading.Event()
@@ -49,7 +50,22 @@ def is_ending() -> bool:
     return _ending.is_set() or not threading.main_thread().is_alive()
 
 
+def wait_for_threads(seconds: float | None = None) -> list[str]:
+    """Wait until the threads that were started here have ended.
+
+    Args:
+        seconds: How long at most, all of them together; by default as long as they take.
+
+    Returns:
+        The names of those that still go on.
+    """
+    until = None if seconds is None else time.monotonic() + seconds
+    threads = list(_threads)
+    for thread in threads:
+        thread.join(None if until is None else max(0.0, until - time.monotonic()))
+    return [thread.name for thread in threads if thread.is_alive()]
+
+
 def _stay() -> None:
     _ending.set()
-    for thread in list(_threads):
-        thread.join()
+    wait_for_threads()

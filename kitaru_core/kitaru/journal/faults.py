@@ -20,6 +20,10 @@ _ADVICE = {
         "begin a new one; `sqlite3 FILE .recover` may save what is left"
     ),
     "locked": ("another process has kept it locked for a minute. End that process or wait for it, then try again"),
+    "closed": (
+        "this process closed it while a run still went on. Wait for the run's handle before closing; the run goes on "
+        "with `kitaru executions resume`"
+    ),
     "io": (
         "reading or writing it failed. Check that the folder exists, is writable and is on a sound disk, or name "
         "another store in KITARU_STORE"
@@ -48,5 +52,7 @@ def journal_error(error: sqlite3.Error, url: str) -> KitaruJournalError:
     """
     code = getattr(error, "sqlite_errorcode", None)
     reason = _REASONS.get(code & 0xFF, "io") if isinstance(code, int) else "io"
+    if isinstance(error, sqlite3.ProgrammingError) and "closed database" in str(error):
+        reason = "closed"  # found by Python before SQLite is asked, so without a code
     msg = f"The journal {url} cannot be used: {_ADVICE[reason]}. ({error})"
     return KitaruJournalError(msg, url=url, reason=reason)

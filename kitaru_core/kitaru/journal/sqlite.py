@@ -285,10 +285,14 @@ class SqliteJournal:
             self._write_last_events()
         finally:
             with self._mutex:
-                for reader in self._readers:
-                    reader.close()
-                self._readers.clear()
+                self._close_readers()
                 self._commit.connection.close()
+
+    def _close_readers(self) -> None:
+        """Close the idle readers; another thread may bring one back or take one meanwhile."""
+        with suppress(IndexError):
+            while True:
+                self._readers.pop().close()
 
     def _write_last_events(self) -> None:
         """Write the live events that are left; as they are for people who watch, no one fails for them."""
@@ -416,10 +420,9 @@ class SqliteJournal:
             try:
                 yield Reading(connection, self.url, self._leases)
             finally:
+                self._readers.append(connection)
                 if self._closed:  # meanwhile, by another thread
-                    connection.close()
-                else:
-                    self._readers.append(connection)
+                    self._close_readers()
         except sqlite3.Error as error:
             raise journal_error(error, self.url) from error
 
