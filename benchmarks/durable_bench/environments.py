@@ -43,6 +43,7 @@ PEERS: dict[str, PeerCard] = {
         PeerCard("unhinged", "unhinged_peer", ("unhinged",)),
         PeerCard("dbos", "dbos_peer", ("dbos",), steps=100, flows=20),
         PeerCard("langgraph", "langgraph_peer", ("langgraph", "langgraph-checkpoint-sqlite"), steps=100, flows=20),
+        PeerCard("kitaru-0.18", "kitaru018_peer", ("kitaru==0.18.0",), steps=5, flows=1),
         PeerCard("prefect", "prefect_peer", ("prefect", "fastapi<0.120"), steps=10, flows=2),
     )
 }

@@ -43,6 +43,8 @@ class PeerProcess:
         self.card = card
         self.folder = Path(tempfile.mkdtemp(prefix=f"{card.name}-", dir=base))
         env = {**os.environ, **(environment or {})}
+        if card.requirements:
+            env.pop("PYTHONPATH", None)  # else it would import what belongs to this interpreter
         if counter is not None:
             page = self.folder / "syncs"
             page.write_bytes(bytes(4096))
