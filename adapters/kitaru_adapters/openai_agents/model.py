@@ -24,7 +24,7 @@ from kitaru_adapters.openai_agents.boundary import durable_run
 from kitaru_adapters.openai_agents.codec import (
     RecordedResponse,
 )
-from kitaru_adapters.openai_agents.request import ModelRequest
+from kitaru_adapters.openai_agents.request import ModelArguments, ModelRequest
 from kitaru_adapters.openai_agents.stream import ModelStreamPublisher
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from agents.retry import ModelRetryAdvice, ModelRetryAdviceRequest
 
     from kitaru.seam import Call
-    from kitaru_adapters.openai_agents.request import ModelArguments
 
 __all__ = ["DurableModel", "DurableProvider", "GivenConfig", "durable_run_config"]
 
