@@ -69,12 +69,7 @@ class _LiveResponse(CompletedStreamedResponse):
     """A stream whose events come out of a unit that is still running."""
 
     def __init__(
-        self,
-        tee: Tee,
-        unit: asyncio.Task[ModelResponse],
-        *,
-        model_name: str,
-        model_request_parameters: ModelRequestParameters,
+        self, tee: Tee, unit: asyncio.Task[Any], *, model_name: str, model_request_parameters: ModelRequestParameters
     ) -> None:
         unfinished = ModelResponse(parts=[], model_name=model_name)
         super().__init__(unfinished, model_request_parameters=model_request_parameters, replay_events=True)
