@@ -1,7 +1,9 @@
-# Everything here works on a machine with nothing but Python 3.11 or newer, pip and make.
+# Everything here works on a machine with nothing but Python 3.11 or newer, pip and make. Why not 3.12.0 to 3.12.2 is said
+# in pyproject.toml.
 
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 python3; do \
-	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+	$$python -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) or (3, 12) <= v < (3, 12, 3))' 2>/dev/null \
+	&& echo $$python && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
@@ -84,7 +86,7 @@ clean: ## remove the virtual environments, caches and what was built
 
 # Where Python came without the part that puts pip into a new environment, the pip of that Python does it.
 $(VENV)/.made:
-	@test -n "$(PYTHON)" || { echo "kitaru needs Python 3.11 or newer; install it, or run: make PYTHON=/path/to/python"; exit 1; }
+	@test -n "$(PYTHON)" || { echo "kitaru needs Python 3.11, or 3.12.3 or newer; install it, or run: make PYTHON=/path/to/python"; exit 1; }
 	$(PYTHON) -m venv $(VENV) || { $(PYTHON) -m venv --clear --without-pip $(VENV) \
 		&& $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }
 	@touch $@

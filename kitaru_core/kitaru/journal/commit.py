@@ -51,6 +51,11 @@ _REMEMBERED = 512
 _PASSING = frozenset({"full", "locked"})
 """Reasons for which a record cannot be written now, and can be later."""
 
+_INSERT_EVENT = "INSERT INTO events (no, at, kind, body) SELECT no, ?, ?, ? FROM executions WHERE id = ?"
+
+Published = tuple[float, str, bytes, str]
+"""A live event: when, its kind, its body, the execution."""
+
 Row = tuple[int, bytes, bytes, bytes | None, int, int]
 """What `INSERT_RECORD` takes: key, body, hash, payload, number of the execution, generation."""
 
@@ -103,6 +108,12 @@ class GroupCommit:
         connection: A connection in autocommit mode that may be used from any thread.
         url: The journal's address, for errors.
         on_committed: Called after each commit, in order, with the records that became durable.
+
+    Attributes:
+        connection: The connection.
+        mutex: Held by whoever writes.
+        commits: How many there were.
+        published: Live events that are to be written; the next commit takes them along.
     """
 
     def __init__(
@@ -114,6 +125,7 @@ class GroupCommit:
         self.connection: sqlite3.Connection = connection
         self.mutex: CommitLock = CommitLock(self._pass_on)
         self.commits: int = 0
+        self.published: deque[Published] = deque()
         self._url = url
         self._on_committed = on_committed
         self._queue: deque[_Ticket] = deque()
@@ -174,7 +186,7 @@ class GroupCommit:
         fact, starting, seq = draft.fact, lease.starting, lease.next_seq
         if draft.blobs or lease.lost or seq + 1 >= 1 << SEQUENCE_BITS:
             return False
-        if not isinstance(fact, _UNPROJECTED):
+        if self.published or not isinstance(fact, _UNPROJECTED):
             return False
         if starting:
             starting.pop(fact.call_id, None)
@@ -254,14 +266,16 @@ class GroupCommit:
         self.mutex = CommitLock(self._pass_on)
         self._flusher = self._bell = None
         self._queue.clear()
+        self.published.clear()
 
     def _start_flusher(self) -> None:
         with self.mutex:
             if self._flusher is None:
-                self._bell = bell = Bell()
+                bell = Bell()
                 serve = partial(self._serve_coroutines, bell)
-                self._flusher = threading.Thread(target=serve, name="kitaru-commit", daemon=True)
-                self._flusher.start()
+                flusher = threading.Thread(target=serve, name="kitaru-commit", daemon=True)
+                flusher.start()  # which a program that ends may refuse
+                self._bell, self._flusher = bell, flusher
 
     def _serve_coroutines(self, bell: Bell) -> None:
         while bell.wait():
@@ -335,11 +349,14 @@ class GroupCommit:
             ticket.rows = _rows(ticket, heads)
         connection = self.connection
         hit("journal.before_commit")
-        alone = len(tickets) == 1 and len(tickets[0].rows) == 1 and _is_plain(tickets[0].rows[0][0])
+        published = self.published.copy()
+        alone = not published and len(tickets) == 1 and len(tickets[0].rows) == 1 and _is_plain(tickets[0].rows[0][0])
         try:
             if not alone:
                 connection.execute("BEGIN IMMEDIATE")
             committed = [record for ticket in tickets for record in self._insert(ticket)]
+            if published:
+                connection.executemany(_INSERT_EVENT, published)
             if not alone:
                 hit("journal.in_transaction")
                 connection.execute("COMMIT")
@@ -349,6 +366,7 @@ class GroupCommit:
             raise
         hit("journal.after_commit")
         self.commits += 1
+        self._drop(published)
         for lease, (next_seq, head) in heads.items():
             if not lease.lost:
                 lease.next_seq, lease.head = next_seq, head
@@ -370,6 +388,28 @@ class GroupCommit:
             for sql, values in project(lease.no, draft.fact):
                 execute(sql, values)
         return _committed(ticket)
+
+    def write_published(self) -> None:
+        """Write the live events that wait, in a transaction of their own; called with the lock held.
+
+        Raises:
+            sqlite3.Error: They could not be written, and wait on.
+        """
+        published = self.published.copy()
+        connection = self.connection
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            connection.executemany(_INSERT_EVENT, published)
+            connection.execute("COMMIT")
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        self.commits += 1
+        self._drop(published)
+
+    def _drop(self, published: deque[Published]) -> None:
+        for _ in published:
+            self.published.popleft()
 
     def _reread_heads(self, tickets: Sequence[_Ticket]) -> None:
         for lease in {ticket.lease for ticket in tickets}:

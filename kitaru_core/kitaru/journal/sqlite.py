@@ -11,7 +11,6 @@ import logging
 import os
 import sqlite3
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import sha256
@@ -81,7 +80,6 @@ class SqliteJournal:
         self._path = path
         self._leases: dict[int, Lease] = {}
         self._readers: list[sqlite3.Connection] = []
-        self._events: deque[tuple[float, str, bytes, str]] = deque()
         self._closed = False
         self._housekeeper = Housekeeper(self, self._report)
         connection = connect(":memory:") if path is None else open_database(path, self.url)
@@ -239,8 +237,8 @@ class SqliteJournal:
     # Live events
 
     def publish(self, execution_id: str, kind: str, body: bytes) -> None:
-        """Keep a live event; see `Journal.publish`."""
-        self._events.append((time.time(), kind, body, execution_id))
+        """Keep a live event; it is durable no later than the next record; see `Journal.publish`."""
+        self._commit.published.append((time.time(), kind, body, execution_id))
 
     def events(self, execution_id: str, *, after: int = 0) -> list[LiveEvent]:
         """Return live events; see `Journal.events`."""
@@ -250,14 +248,15 @@ class SqliteJournal:
             return reading.events(execution_id, after)
 
     def _write_events(self) -> None:
-        if not self._events:
+        if not self._commit.published:
             return
-        with self._writing() as connection:
-            while self._events:
-                connection.execute(
-                    "INSERT INTO events (no, at, kind, body) SELECT no, ?, ?, ? FROM executions WHERE id = ?",
-                    self._events.popleft(),
-                )
+        with self._mutex:
+            self._commit.flush()  # which may take them along
+            if self._commit.published:
+                try:
+                    self._commit.write_published()
+                except sqlite3.Error as error:
+                    raise journal_error(error, self.url) from error
 
     # Keeping house
 
@@ -305,7 +304,6 @@ class SqliteJournal:
         """Let go of everything without touching it, in a forked child; what it asks of this journal then fails."""
         self._inherited, self._readers = self._readers, []
         self._leases = {}
-        self._events.clear()
         self._commit.leave_to_the_parent()
         self._mutex = self._commit.mutex
         self._housekeeper = Housekeeper(self, self._report)

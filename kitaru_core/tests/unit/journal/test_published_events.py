@@ -1,0 +1,61 @@
+"""Live events are written with the records behind them, so what is recorded as done has shown what it showed."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from kitaru.errors import KitaruJournalError
+from kitaru.journal.api import Draft
+from kitaru.journal.sqlite import SqliteJournal
+from kitaru.records.facts import ExecutionStarted, NoteWritten
+from kitaru.records.payload import PayloadRef
+
+VALUE = PayloadRef(hash="0" * 64, size=0, codec="json/1")
+
+
+@pytest.fixture
+def running(tmp_path):
+    """A journal whose housekeeper, which writes events by itself, has stopped; the lease; what another one sees."""
+    file = tmp_path / "kitaru.db"
+    with closing(SqliteJournal(file)) as journal, closing(SqliteJournal(file)) as other:
+        fact = ExecutionStarted(at=0.0, execution_id="e1", flow="f", module="m", qualname="f", inputs=VALUE)
+        lease = journal.create(Draft(fact), flow="f", stack=None)
+        journal._housekeeper.stop()
+        yield journal, lease, lambda: [event.body for event in other.events("e1")]
+
+
+def _note(name="said"):
+    return Draft(NoteWritten(at=0.0, call_id="c", invocation_id="i", name=name, value=VALUE))
+
+
+@pytest.mark.parametrize("drafts", [1, 2])
+def test_a_record_takes_along_what_was_published_before_it(running, drafts):
+    journal, lease, seen = running
+    journal.publish("e1", "kind", b"one")
+    journal.publish("e1", "kind", b"two")
+    assert seen() == []
+    journal.append(lease, *[_note() for _ in range(drafts)])
+    assert seen() == [b"one", b"two"]
+
+
+def test_what_a_record_took_along_is_not_written_again(running):
+    journal, lease, seen = running
+    journal.publish("e1", "kind", b"one")
+    journal.append(lease, _note())
+    journal.append(lease, _note())
+    assert len(journal.events("e1")) == len(seen()) == 1
+
+
+def test_events_of_a_commit_that_fails_wait_for_the_next(running, monkeypatch):
+    journal, lease, seen = running
+    journal.publish("e1", "kind", b"one")
+    with closing(sqlite3.connect(journal._path)) as db:
+        db.execute("CREATE TRIGGER no BEFORE INSERT ON events BEGIN SELECT RAISE(FAIL, 'no room'); END")
+        with pytest.raises(KitaruJournalError, match="no room"):
+            journal.events("e1")
+        db.execute("DROP TRIGGER no")
+    journal.append(lease, _note())
+    assert seen() == [b"one"]
