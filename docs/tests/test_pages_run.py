@@ -42,10 +42,10 @@ def run(page, folder):
     """Run a page in a process of its own."""
     command = [sys.executable, "-W", "error", str(RUNNER), str(page)]
     env = environment(folder)
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=110)
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=230)
 
 
-@pytest.mark.timeout(120)  # a page is a reader's whole session, and machines are busy
+@pytest.mark.timeout(240)  # a page is a reader's whole session, and machines are busy
 @pytest.mark.parametrize("page", PAGES, ids=names(PAGES))
 def test_what_a_page_shows_is_so(page, tmp_path):
     if not blocks_of(page):

@@ -32,7 +32,7 @@ def service(home, monkeypatch):
 
 def run(*arguments: str) -> str:
     done = subprocess.run(
-        [sys.executable, PROGRAM, *arguments], capture_output=True, text=True, check=False, timeout=50
+        [sys.executable, PROGRAM, *arguments], capture_output=True, text=True, check=False, timeout=150
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -59,7 +59,7 @@ def test_killed_while_the_agent_works_it_submits_each_turn_once(service):
             child.wait()
 
     service.on_request = kill
-    assert child.wait(timeout=50) == -signal.SIGKILL
+    assert child.wait(timeout=150) == -signal.SIGKILL
     assert "waiting" in run("retry", only_execution())
     assert "Changed: darker." in run("review", only_execution(), "darker")
     first, second = service.creates

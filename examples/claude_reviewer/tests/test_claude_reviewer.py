@@ -32,7 +32,7 @@ def review(folder, *arguments, **environment):
     env = {name: value for name, value in os.environ.items() if name != "ANTHROPIC_API_KEY"}
     env |= {"KITARU_STORE": f"sqlite:///{folder.parent / 'journal.db'}", **environment}
     command = [sys.executable, str(PROGRAM), str(folder), *arguments]
-    return subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=50)
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=150)
 
 
 def findings(folder):

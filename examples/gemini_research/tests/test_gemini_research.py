@@ -32,7 +32,7 @@ def service(home, monkeypatch):
 
 def run(*arguments: str) -> str:
     done = subprocess.run(
-        [sys.executable, PROGRAM, *arguments], capture_output=True, text=True, check=False, timeout=50
+        [sys.executable, PROGRAM, *arguments], capture_output=True, text=True, check=False, timeout=150
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -59,7 +59,7 @@ def test_killed_while_the_research_runs_it_pays_for_it_once(service):
             child.wait()
 
     service.on_request = kill
-    assert child.wait(timeout=50) == -signal.SIGKILL
+    assert child.wait(timeout=150) == -signal.SIGKILL
     assert "waiting" in run("retry", only_execution())
     assert "kept as a draft" in run("decline", only_execution())
     assert [("agent" in body, len(body["input"]) == 2) for body in service.creates] == [

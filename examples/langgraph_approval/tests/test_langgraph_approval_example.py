@@ -25,7 +25,7 @@ def home(tmp_path, monkeypatch):
 def run(*arguments, **environment):
     command = [sys.executable, str(PROGRAM), *arguments]
     return subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=50, env={**os.environ, **environment}
+        command, capture_output=True, text=True, check=False, timeout=150, env={**os.environ, **environment}
     )
 
 

@@ -47,7 +47,7 @@ def run_program(*arguments, crash_at=""):
     """Carry out a command in a process of its own; give its exit code and what was said."""
     environment = {**os.environ, "KITARU_CRASH_AT": crash_at}
     command = [sys.executable, str(PROGRAM), *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=50)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=150)
     return done.returncode, done.stdout or done.stderr
 
 

@@ -77,7 +77,7 @@ def test_the_table_names_every_program():
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_program_runs_from_the_command_line(program):
     done = subprocess.run(
-        [sys.executable, FOLDER / f"{program}.py"], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, FOLDER / f"{program}.py"], capture_output=True, text=True, check=False, timeout=150
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.strip()
@@ -98,7 +98,7 @@ def killed(program, boundary):
     """Run a program until it has committed so many boundaries, where it is killed; return its execution."""
     env = {**os.environ, "KITARU_CRASH_AT": f"boundary.after_commit:{boundary}"}
     done = subprocess.run(
-        [sys.executable, FOLDER / f"{program}.py"], env=env, capture_output=True, check=False, timeout=60
+        [sys.executable, FOLDER / f"{program}.py"], env=env, capture_output=True, check=False, timeout=150
     )
     assert done.returncode == -9
     execution = KitaruClient().executions.list()[-1]

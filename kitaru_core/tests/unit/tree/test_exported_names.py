@@ -80,7 +80,7 @@ def test_every_root_is_marked_as_typed(tree, root):
 def loaded():
     """Return the modules that `import kitaru` adds to an empty interpreter."""
     ask = "import json, sys; old = set(sys.modules); import kitaru; print(json.dumps(sorted(set(sys.modules) - old)))"
-    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True, timeout=30)
+    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True, timeout=60)
     return json.loads(done.stdout)
 
 
