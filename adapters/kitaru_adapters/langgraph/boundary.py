@@ -32,13 +32,13 @@ if TYPE_CHECKING:
     from kitaru_adapters.langgraph.models import Asked
     from kitaru_adapters.langgraph.turns import Turn
 
-    ModelAsked: TypeAlias = ModelRequest[Any] | Asked
+    ModelAsked: TypeAlias = ModelRequest[Any] | Asked  # what a model is asked, by an agent of any context or bare
 
-__all__ = ["Answer", "SuspendedInGraph", "durable_model_call", "durable_tool_call", "model_name"]
+__all__ = ["CallResult", "SuspendedInGraph", "durable_model_call", "durable_tool_call", "model_name"]
 
 ADAPTER = "langgraph"
 
-Answer: TypeAlias = Any
+CallResult: TypeAlias = Any
 """What a model or tool call comes to: an object of the class that its caller, a hook of the framework, expects."""
 
 
@@ -77,7 +77,7 @@ def _opens_unit(inv: Invocation, config: CheckpointConfig | Literal[False]) -> b
 
 def durable_model_call(
     inv: Invocation, request: ModelAsked, handler: Callable[[], Step], *, name: str | None = None
-) -> Procedure[Answer]:
+) -> Procedure[CallResult]:
     """Make a model call, as a checkpoint of its own where the invocation wants one.
 
     Args:
@@ -232,7 +232,7 @@ def _event(inv: Invocation, kind: str, **fields: Any) -> str:
     return inv.events.add(kind, **fields) if inv.capture.emit_call_events else ""
 
 
-def durable_tool_call(inv: Invocation, request: ToolCallRequest, handler: Callable[[], Step]) -> Procedure[Answer]:
+def durable_tool_call(inv: Invocation, request: ToolCallRequest, handler: Callable[[], Step]) -> Procedure[CallResult]:
     """Make a tool call, as a checkpoint of its own where the invocation wants one.
 
     Args:

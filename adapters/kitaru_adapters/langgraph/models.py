@@ -29,11 +29,12 @@ class Asked:
 
     def __init__(self, model: BaseChatModel, messages: Sequence[BaseMessage], settings: dict[str, Any]) -> None:
         self.model = model
-        self.messages = list(messages)
-        self.system_message = None
-        self.tools = settings.get("tools") or []
-        self.tool_choice = settings.get("tool_choice")
-        self.model_settings = {key: value for key, value in settings.items() if key not in {"tools", "tool_choice"}}
+        self.messages: list[BaseMessage] = list(messages)
+        self.system_message: BaseMessage | None = None
+        self.tools: Sequence[object] = settings.get("tools") or []
+        self.tool_choice: object = settings.get("tool_choice")
+        rest = {key: value for key, value in settings.items() if key not in {"tools", "tool_choice"}}
+        self.model_settings: dict[str, object] = rest
 
 
 class DurableChatModel(BaseChatModel):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from kitaru.seam import Call
     from kitaru_adapters.langgraph.types import Graph
 
-    Saver: TypeAlias = BaseCheckpointSaver[Any]
+    Saver: TypeAlias = BaseCheckpointSaver[Any]  # each numbers its channels by a type of its own
 
 __all__ = ["Base", "Entry", "Thread", "entry_of", "snapshot_step"]
 

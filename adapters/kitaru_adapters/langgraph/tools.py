@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from kitaru_adapters.langgraph.boundary import Answer, durable_tool_call
+from kitaru_adapters.langgraph.boundary import CallResult, durable_tool_call
 from kitaru_adapters.langgraph.invocation import active_invocation
 from kitaru_adapters.langgraph.policies import LangGraphCallCheckpointPolicy
 from kitaru_adapters.langgraph.steps import Step, drive, drive_async
@@ -38,14 +38,14 @@ def durable_tool_wrappers() -> ToolWrappers:
     return {"wrap_tool_call": _wrap, "awrap_tool_call": _awrap}
 
 
-def _wrap(request: ToolCallRequest, execute: Callable[[ToolCallRequest], Answer]) -> Answer:
+def _wrap(request: ToolCallRequest, execute: Callable[[ToolCallRequest], CallResult]) -> CallResult:
     inv = active_invocation()
     if inv is None:
         return execute(request)
     return drive(durable_tool_call(inv, request, lambda: Step(lambda: execute(request))))
 
 
-async def _awrap(request: ToolCallRequest, execute: Callable[[ToolCallRequest], Awaitable[Answer]]) -> Answer:
+async def _awrap(request: ToolCallRequest, execute: Callable[[ToolCallRequest], Awaitable[CallResult]]) -> CallResult:
     inv = active_invocation()
     if inv is None:
         return await execute(request)
