@@ -26,13 +26,13 @@ from kitaru_adapters.openai_agents.codec import Conversation
 from kitaru_adapters.openai_agents.settings import ADAPTER
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Iterator, Mapping
 
     from kitaru.records.boundary import BoundaryKind
     from kitaru_adapters.kit.configs import CheckpointConfig
     from kitaru_adapters.openai_agents.capture import RunRecorder
     from kitaru_adapters.openai_agents.graph import AgentGraph
-    from kitaru_adapters.openai_agents.settings import RunnerSettings
+    from kitaru_adapters.openai_agents.settings import ContextIdentity, RunnerSettings
 
 __all__ = [
     "Activity",
@@ -198,7 +198,7 @@ def content_key(*parts: bytes) -> str:
     return f"{ADAPTER}/1/{digest.hexdigest()}"
 
 
-def context_identity(context: object, identify: Callable[[Any], str] | None) -> str:
+def context_identity(context: object, identify: ContextIdentity | None) -> str:
     """Return text that is equal only for contexts under which a cached outcome may be shared.
 
     Args:

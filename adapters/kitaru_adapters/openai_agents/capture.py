@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from kitaru.records.plain import JsonObject
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -108,7 +110,7 @@ class OpenAIRunEvent(BaseModel):
     checkpoint_id: str | None = None
     checkpoint_name: str | None = None
     duration_ms: float | None = None
-    metadata: dict[str, Any] = Field(default_factory=dict)
+    metadata: JsonObject = Field(default_factory=dict)
     artifacts: dict[str, str] = Field(default_factory=dict)
     error: OpenAIEventError | None = None
 
@@ -175,7 +177,7 @@ class RunRecorder:
         agent: str | None = None,
         outcome: Outcome[Any] | None = None,
         duration_ms: float | None = None,
-        metadata: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, object] | None = None,
         error: BaseException | None = None,
     ) -> None:
         """Keep one event, if the policy wants them.
@@ -217,7 +219,7 @@ class RunRecorder:
 
     def summary(
         self, status: str, *, final_output: object = None, error: BaseException | None = None
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         """Return the run in a few JSON-ready facts.
 
         Args:

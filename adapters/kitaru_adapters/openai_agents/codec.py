@@ -14,7 +14,7 @@ import sys
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 import msgspec
 from agents.items import ModelResponse
@@ -35,6 +35,7 @@ from openai.types.responses import Response, ResponseCompletedEvent, ResponseOut
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from kitaru.errors import KitaruEncodingError, KitaruUsageError
+from kitaru.records.plain import Json, JsonObject
 from kitaru_adapters.openai_agents.types import OpenAIRunResult
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ PLAIN_JSON: Final = "json/1"
 _JSON_TYPES = (bool, int, float, str, bytes)
 
 
-def item_json(item: object) -> Any:
+def item_json(item: object) -> Json:
     """Return one input or output item as JSON-ready data, with nothing added and nothing renamed.
 
     Args:
@@ -134,12 +135,12 @@ class RecordedResponse:
         failed_attempts: Attempts of the framework's own retries that failed before; they count as requests.
     """
 
-    output: list[Any]
+    output: list[Json]
     plain: list[int] = field(default_factory=list)
-    usage: dict[str, Any] = field(default_factory=dict)
+    usage: JsonObject = field(default_factory=dict)
     response_id: str | None = None
     request_id: str | None = None
-    raw_usage: dict[str, Any] | None = None
+    raw_usage: JsonObject | None = None
     failed_attempts: int = 0
 
     @classmethod
@@ -174,7 +175,7 @@ class RecordedResponse:
         recorded.usage["reported"] = response.usage is not None
         return recorded
 
-    def items(self) -> list[Any]:
+    def items(self) -> list[ResponseOutputItem]:
         """Return the output items as the client library builds them for a live response."""
         built = _Output.construct(output=self.output).output if self.output else []
         return [self.output[index] if index in self.plain else item for index, item in enumerate(built)]
@@ -256,7 +257,7 @@ class ModelResponseCodec:
             msg = f"The model's response cannot be stored: {error}. A model must deliver items that have a JSON form."
             raise KitaruEncodingError(msg, path="output") from error
 
-    def decode(self, data: bytes) -> RecordedResponse | Any:
+    def decode(self, data: bytes) -> object:
         """Return what `encode` wrote, with every field as it was; what a person put in its place comes back as JSON."""
         found = msgspec.json.decode(data)
         return msgspec.convert(found, RecordedResponse) if isinstance(found, dict) and "output" in found else found
@@ -344,7 +345,7 @@ class TypedCodec(Generic[T]):
 
     name: Final = PLAIN_JSON
 
-    def __init__(self, annotation: Callable[[], Any]) -> None:
+    def __init__(self, annotation: Callable[[], type[T]]) -> None:
         self._annotation = annotation
         self._adapter: TypeAdapter[T] | None = None
 
@@ -352,7 +353,7 @@ class TypedCodec(Generic[T]):
         """Return the stored form."""
         return self._loaded().dump_json(value, by_alias=True, exclude_unset=True, warnings=False)
 
-    def decode(self, data: bytes) -> T | Any:
+    def decode(self, data: bytes) -> object:
         """Return what `encode` wrote; what a person put in its place comes back as JSON."""
         try:
             return self._loaded().validate_json(data)
@@ -369,7 +370,7 @@ MODEL_CODEC: Final = ModelResponseCodec()
 RESULT_CODEC: Final = RunResultCodec()
 
 
-def storable(value: object) -> object:
+def storable(value: T) -> T | str:
     """Return a tool's value if it can be stored as it is, else the text that the model would read instead.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from agents.editor import ApplyPatchOperation, ApplyPatchResult
 
@@ -16,18 +16,22 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from agents.editor import ApplyPatchEditor
-    from agents.tool import CustomTool
+    from agents.tool import CustomTool, LocalShellCommandRequest, ShellCommandRequest
     from agents.tool_context import ToolContext
 
     from kitaru.seam import Call
     from kitaru_adapters.kit.configs import CheckpointConfig
 
-__all__ = ["durable_custom", "durable_editor", "durable_executor"]
+__all__ = ["Invoke", "durable_custom", "durable_editor", "durable_executor"]
+
+R = TypeVar("R", "ShellCommandRequest", "LocalShellCommandRequest")
+T = TypeVar("T")
+Applied: TypeAlias = ApplyPatchResult | str | None
+Invoke: TypeAlias = "Callable[[ToolContext, str], Awaitable[object]]"
+"""The function behind a tool: called with the framework's context of the call and the text of the arguments."""
 
 
-def durable_custom(
-    tool: CustomTool, agent: str, config: CheckpointConfig
-) -> Callable[[ToolContext[Any], str], Awaitable[Any]]:
+def durable_custom(tool: CustomTool, agent: str, config: CheckpointConfig) -> Invoke:
     """Return the function behind a custom tool, recorded by the id of the call.
 
     Args:
@@ -39,7 +43,7 @@ def durable_custom(
         A function for the tool's copy.
     """
 
-    async def invoke(ctx: ToolContext[Any], text: str) -> Any:
+    async def invoke(ctx: ToolContext, text: str) -> object:
         unit = ToolUnit(tool.name, agent, ctx.tool_call_id, text, config, "custom_tool_call")
         return await _recorded(unit, lambda: tool.on_invoke_tool(ctx, text))
 
@@ -47,8 +51,8 @@ def durable_custom(
 
 
 def durable_executor(
-    executor: Callable[[Any], Any], name: str, agent: str, config: CheckpointConfig
-) -> Callable[[Any], Awaitable[Any]]:
+    executor: Callable[[R], Awaitable[T] | T], name: str, agent: str, config: CheckpointConfig
+) -> Callable[[R], Awaitable[T | str]]:
     """Return the executor of a shell tool, recorded by the id of the shell call.
 
     Args:
@@ -61,7 +65,7 @@ def durable_executor(
         An executor for the tool's copy.
     """
 
-    async def execute(request: Any) -> Any:
+    async def execute(request: R) -> T | str:
         action = item_bytes(getattr(request.data, "action", None)).decode()
         unit = ToolUnit(name, agent, getattr(request.data, "call_id", "") or "", action, config, "custom_tool_call")
         return await _recorded(unit, lambda: executor(request))
@@ -91,21 +95,21 @@ class _DurableEditor:
         self._agent = agent
         self._config = config
 
-    async def create_file(self, operation: ApplyPatchOperation) -> ApplyPatchResult | str | None:
+    async def create_file(self, operation: ApplyPatchOperation) -> Applied:
         """Create a file, once."""
         return await self._apply(operation, self._editor.create_file)
 
-    async def update_file(self, operation: ApplyPatchOperation) -> ApplyPatchResult | str | None:
+    async def update_file(self, operation: ApplyPatchOperation) -> Applied:
         """Change a file, once."""
         return await self._apply(operation, self._editor.update_file)
 
-    async def delete_file(self, operation: ApplyPatchOperation) -> ApplyPatchResult | str | None:
+    async def delete_file(self, operation: ApplyPatchOperation) -> Applied:
         """Delete a file, once."""
         return await self._apply(operation, self._editor.delete_file)
 
     async def _apply(
-        self, operation: ApplyPatchOperation, apply: Callable[[ApplyPatchOperation], Any]
-    ) -> ApplyPatchResult | str | None:
+        self, operation: ApplyPatchOperation, apply: Callable[[ApplyPatchOperation], Awaitable[Applied] | Applied]
+    ) -> Applied:
         shown = {name: getattr(operation, name, None) for name in ("type", "path", "diff", "move_to")}
         content = item_bytes(shown).decode()
         scope = durable_run()
@@ -118,16 +122,15 @@ class _DurableEditor:
             self._config,
             "custom_tool_call",
         )
-        result: ApplyPatchResult | str | None = await _recorded(unit, lambda: apply(operation))
-        return result
+        return await _recorded(unit, lambda: apply(operation))
 
 
-async def _recorded(unit: ToolUnit, run: Callable[[], Any]) -> Any:
-    async def awaited() -> Any:
+async def _recorded(unit: ToolUnit, run: Callable[[], Awaitable[T] | T]) -> T | str:
+    async def awaited() -> T:
         value = run()
         return await value if inspect.isawaitable(value) else value
 
-    async def body(_call: Call) -> object:
+    async def body(_call: Call) -> T | str:
         return storable(await awaited())
 
     scope = durable_run()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from agents import Agent, Handoff
 from agents.models.interface import Model
@@ -19,6 +19,8 @@ from kitaru_adapters.openai_agents.tools import durable_tool
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from agents import RunContextWrapper
 
     from kitaru.seam import Call
     from kitaru_adapters.openai_agents.settings import RunnerSettings
@@ -37,10 +39,10 @@ class AgentGraph:
     def __init__(self, settings: RunnerSettings, connections: Connections) -> None:
         self._settings = settings
         self._connections = connections
-        self._copies: dict[int, Agent[Any]] = {}
-        self._originals: dict[int, Agent[Any]] = {}
+        self._copies: dict[int, Agent] = {}
+        self._originals: dict[int, Agent] = {}
 
-    def prepared(self, agent: Agent[object]) -> Agent[Any]:
+    def prepared(self, agent: Agent) -> Agent:
         """Return the copy of an agent; the same one each time, also in cyclic graphs.
 
         Args:
@@ -69,11 +71,11 @@ class AgentGraph:
         self._fill(made, agent)
         return made
 
-    def original(self, agent: object) -> Any:
+    def original(self, agent: Agent) -> Agent:
         """Return the user's agent behind a copy; any other agent as it is."""
         return self._originals.get(id(agent), agent)
 
-    def _fill(self, made: Agent[object], agent: Agent[object]) -> None:
+    def _fill(self, made: Agent, agent: Agent) -> None:
         if isinstance(agent.model, Model):
             made.model = agent.model if isinstance(agent.model, DurableModel) else DurableModel(agent.model)
         made.tools = [durable_tool(tool, agent, self._settings, self.prepared) for tool in agent.tools]
@@ -82,7 +84,7 @@ class AgentGraph:
         ]
         made.handoffs = [self._handoff(entry, agent.name) for entry in agent.handoffs]
 
-    def _handoff(self, entry: Agent[Any] | Handoff[Any, Any], source: str) -> Agent[Any] | Handoff[Any, Any]:
+    def _handoff(self, entry: Agent | Handoff, source: str) -> Agent | Handoff:
         if not isinstance(entry, Handoff):
             return self.prepared(entry)
         made = copy.copy(entry)
@@ -94,9 +96,9 @@ class AgentGraph:
         return made
 
     def _invoked(
-        self, entry: Handoff[Any, Any], target: object, source: str
-    ) -> Callable[[Any, str], Awaitable[Agent[Any]]]:
-        async def invoke(ctx: Any, arguments: str) -> Agent[Any]:
+        self, entry: Handoff, target: object, source: str
+    ) -> Callable[[RunContextWrapper, str], Awaitable[Agent]]:
+        async def invoke(ctx: RunContextWrapper, arguments: str) -> Agent:
             scope = durable_run()
             if scope is None or not self._settings.handoff_checkpoints or not isinstance(target, Agent):
                 return self.prepared(await entry.on_invoke_handoff(ctx, arguments))
@@ -111,7 +113,7 @@ class AgentGraph:
             )
 
             async def body(_call: Call) -> str:
-                reached: Agent[Any] = await entry.on_invoke_handoff(ctx, arguments)
+                reached = await entry.on_invoke_handoff(ctx, arguments)
                 return reached.name
 
             await run_unit_async(unit, body)

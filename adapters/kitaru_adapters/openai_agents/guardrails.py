@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kitaru_adapters.openai_agents.boundary import durable_run
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from agents.tool import FunctionTool
     from agents.tool_guardrails import ToolGuardrailFunctionOutput, ToolInputGuardrail, ToolInputGuardrailData
 
 __all__ = ["observed_guardrails"]
 
 
-def observed_guardrails(tool: FunctionTool, agent: str) -> list[ToolInputGuardrail[Any]] | None:
+def observed_guardrails(tool: FunctionTool, agent: str) -> list[ToolInputGuardrail[object]] | None:
     """Return copies of a tool's input guardrails that leave an event when they stop a call.
 
     Args:
@@ -33,7 +35,9 @@ def observed_guardrails(tool: FunctionTool, agent: str) -> list[ToolInputGuardra
     ]
 
 
-def _observed(guardrail: ToolInputGuardrail[Any], index: int, agent: str) -> Any:
+def _observed(
+    guardrail: ToolInputGuardrail[object], index: int, agent: str
+) -> Callable[[ToolInputGuardrailData], Awaitable[ToolGuardrailFunctionOutput]]:
     async def run(data: ToolInputGuardrailData) -> ToolGuardrailFunctionOutput:
         facts = {"guardrail_index": index, "guardrail_name": guardrail.get_name()}
         try:
@@ -50,7 +54,7 @@ def _observed(guardrail: ToolInputGuardrail[Any], index: int, agent: str) -> Any
     return run
 
 
-def _keep(data: ToolInputGuardrailData, agent: str, facts: dict[str, Any], error: Exception | None = None) -> None:
+def _keep(data: ToolInputGuardrailData, agent: str, facts: dict[str, object], error: Exception | None = None) -> None:
     scope = durable_run()
     if scope is None:
         return

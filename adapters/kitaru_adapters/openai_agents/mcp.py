@@ -23,6 +23,10 @@ from kitaru_adapters.openai_agents.codec import TypedCodec, item_bytes
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from agents.mcp import MCPToolMetaContext
+    from mcp.types import CallToolResult, Tool
+
+    from kitaru.records.plain import Json, JsonObject
     from kitaru.seam import Call
     from kitaru_adapters.openai_agents.boundary import RunScope
     from kitaru_adapters.openai_agents.settings import RunnerSettings
@@ -32,23 +36,23 @@ __all__ = ["Connections", "durable_server"]
 _CALL_ID: ContextVar[str | None] = ContextVar("kitaru_openai_agents_mcp_call", default=None)
 
 
-def _tools_type() -> Any:
+def _tools_type() -> type[list[Tool]]:
     from mcp.types import Tool
 
     return list[Tool]
 
 
-def _result_type() -> Any:
+def _result_type() -> type[CallToolResult]:
     from mcp.types import CallToolResult
 
     return CallToolResult
 
 
-_TOOLS: Final[TypedCodec[Any]] = TypedCodec(_tools_type)
-_RESULT: Final[TypedCodec[Any]] = TypedCodec(_result_type)
+_TOOLS: Final = TypedCodec(_tools_type)
+_RESULT: Final = TypedCodec(_result_type)
 
 
-def _as_result(value: object) -> object:
+def _as_result(value: object) -> CallToolResult:
     from mcp.types import CallToolResult
 
     if isinstance(value, CallToolResult):
@@ -99,26 +103,25 @@ def durable_server(server: MCPServer, agent: str, settings: RunnerSettings, conn
         The copy.
     """
     copied: Any = copy.copy(server)
-    original: Any = server
-    resolver = getattr(original, "tool_meta_resolver", None)
+    resolver = getattr(server, "tool_meta_resolver", None)
 
-    async def resolve_meta(context: Any) -> dict[str, Any] | None:
+    async def resolve_meta(context: MCPToolMetaContext) -> Json:
         _CALL_ID.set(context.run_context.tool_call_id if isinstance(context.run_context, ToolContext) else None)
         meta = resolver(context) if resolver is not None else None
         return await meta if inspect.isawaitable(meta) else meta
 
-    async def list_tools(*args: Any, **kwargs: Any) -> Any:
-        async def listed() -> Any:
-            await connections.ensure(original)
-            return await original.list_tools(*args, **kwargs)
+    async def list_tools(*args: Any, **kwargs: Any) -> list[Tool]:
+        async def listed() -> list[Tool]:
+            await connections.ensure(server)
+            return await server.list_tools(*args, **kwargs)
 
         scope = durable_run()
         return await listed() if scope is None else await _list(scope, server.name, agent, settings, listed)
 
-    async def call_tool(tool_name: str, arguments: dict[str, Any] | None, **more: Any) -> Any:
-        async def called() -> Any:
-            await connections.ensure(original)
-            return await original.call_tool(tool_name, arguments, **more)
+    async def call_tool(tool_name: str, arguments: JsonObject | None, **more: Any) -> CallToolResult:
+        async def called() -> CallToolResult:
+            await connections.ensure(server)
+            return await server.call_tool(tool_name, arguments, **more)
 
         scope = durable_run()
         if scope is None:
@@ -132,8 +135,8 @@ def durable_server(server: MCPServer, agent: str, settings: RunnerSettings, conn
 
 
 async def _list(
-    scope: RunScope, server: str, agent: str, settings: RunnerSettings, listed: Callable[[], Awaitable[Any]]
-) -> Any:
+    scope: RunScope, server: str, agent: str, settings: RunnerSettings, listed: Callable[[], Awaitable[list[Tool]]]
+) -> list[Tool]:
     turn = f"mcp/{server}/{agent}/list/{scope.completed_model_calls}"
     unit = scope.unit(
         f"{agent}_{server}_list_tools",
@@ -146,7 +149,7 @@ async def _list(
         cache_key=scope.cache_key("mcp_list", server) if settings.mcp.get("cache") else None,
     )
 
-    async def body(_call: Call) -> Any:
+    async def body(_call: Call) -> list[Tool]:
         return await listed()
 
     async with scope.activity.working():
@@ -162,7 +165,7 @@ class _McpCall:
         self._arguments = arguments
         self._call_id = _CALL_ID.get() or f"{tool}#{scope.count(f'mcp/{server}/{tool}')}"
 
-    async def run(self, called: Callable[[], Awaitable[Any]]) -> Any:
+    async def run(self, called: Callable[[], Awaitable[CallToolResult]]) -> CallToolResult:
         scope, config = self._scope, self._scope.settings.mcp
         shown = {"tool_name": self._tool, "tool_call_id": self._call_id, "raw_args": self._arguments}
         unit = scope.unit(
@@ -181,7 +184,7 @@ class _McpCall:
             group=f"{scope.path}/tools/{scope.completed_model_calls}",
         )
 
-        async def body(_call: Call) -> Any:
+        async def body(_call: Call) -> CallToolResult:
             return await called()
 
         position, started = scope.recorder.position(f"{scope.path}/{self._call_id}"), time.monotonic()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import time
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from agents import RunConfig
 from agents.models.interface import Model, ModelProvider
 from agents.run_internal.model_provider_lifecycle import _normalize_run_config_for_runner
 from openai.types.responses import (
@@ -23,19 +24,21 @@ from kitaru_adapters.openai_agents.boundary import durable_run
 from kitaru_adapters.openai_agents.codec import (
     RecordedResponse,
 )
-from kitaru_adapters.openai_agents.request import ModelRequest
+from kitaru_adapters.openai_agents.request import ModelArguments, ModelRequest
 from kitaru_adapters.openai_agents.stream import ModelStreamPublisher
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 
-    from agents import RunConfig
     from agents.items import ModelResponse, TResponseStreamEvent
     from agents.retry import ModelRetryAdvice, ModelRetryAdviceRequest
 
     from kitaru.seam import Call
 
-__all__ = ["DurableModel", "DurableProvider", "durable_run_config"]
+__all__ = ["DurableModel", "DurableProvider", "GivenConfig", "durable_run_config"]
+
+GivenConfig: TypeAlias = RunConfig | dict[str, Any] | None
+"""The configuration of a run in any form that the framework takes."""
 
 _ARGUMENTS = (
     "system_instructions",
@@ -169,7 +172,7 @@ class DurableProvider(ModelProvider):
         await self.inner.aclose()
 
 
-def durable_run_config(config: RunConfig | dict[str, Any] | None) -> tuple[RunConfig, bool]:
+def durable_run_config(config: GivenConfig) -> tuple[RunConfig, bool]:
     """Return a copy of a run configuration whose models are recorded.
 
     Args:
@@ -179,16 +182,15 @@ def durable_run_config(config: RunConfig | dict[str, Any] | None) -> tuple[RunCo
         The copy, and whether its model provider was made here and is ours to close.
     """
     known, owned = _normalize_run_config_for_runner(config)
-    provider = known.model_provider
-    changes: dict[str, Any] = {}
+    provider, model = known.model_provider, known.model
     if not isinstance(provider, DurableProvider):
-        changes["model_provider"] = DurableProvider(provider)
-    if isinstance(known.model, Model) and not isinstance(known.model, DurableModel):
-        changes["model"] = DurableModel(known.model)
-    return dataclasses.replace(known, **changes), owned
+        provider = DurableProvider(provider)
+    if isinstance(model, Model) and not isinstance(model, DurableModel):
+        model = DurableModel(model)
+    return dataclasses.replace(known, model_provider=provider, model=model), owned
 
 
-def _named(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+def _named(args: Iterable[object], kwargs: Mapping[str, object]) -> ModelArguments:
     named = dict(zip(_ARGUMENTS, args, strict=False))
     return {"previous_response_id": None, "conversation_id": None, "prompt": None, **named, **kwargs}
 

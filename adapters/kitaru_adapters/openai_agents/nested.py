@@ -8,7 +8,7 @@ prepared copy. Outside of that nothing changes.
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias, Unpack
 
 from agents import run as sdk_run
 from agents.run import AgentRunner
@@ -20,12 +20,16 @@ from kitaru_adapters.openai_agents.observer import RunObserver
 from kitaru_adapters.openai_agents.session import durable_session
 
 if TYPE_CHECKING:
-    from agents import Agent, RunConfig
+    from agents import Agent, RunConfig, RunState, TResponseInputItem
     from agents.result import RunResult, RunResultStreaming
+    from agents.run_config import RunOptions
 
     from kitaru_adapters.openai_agents.boundary import RunScope
 
 __all__ = ["delegate", "install_nested_runner"]
+
+Source: TypeAlias = "str | list[TResponseInputItem] | RunState"
+"""What the framework's runner starts from."""
 
 _LOCK = threading.Lock()
 
@@ -36,21 +40,21 @@ class _NestedRunner(AgentRunner):
     def __init__(self, inner: AgentRunner) -> None:
         self.inner = inner
 
-    async def run(self, starting_agent: Agent[Any], input: Any, **kwargs: Any) -> RunResult:  # noqa: A002 - theirs
+    async def run(self, starting_agent: Agent, input: Source, **kwargs: Unpack[RunOptions]) -> RunResult:  # noqa: A002 - theirs
         """Run an agent."""
         scope = durable_run()
         if scope is None:
             return await self.inner.run(starting_agent, input, **kwargs)
         return await _nested(self.inner, scope, starting_agent, input, kwargs)
 
-    def run_sync(self, starting_agent: Agent[Any], input: Any, **kwargs: Any) -> RunResult:  # noqa: A002 - theirs
+    def run_sync(self, starting_agent: Agent, input: Source, **kwargs: Unpack[RunOptions]) -> RunResult:  # noqa: A002 - theirs
         """Run an agent from synchronous code, such as a tool that runs in a thread and opted out of its unit."""
         scope = durable_run()
         if scope is None or in_running_loop():
             return self.inner.run_sync(starting_agent, input, **kwargs)  # which refuses a running loop in its own words
         return on_background_loop(_nested(self.inner, scope, starting_agent, input, kwargs))
 
-    def run_streamed(self, starting_agent: Agent[Any], input: Any, **kwargs: Any) -> RunResultStreaming:  # noqa: A002 - theirs
+    def run_streamed(self, starting_agent: Agent, input: Source, **kwargs: Unpack[RunOptions]) -> RunResultStreaming:  # noqa: A002 - theirs
         """Run an agent as a stream."""
         scope = durable_run()
         if scope is None:
@@ -76,13 +80,7 @@ def delegate() -> AgentRunner:
     return current.inner if isinstance(current, _NestedRunner) else current
 
 
-async def _nested(
-    inner: AgentRunner,
-    scope: RunScope,
-    agent: Agent[Any],
-    source: Any,
-    kwargs: dict[str, Any],
-) -> RunResult:
+async def _nested(inner: AgentRunner, scope: RunScope, agent: Agent, source: Source, kwargs: RunOptions) -> RunResult:
     config, owned = durable_run_config(kwargs.get("run_config"))
     try:
         with entered(scope.nested(agent.name)) as nested:
@@ -92,8 +90,9 @@ async def _nested(
             await config.model_provider.aclose()
 
 
-def _options(scope: RunScope, kwargs: dict[str, Any], config: RunConfig) -> dict[str, Any]:
-    options = {**kwargs, "run_config": config, "hooks": RunObserver(scope, kwargs.get("hooks"))}
-    if kwargs.get("session") is not None:
-        options["session"] = durable_session(kwargs["session"], scope)
+def _options(scope: RunScope, kwargs: RunOptions, config: RunConfig) -> RunOptions:
+    options: RunOptions = {**kwargs, "run_config": config, "hooks": RunObserver(scope, kwargs.get("hooks"))}
+    session = kwargs.get("session")
+    if session is not None:
+        options["session"] = durable_session(session, scope)
     return options

@@ -6,7 +6,7 @@ import hashlib
 import time
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 from agents.model_settings import ModelSettings
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from kitaru_adapters.openai_agents.boundary import RunScope
     from kitaru_adapters.openai_agents.codec import RecordedResponse
 
-__all__ = ["ModelRequest"]
+__all__ = ["ModelArguments", "ModelRequest"]
+
+ModelArguments: TypeAlias = dict[str, Any]
+"""What the framework passes to its models, by name; whatever a release adds to it is handed on."""
 
 _HOSTED = {"web_search", "file_search", "code_interpreter", "image_generation", "mcp"}
 
@@ -41,7 +44,7 @@ class ModelRequest:
         arguments: What the framework passes to its models, by name.
     """
 
-    def __init__(self, scope: RunScope, model: str | None, arguments: dict[str, Any]) -> None:
+    def __init__(self, scope: RunScope, model: str | None, arguments: ModelArguments) -> None:
         self._scope = scope
         self._model = model
         self._arguments = arguments
@@ -139,7 +142,7 @@ class ModelRequest:
         scope.completed_model_calls += 1
         scope.failed_attempts = 0
         scope.recorder.saw_model(self._model)
-        metadata: dict[str, Any] = {"model": self._model, "response_id": response.response_id}
+        metadata: dict[str, object] = {"model": self._model, "response_id": response.response_id}
         if scope.settings.capture.save_response_items:
             metadata["output"] = response.output
         scope.recorder.add(
@@ -174,7 +177,7 @@ def _history(instructions: str | None, items: object) -> list[bytes]:
     return [item_bytes(item) for item in (*opening, *listed)]
 
 
-def _shown_request(arguments: dict[str, Any], tools: list[str]) -> dict[str, Any]:
+def _shown_request(arguments: ModelArguments, tools: list[str]) -> dict[str, object]:
     settings = arguments["model_settings"]
     schema = arguments["output_schema"]
     return {
@@ -194,7 +197,7 @@ def _settings_form() -> TypeAdapter[ModelSettings]:
     return TypeAdapter(ModelSettings)
 
 
-def _shown_settings(settings: ModelSettings | None) -> dict[str, Any]:
+def _shown_settings(settings: ModelSettings | None) -> dict[str, object]:
     given = _settings_form().dump_python(settings, mode="json") if settings else {}
     # headers carry credentials, and they do not change what is asked
     shown = {name: value for name, value in given.items() if value is not None and name != "extra_headers"}

@@ -84,7 +84,7 @@ def run_result(
     )
 
 
-def with_typed_output(result: OpenAIRunResult, agent: Agent[Any]) -> OpenAIRunResult:
+def with_typed_output(result: OpenAIRunResult, agent: Agent) -> OpenAIRunResult:
     """Return a result that was read back with its answer in the class that the agent declares.
 
     The class is found on the agent, never by a name found in the data.
@@ -99,7 +99,7 @@ def with_typed_output(result: OpenAIRunResult, agent: Agent[Any]) -> OpenAIRunRe
     if result.final_output_type is None:
         return result
     acting = next((known for known in agents_of(agent) if known.name == result.last_agent), None)
-    declared: Any = acting.output_type if acting is not None else None
+    declared = acting.output_type if acting is not None else None
     if declared is None:
         return result
     text = json.dumps(result.final_output)
@@ -110,7 +110,7 @@ def with_typed_output(result: OpenAIRunResult, agent: Agent[Any]) -> OpenAIRunRe
     return result.model_copy(update={"final_output": TypeAdapter(declared).validate_json(text)})
 
 
-def agents_of(agent: Agent[Any]) -> Iterator[Agent[Any]]:
+def agents_of(agent: Agent) -> Iterator[Agent]:
     """Yield every agent that a run can reach by handoff, the starting one first, each once."""
     seen: set[int] = set()
     waiting = [agent]
@@ -127,7 +127,7 @@ def agents_of(agent: Agent[Any]) -> Iterator[Agent[Any]]:
                 waiting.append(target)
 
 
-def known_models(agent: Agent[Any], run_model: object) -> list[str]:
+def known_models(agent: Agent, run_model: object) -> list[str]:
     """Return the names of the models that a run can use, as far as they are known before it runs.
 
     Args:
@@ -142,5 +142,5 @@ def known_models(agent: Agent[Any], run_model: object) -> list[str]:
     return list(dict.fromkeys(name for name in names if isinstance(name, str)))
 
 
-def _dotted(cls: Any) -> str:
+def _dotted(cls: object) -> str:
     return f"{getattr(cls, '__module__', '')}.{getattr(cls, '__qualname__', cls)}"

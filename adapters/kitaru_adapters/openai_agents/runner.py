@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from agents import Agent
 
@@ -19,14 +19,16 @@ from kitaru_adapters.openai_agents.waits import DENIAL_MESSAGE
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from agents import RunConfig
+    from agents.run_state import ContextDeserializer, ContextSerializer
     from agents.stream_events import StreamEvent
 
     from kitaru_adapters.kit.configs import CheckpointConfig
     from kitaru_adapters.openai_agents.capture import OpenAICapturePolicy
+    from kitaru_adapters.openai_agents.model import GivenConfig
     from kitaru_adapters.openai_agents.settings import (
         Approvals,
         CheckpointStrategy,
+        ContextIdentity,
         CostCalculator,
         ToolCheckpointOverride,
     )
@@ -78,14 +80,14 @@ class KitaruRunner:
 
     def __init__(  # noqa: PLR0913 - the published settings, all by keyword
         self,
-        agent: Agent[object],
+        agent: Agent,
         *,
         name: str | None = None,
         checkpoint_strategy: CheckpointStrategy = "calls",
         approvals: Approvals = "request",
         denial_message: str = DENIAL_MESSAGE,
         approval_timeout: float | None = None,
-        run_config_factory: Callable[[], RunConfig | dict[str, object] | None] | None = None,
+        run_config_factory: Callable[[], GivenConfig] | None = None,
         capture: OpenAICapturePolicy | None = None,
         run_checkpoint_config: CheckpointConfig | None = None,
         model_checkpoint_config: CheckpointConfig | None = None,
@@ -94,9 +96,9 @@ class KitaruRunner:
         custom_tool_checkpoint_config: CheckpointConfig | None = None,
         mcp_checkpoint_config: CheckpointConfig | None = None,
         handoff_checkpoints: bool = False,
-        context_serializer: Callable[[object], object] | None = None,
-        context_deserializer: Callable[[object], object] | None = None,
-        context_cache_identity: Callable[[object], str] | None = None,
+        context_serializer: ContextSerializer | None = None,
+        context_deserializer: ContextDeserializer | None = None,
+        context_cache_identity: ContextIdentity | None = None,
         strict_context: bool = True,
         strict_sdk_version: bool = True,
         cost_calculator: CostCalculator | None = None,
@@ -137,7 +139,7 @@ class KitaruRunner:
         )
 
     @property
-    def agent(self) -> Agent[Any]:
+    def agent(self) -> Agent:
         """The agent that runs start with."""
         return self._parts.agent
 
@@ -156,7 +158,7 @@ class KitaruRunner:
         """What may be seen of a run."""
         return self._parts.settings.capture
 
-    async def run(self, request: OpenAIRunRequest, *, context: object = None, **options: Any) -> OpenAIRunResult:
+    async def run(self, request: OpenAIRunRequest, *, context: object = None, **options: object) -> OpenAIRunResult:
         """Run the agent.
 
         Inside a flow the run is durable. Outside of one, `calls` opens a flow of its own around the run, and
@@ -177,7 +179,7 @@ class KitaruRunner:
         """
         return await self._run(RunInput(request, context, self._checked(options)))
 
-    def run_sync(self, request: OpenAIRunRequest, *, context: object = None, **options: Any) -> OpenAIRunResult:
+    def run_sync(self, request: OpenAIRunRequest, *, context: object = None, **options: object) -> OpenAIRunResult:
         """Run the agent and block until it is done; see `run`."""
         refuse_running_loop("KitaruRunner.run_sync()", "KitaruRunner.run()")
         return on_background_loop(self.run(request, context=context, **options))
@@ -188,7 +190,7 @@ class KitaruRunner:
         *,
         context: object = None,
         on_event: Callable[[StreamEvent], object] | None = None,
-        **options: Any,
+        **options: object,
     ) -> OpenAIRunResult:
         """Run the agent with streamed model calls; live events are published while it runs.
 
@@ -209,7 +211,7 @@ class KitaruRunner:
         *,
         context: object = None,
         on_event: Callable[[StreamEvent], object] | None = None,
-        **options: Any,
+        **options: object,
     ) -> OpenAIRunResult:
         """Run the agent with streamed model calls and block until it is done; see `run_stream`."""
         refuse_running_loop("KitaruRunner.run_stream_sync()", "KitaruRunner.run_stream()")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from agents.tool import FunctionTool
 
@@ -13,6 +13,8 @@ from kitaru.errors import KitaruUsageError
 
 if TYPE_CHECKING:
     from agents.tool_context import ToolContext
+
+    from kitaru.records.plain import JsonObject
 
 __all__ = ["sandbox_command_tool"]
 
@@ -27,7 +29,7 @@ _SHOWN = (
     "cleanup_succeeded",
     "cleanup_error",
 )
-_SCHEMA: dict[str, Any] = {
+_SCHEMA: Final[JsonObject] = {
     "type": "object",
     "properties": {
         "command": {"type": "string", "description": "The command to run."},
@@ -64,7 +66,7 @@ def sandbox_command_tool(
     """
     _check_options(name, max_chars, timeout_seconds, cleanup)
 
-    async def invoke(ctx: ToolContext[Any], arguments: str) -> str:
+    async def invoke(ctx: ToolContext, arguments: str) -> str:
         del ctx
         import asyncio
 
@@ -91,15 +93,15 @@ def sandbox_command_tool(
     )
 
 
-def _check_options(name: object, max_chars: object, timeout: Any, cleanup: object) -> None:
+def _check_options(name: object, max_chars: object, timeout: object, cleanup: object) -> None:
     if not isinstance(name, str) or not name.strip():
         msg = f"name={name!r} must be the name of a tool that is not blank."
         raise KitaruUsageError(msg)
     if isinstance(max_chars, bool) or not isinstance(max_chars, int) or max_chars < 0:
         msg = f"max_chars={max_chars!r} must be a whole number from 0 up."
         raise KitaruUsageError(msg)
-    number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
-    if timeout is not None and not (number and math.isfinite(timeout) and timeout > 0):
+    fits = isinstance(timeout, (int, float)) and not isinstance(timeout, bool) and 0 < timeout < math.inf
+    if timeout is not None and not fits:
         msg = f"timeout_seconds={timeout!r} must be a finite number above 0, or None."
         raise KitaruUsageError(msg)
     if cleanup not in ("destroy", "close"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from agents.memory.session import SessionABC
 
@@ -18,12 +18,17 @@ from kitaru_adapters.openai_agents.codec import item_bytes, item_json
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
+    from agents.memory import OpenAIResponsesCompactionArgs, OpenAIResponsesCompactionAwareSession, Session
+
+    from kitaru.records.plain import Json, JsonObject
     from kitaru.seam import Call
     from kitaru_adapters.openai_agents.boundary import RunScope
 
 __all__ = ["KitaruSession", "durable_session"]
 
-Items = list[Any]
+T = TypeVar("T")
+Items: TypeAlias = list[Any]
+"""Items of a conversation as JSON-ready data, which the framework types as dozens of dictionaries."""
 
 
 class KitaruSession(SessionABC):
@@ -67,7 +72,7 @@ class KitaruSession(SessionABC):
         """
         self._items.extend(copy.deepcopy([item_json(item) for item in items]))
 
-    async def pop_item(self) -> Any:
+    async def pop_item(self) -> Json:
         """Remove and return the last item, or `None` when there is none."""
         return self._items.pop() if self._items else None
 
@@ -87,7 +92,7 @@ class DurableSession(SessionABC):
         scope: The run.
     """
 
-    def __init__(self, inner: Any, scope: RunScope) -> None:
+    def __init__(self, inner: Session, scope: RunScope) -> None:
         self.inner = inner
         self.session_id = inner.session_id
         self.session_settings = getattr(inner, "session_settings", None)
@@ -105,7 +110,7 @@ class DurableSession(SessionABC):
             The items, oldest first.
         """
 
-        async def read() -> dict[str, Any]:
+        async def read() -> JsonObject:
             items = [item_json(item) for item in await self._call(self.inner.get_items, limit, wrapper=wrapper)]
             shared = _shared_length(self._known, items)
             return {"known": shared, "more": items[shared:]}
@@ -134,7 +139,7 @@ class DurableSession(SessionABC):
         await self._unit("add_items", write)
         self._known = [*self._known, *batch]
 
-    async def pop_item(self, *, wrapper: object = None) -> Any:
+    async def pop_item(self, *, wrapper: object = None) -> Json:
         """Remove and return the last item.
 
         Args:
@@ -144,7 +149,7 @@ class DurableSession(SessionABC):
             The item, or `None` when there was none.
         """
 
-        async def pop() -> Any:
+        async def pop() -> Json:
             return item_json(await self._call(self.inner.pop_item, wrapper=wrapper))
 
         item = await self._unit("pop_item", pop)
@@ -164,7 +169,7 @@ class DurableSession(SessionABC):
         await self._unit("clear_session", clear)
         self._known = []
 
-    async def _unit(self, operation: str, run: Callable[[], Awaitable[Any]]) -> Any:
+    async def _unit(self, operation: str, run: Callable[[], Awaitable[T]]) -> T:
         label = f"session/{self.session_id}/{operation}"
         unit = self._scope.unit(
             f"{self._scope.settings.name}_session_{operation}",
@@ -175,13 +180,13 @@ class DurableSession(SessionABC):
             identity={"session": self.session_id, "operation": operation},
         )
 
-        async def body(_call: Call) -> Any:
+        async def body(_call: Call) -> T:
             return await run()
 
         return (await run_unit_async(unit, body)).value
 
     @staticmethod
-    async def _call(method: Any, *args: Any, wrapper: Any) -> Any:
+    async def _call(method: Callable[..., Awaitable[T]], *args: object, wrapper: object) -> T:
         accepts = wrapper is not None and "wrapper" in inspect.signature(method).parameters
         return await (method(*args, wrapper=wrapper) if accepts else method(*args))
 
@@ -189,7 +194,9 @@ class DurableSession(SessionABC):
 class _CompactingSession(DurableSession):
     """A recorded session that can also shorten itself through the provider."""
 
-    async def run_compaction(self, args: object = None) -> None:
+    inner: OpenAIResponsesCompactionAwareSession
+
+    async def run_compaction(self, args: OpenAIResponsesCompactionArgs | None = None) -> None:
         """Shorten the conversation, once.
 
         Args:
@@ -203,7 +210,7 @@ class _CompactingSession(DurableSession):
         self._known = []
 
 
-def durable_session(session: object, scope: RunScope) -> Any:
+def durable_session(session: Session, scope: RunScope) -> Session:
     """Return the session that a durable run works on.
 
     Args:

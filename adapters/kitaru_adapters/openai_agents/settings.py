@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from kitaru.errors import KitaruUsageError
 from kitaru_adapters.kit.configs import CheckpointConfig, check_config, check_named_configs, config_for
@@ -16,6 +16,7 @@ __all__ = [
     "ADAPTER",
     "Approvals",
     "CheckpointStrategy",
+    "ContextIdentity",
     "CostCalculator",
     "RunnerSettings",
     "ToolCheckpointOverride",
@@ -29,6 +30,8 @@ CheckpointStrategy = Literal["calls", "runner_call"]
 Approvals = Literal["request", "wait"]
 ToolCheckpointOverride = CheckpointConfig | Literal[False]
 CostCalculator = Callable[[OpenAIUsageSummary], float | None]
+ContextIdentity: TypeAlias = Callable[[Any], str]
+"""Turns the context of a run, whose type only the caller knows, into text that separates cached outcomes."""
 
 _OLD_WORDS = {"step": "calls", "run": "runner_call"}
 
@@ -68,7 +71,7 @@ class RunnerSettings:
     custom_tool: CheckpointConfig
     mcp: CheckpointConfig
     handoff_checkpoints: bool
-    context_identity: Callable[[Any], str] | None
+    context_identity: ContextIdentity | None
     cost_calculator: CostCalculator | None
 
     def for_tool(self, name: str, *, custom: bool = False) -> ToolCheckpointOverride:
@@ -105,7 +108,7 @@ def check_settings(  # noqa: PLR0913 - one argument per setting of the runner
     configs: Mapping[str, object],
     tool_checkpoint_config_by_name: object,
     handoff_checkpoints: bool,
-    context_identity: Callable[[Any], str] | None,
+    context_identity: ContextIdentity | None,
     cost_calculator: CostCalculator | None,
 ) -> RunnerSettings:
     """Check what a caller configured, before anything runs.

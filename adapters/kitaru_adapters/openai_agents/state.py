@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import agents
 from agents.exceptions import UserError
@@ -14,10 +14,11 @@ from kitaru.errors import KitaruUsageError
 from kitaru_adapters.openai_agents.types import OpenAIInterruptionSummary, OpenAIRunStateEnvelope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from agents import Agent
     from agents.items import ToolApprovalItem
+    from agents.run_state import ContextDeserializer, ContextSerializer
 
     from kitaru_adapters.openai_agents.types import OpenAIApprovalDecision, OpenAIRunRequest
 
@@ -36,12 +37,12 @@ class ContextCodec:
         strict: Whether a context that is no mapping is refused without the two.
     """
 
-    serializer: Callable[[Any], Any] | None = None
-    deserializer: Callable[[Any], Any] | None = None
+    serializer: ContextSerializer | None = None
+    deserializer: ContextDeserializer | None = None
     strict: bool = True
 
 
-def save_state(state: RunState[Any, Any], codec: ContextCodec, *, strict_sdk_version: bool) -> OpenAIRunStateEnvelope:
+def save_state(state: RunState, codec: ContextCodec, *, strict_sdk_version: bool) -> OpenAIRunStateEnvelope:
     """Return a paused run as data.
 
     Args:
@@ -72,9 +73,7 @@ def save_state(state: RunState[Any, Any], codec: ContextCodec, *, strict_sdk_ver
     )
 
 
-async def open_state(
-    envelope: OpenAIRunStateEnvelope, agent: Agent[Any], codec: ContextCodec, context: object
-) -> RunState[Any, Any]:
+async def open_state(envelope: OpenAIRunStateEnvelope, agent: Agent, codec: ContextCodec, context: object) -> RunState:
     """Return a paused run, ready to be decided and continued.
 
     Args:
@@ -115,7 +114,7 @@ def version_warnings(envelope: OpenAIRunStateEnvelope) -> list[str]:
 
 def call_id_of(item: ToolApprovalItem) -> str | None:
     """Return the tool call id of an interruption, whatever form its item has."""
-    raw: Any = item.raw_item
+    raw: object = item.raw_item
     for name in ("call_id", "id"):
         value = raw.get(name) if isinstance(raw, dict) else getattr(raw, name, None)
         if isinstance(value, str) and value:
@@ -150,7 +149,7 @@ def summarise_interruptions(items: Sequence[ToolApprovalItem], *, payloads: bool
     return summaries
 
 
-def decide(state: RunState[Any, Any], request: OpenAIRunRequest) -> None:
+def decide(state: RunState, request: OpenAIRunRequest) -> None:
     """Apply the decisions of a request to a state; what is not decided stays pending.
 
     Args:
@@ -174,7 +173,7 @@ def decide(state: RunState[Any, Any], request: OpenAIRunRequest) -> None:
         apply_decision(state, pending[index], decision)
 
 
-def apply_decision(state: RunState[Any, Any], item: ToolApprovalItem, decision: OpenAIApprovalDecision) -> None:
+def apply_decision(state: RunState, item: ToolApprovalItem, decision: OpenAIApprovalDecision) -> None:
     """Apply one decision to one pending call."""
     if decision.approve:
         state.approve(item, always_approve=decision.always)

@@ -9,7 +9,7 @@ import hashlib
 import inspect
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import kitaru
 from kitaru.errors import KitaruError
@@ -42,16 +42,20 @@ from kitaru_adapters.openai_agents.waits import ask_in_place
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agents import Agent, RunConfig
+    from agents import Agent
     from agents.stream_events import StreamEvent
 
     from kitaru.seam import Call
+    from kitaru_adapters.openai_agents.model import GivenConfig
     from kitaru_adapters.openai_agents.results import FrameworkResult
     from kitaru_adapters.openai_agents.settings import RunnerSettings
     from kitaru_adapters.openai_agents.state import ContextCodec
     from kitaru_adapters.openai_agents.types import OpenAIRunRequest, OpenAIRunResult
 
-__all__ = ["RunInput", "RunnerParts", "run_calls", "run_plainly", "run_runner_call"]
+__all__ = ["Options", "RunInput", "RunnerParts", "run_calls", "run_plainly", "run_runner_call"]
+
+Options: TypeAlias = dict[str, Any]
+"""Options of the framework's own runner, by name; the framework says what their values may be."""
 
 
 @dataclass(frozen=True)
@@ -66,13 +70,13 @@ class RunnerParts:
         run_config_factory: Makes the framework's configuration of one run.
     """
 
-    agent: Agent[Any]
+    agent: Agent
     settings: RunnerSettings
     codec: ContextCodec
     strict_sdk_version: bool
-    run_config_factory: Callable[[], RunConfig | dict[str, Any] | None] | None
+    run_config_factory: Callable[[], GivenConfig] | None
 
-    def run_config(self) -> RunConfig | dict[str, Any] | None:
+    def run_config(self) -> GivenConfig:
         """Return the framework's configuration of one run, as the caller makes it."""
         return self.run_config_factory() if self.run_config_factory is not None else None
 
@@ -95,11 +99,11 @@ class RunInput:
 
     request: OpenAIRunRequest
     context: object = None
-    options: dict[str, Any] = field(default_factory=dict)
+    options: Options = field(default_factory=dict)
     streamed: bool = False
-    on_event: Callable[[StreamEvent], Any] | None = None
+    on_event: Callable[[StreamEvent], object] | None = None
 
-    def framework_options(self) -> dict[str, Any]:
+    def framework_options(self) -> Options:
         """Return the keyword arguments of the framework's runner; a resumed run has its context in its state."""
         options = dict(self.options)
         if self.request.kind == "start":
@@ -150,13 +154,11 @@ async def run_calls(parts: RunnerParts, given: RunInput) -> OpenAIRunResult:
     return result
 
 
-async def _run_to_the_end(
-    parts: RunnerParts, given: RunInput, scope: RunScope, options: dict[str, object]
-) -> FrameworkResult:
+async def _run_to_the_end(parts: RunnerParts, given: RunInput, scope: RunScope, options: Options) -> FrameworkResult:
     agent = scope.graph.prepared(parts.agent)
     source = await _source(parts, given, agent, scope.recorder)
     while True:
-        result: FrameworkResult = await _once(agent, source, given, options)
+        result = await _once(agent, source, given, options)
         for item in result.interruptions:
             facts = {"tool_name": item.name, "tool_call_id": call_id_of(item)}
             scope.recorder.add(
@@ -175,7 +177,7 @@ async def _run_to_the_end(
         options = {name: value for name, value in options.items() if name in kept}
 
 
-async def _source(parts: RunnerParts, given: RunInput, agent: Agent[object], recorder: RunRecorder) -> object:
+async def _source(parts: RunnerParts, given: RunInput, agent: Agent, recorder: RunRecorder) -> object:
     request = given.request
     if request.pending_state is None:
         return request.input
@@ -187,13 +189,9 @@ async def _source(parts: RunnerParts, given: RunInput, agent: Agent[object], rec
 
 
 async def _once(
-    agent: Agent[Any],
-    source: Any,
-    given: RunInput,
-    options: dict[str, Any],
-    publisher: RunStreamPublisher | None = None,
-) -> Any:
-    runner: Any = delegate()
+    agent: Agent, source: Any, given: RunInput, options: Options, publisher: RunStreamPublisher | None = None
+) -> FrameworkResult:
+    runner = delegate()
     if not given.streamed:
         return await runner.run(agent, source, **options)
     result = runner.run_streamed(agent, source, **options)
@@ -273,7 +271,7 @@ def _runner_unit(parts: RunnerParts, given: RunInput, path: str) -> Unit:
     settings, request = parts.settings, given.request
     items = request.input if isinstance(request.input, list) else None
     history = None if items is None else [item_bytes(item) for item in items]
-    shown: dict[str, Any] = {"kind": request.kind, "metadata": request.metadata}
+    shown: dict[str, object] = {"kind": request.kind, "metadata": request.metadata}
     if isinstance(request.input, str):
         shown["input"] = request.input
     if request.kind == "resume":
@@ -325,7 +323,7 @@ def _tracked(
     return result.model_copy(update=names)
 
 
-def _traced(parts: RunnerParts, label: str) -> RunConfig | dict[str, object] | None:
+def _traced(parts: RunnerParts, label: str) -> GivenConfig:
     config = parts.run_config()
     scope = current_scope()
     if not parts.settings.capture.correlate_otel_spans or scope is None:

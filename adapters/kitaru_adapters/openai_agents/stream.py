@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from agents.stream_events import AgentUpdatedStreamEvent, RawResponsesStreamEvent, RunItemStreamEvent
 
@@ -114,7 +114,7 @@ class RunStreamPublisher(_Publisher):
 
     def _item(self, event: RunItemStreamEvent) -> None:
         name = _HANDOFF_NAMES.get(event.name, event.name)
-        raw: Any = getattr(event.item, "raw_item", None)
+        raw: object = getattr(event.item, "raw_item", None)
         self._live.event(
             category="run_item",
             display=name,
@@ -125,6 +125,6 @@ class RunStreamPublisher(_Publisher):
         )
 
 
-def _field(raw: Any, name: str) -> str | None:
+def _field(raw: object, name: str) -> str | None:
     value = raw.get(name) if isinstance(raw, dict) else getattr(raw, name, None)
     return value if isinstance(value, str) else None

@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from agents.exceptions import ToolTimeoutError
 from agents.tool import default_tool_timeout_error_message
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FunctionToolRun", "ToolUnit", "run_function_tool", "run_tool_unit"]
 
+T = TypeVar("T")
 _SHOWN = 500
 _DEFAULT_POLICY_SPOKE = "_function_tool_default_failure_handled"
 
@@ -50,12 +51,12 @@ class FunctionToolRun:
     """
 
     tool: FunctionTool
-    ctx: ToolContext[Any]
+    ctx: ToolContext
     arguments: str
-    invoke: Callable[[], Awaitable[Any]]
+    invoke: Callable[[], Awaitable[object]]
     settle: Callable[[Exception], Awaitable[str | None]] = _no_policy
 
-    async def timed(self) -> Any:
+    async def timed(self) -> object:
         """Call the implementation within the tool's time limit.
 
         Returns:
@@ -88,7 +89,7 @@ class FunctionToolRun:
         text = formatter(self.ctx, error)
         return await text if not isinstance(text, str) else text
 
-    async def outside(self) -> Any:
+    async def outside(self) -> object:
         """Call the tool without a unit, with the same policies.
 
         Returns:
@@ -133,7 +134,7 @@ class ToolUnit:
     event: Literal["tool_call", "custom_tool_call"] = "tool_call"
 
 
-async def run_function_tool(scope: RunScope, run: FunctionToolRun, agent: str, config: CheckpointConfig) -> Any:
+async def run_function_tool(scope: RunScope, run: FunctionToolRun, agent: str, config: CheckpointConfig) -> object:
     """Run one call of a function tool as a unit, or return what was recorded.
 
     Args:
@@ -170,7 +171,7 @@ async def run_function_tool(scope: RunScope, run: FunctionToolRun, agent: str, c
     return outcome.value
 
 
-async def run_tool_unit(scope: RunScope, tool: ToolUnit, body: Callable[[Call], Awaitable[object]]) -> Outcome[object]:
+async def run_tool_unit(scope: RunScope, tool: ToolUnit, body: Callable[[Call], Awaitable[T]]) -> Outcome[T]:
     """Open the unit of one tool call and keep its event.
 
     Args:
@@ -195,7 +196,7 @@ async def run_tool_unit(scope: RunScope, tool: ToolUnit, body: Callable[[Call], 
         group=f"{scope.path}/tools/{scope.completed_model_calls}",
     )
     position, started = scope.recorder.position(f"{scope.path}/{call_key}"), time.monotonic()
-    metadata: dict[str, Any] = {"tool_name": tool.name, "tool_call_id": tool.call_id or None}
+    metadata: dict[str, object] = {"tool_name": tool.name, "tool_call_id": tool.call_id or None}
     metadata["arguments"] = tool.arguments[:_SHOWN] if scope.settings.capture.save_input else REDACTED
     try:
         async with scope.activity.working():
@@ -218,7 +219,7 @@ async def run_tool_unit(scope: RunScope, tool: ToolUnit, body: Callable[[Call], 
     return outcome
 
 
-def _shown_arguments(tool: ToolUnit) -> dict[str, Any]:
+def _shown_arguments(tool: ToolUnit) -> dict[str, object]:
     try:
         parsed = json.loads(tool.arguments) if tool.arguments else {}
     except ValueError:

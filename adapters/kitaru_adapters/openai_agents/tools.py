@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from agents import tool as sdk
 from agents.tool import ApplyPatchTool, ComputerTool, CustomTool, FunctionTool, LocalShellTool, ShellTool
@@ -18,7 +18,7 @@ from agents.tool_context import ToolContext
 
 from kitaru.errors import KitaruUsageError
 from kitaru_adapters.openai_agents.boundary import durable_run, parent_call
-from kitaru_adapters.openai_agents.executors import durable_custom, durable_editor, durable_executor
+from kitaru_adapters.openai_agents.executors import Invoke, durable_custom, durable_editor, durable_executor
 from kitaru_adapters.openai_agents.guardrails import observed_guardrails
 from kitaru_adapters.openai_agents.toolrun import FunctionToolRun, run_function_tool
 
@@ -29,12 +29,14 @@ if TYPE_CHECKING:
     from agents.tool import Tool
 
     from kitaru_adapters.kit.configs import CheckpointConfig
-    from kitaru_adapters.openai_agents.settings import RunnerSettings
+    from kitaru_adapters.openai_agents.settings import RunnerSettings, ToolCheckpointOverride
 
 __all__ = ["durable_tool", "is_durable"]
 
 _MARK = "__kitaru_durable__"
 _SYNC_MARK = "__agents_sync_function_tool__"
+Invocation: TypeAlias = "Callable[[_CopiedInvoker, ToolContext, str], Awaitable[object]]"
+"""What a tool's copy does instead of the tool: called with the invoker, the framework's context and the arguments."""
 
 
 @sdk.function_tool
@@ -49,13 +51,7 @@ _Invoker: Any = type(_probe.on_invoke_tool)
 class _CopiedInvoker(_Invoker):  # type: ignore[misc]  # the framework does not publish the class
     """The invoker of a tool's copy: the same implementation and failure policy, called through `invoke`."""
 
-    def __init__(
-        self,
-        inner: Any,
-        invoke: Callable[[_CopiedInvoker, ToolContext[Any], str], Awaitable[Any]],
-        *,
-        function_tool: FunctionTool | None = None,
-    ) -> None:
+    def __init__(self, inner: Any, invoke: Invocation, *, function_tool: FunctionTool | None = None) -> None:
         super().__init__(inner._invoke_tool_impl, inner._on_handled_error, function_tool=function_tool)  # noqa: SLF001 - its parts are what is copied
         self._inner = inner
         self._invoke = invoke
@@ -68,15 +64,15 @@ class _CopiedInvoker(_Invoker):  # type: ignore[misc]  # the framework does not 
             return self
         return _CopiedInvoker(self._inner, self._invoke, function_tool=function_tool)
 
-    async def __call__(self, ctx: ToolContext[object], input: str) -> Any:  # noqa: A002 - the framework's signature
+    async def __call__(self, ctx: ToolContext, input: str) -> object:  # noqa: A002 - the framework's signature
         """Call the tool."""
         return await self._invoke(self, ctx, input)
 
-    async def plainly(self, ctx: ToolContext[object], arguments: str) -> Any:
+    async def plainly(self, ctx: ToolContext, arguments: str) -> object:
         """Call the tool as the framework would."""
         return await super().__call__(ctx, arguments)
 
-    def as_run(self, ctx: ToolContext[object], arguments: str, original: FunctionTool) -> FunctionToolRun:
+    def as_run(self, ctx: ToolContext, arguments: str, original: FunctionTool) -> FunctionToolRun:
         """Return one call of the tool in the parts that a unit needs."""
 
         async def settle(error: Exception) -> str | None:
@@ -96,7 +92,7 @@ class _CopiedInvoker(_Invoker):  # type: ignore[misc]  # the framework does not 
         )
 
 
-def durable_tool(tool: Tool, agent: Agent[Any], settings: RunnerSettings, prepared: Callable[[Any], Any]) -> Tool:
+def durable_tool(tool: Tool, agent: Agent, settings: RunnerSettings, prepared: Callable[[Agent], Agent]) -> Tool:
     """Return the copy of a tool whose calls are recorded.
 
     Args:
@@ -153,10 +149,8 @@ def _function_tool(tool: FunctionTool, agent: str, settings: RunnerSettings) -> 
     return copy
 
 
-def _recorded(
-    tool: FunctionTool, agent: str, config: CheckpointConfig
-) -> Callable[[_CopiedInvoker, ToolContext[object], str], Awaitable[object]]:
-    async def invoke(invoker: _CopiedInvoker, ctx: ToolContext[object], arguments: str) -> Any:
+def _recorded(tool: FunctionTool, agent: str, config: CheckpointConfig) -> Invocation:
+    async def invoke(invoker: _CopiedInvoker, ctx: ToolContext, arguments: str) -> object:
         scope = durable_run()
         run = invoker.as_run(ctx, arguments, tool)
         if scope is None:
@@ -166,14 +160,14 @@ def _recorded(
     return invoke
 
 
-async def _held(invoker: _CopiedInvoker, ctx: ToolContext[object], arguments: str) -> object:
+async def _held(invoker: _CopiedInvoker, ctx: ToolContext, arguments: str) -> object:
     scope = durable_run()
     async with scope.activity.working() if scope is not None else nullcontext():
         return await invoker.plainly(ctx, arguments)
 
 
-def _agent_tool(tool: FunctionTool, prepared: Callable[[object], object]) -> FunctionTool:
-    async def invoke(invoker: _CopiedInvoker, ctx: ToolContext[object], arguments: str) -> Any:
+def _agent_tool(tool: FunctionTool, prepared: Callable[[Agent], Agent]) -> FunctionTool:
+    async def invoke(invoker: _CopiedInvoker, ctx: ToolContext, arguments: str) -> object:
         with parent_call(ctx.tool_call_id) if durable_run() is not None else nullcontext():
             return await invoker.plainly(ctx, arguments)
 
@@ -187,9 +181,9 @@ def _agent_tool(tool: FunctionTool, prepared: Callable[[object], object]) -> Fun
     return copy
 
 
-def _handmade_tool(tool: FunctionTool, agent: str, config: CheckpointConfig | Any) -> FunctionTool:
-    async def invoke(ctx: ToolContext[object], arguments: str) -> Any:
-        async def inner() -> Any:
+def _handmade_tool(tool: FunctionTool, agent: str, config: ToolCheckpointOverride) -> FunctionTool:
+    async def invoke(ctx: ToolContext, arguments: str) -> object:
+        async def inner() -> object:
             context: Any = sdk._get_function_tool_invoke_context(tool, ctx)  # noqa: SLF001 - what the tool's annotation asks for
             return await tool.on_invoke_tool(context, arguments)
 
@@ -203,7 +197,7 @@ def _handmade_tool(tool: FunctionTool, agent: str, config: CheckpointConfig | An
     return _copy(tool, invoke, agent, timed_here=True)
 
 
-def _copy(tool: FunctionTool, invoke: Any, agent: str, *, timed_here: bool) -> FunctionTool:
+def _copy(tool: FunctionTool, invoke: Invoke, agent: str, *, timed_here: bool) -> FunctionTool:
     copy = dataclasses.replace(
         tool,
         on_invoke_tool=invoke,

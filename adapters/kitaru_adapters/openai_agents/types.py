@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from kitaru.errors import KitaruUsageError
+from kitaru.records.plain import JsonMapping, JsonObject
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,7 +72,7 @@ class OpenAIRunStateEnvelope(_Model):
 
     schema_version: Literal[1] = 1
     agents_sdk_version: str
-    state_json: dict[str, Any]
+    state_json: JsonObject
     strict_sdk_version: bool = True
     context_codec: bool = False
     created_at_iso: str
@@ -138,12 +139,12 @@ class OpenAIRunRequest(_Model):
 
     schema_version: Literal[1] = 1
     kind: Literal["start", "resume"]
-    input: str | list[dict[str, Any]] | None = None
+    input: str | list[JsonObject] | None = None
     pending_state: OpenAIRunStateEnvelope | None = None
     decision: OpenAIApprovalDecision | None = None
     decisions: list[OpenAIApprovalDecision] = Field(default_factory=list)
     max_turns: int | None = Field(default=None, ge=1)
-    metadata: dict[str, Any] = Field(default_factory=dict)
+    metadata: JsonObject = Field(default_factory=dict)
 
     @field_validator("input", mode="before")
     @classmethod
@@ -170,7 +171,7 @@ class OpenAIRunRequest(_Model):
     @classmethod
     def start(
         cls,
-        input: str | Sequence[Mapping[str, Any]],  # noqa: A002 - the framework's word
+        input: str | Sequence[JsonMapping],  # noqa: A002 - the framework's word
         /,
         **options: Any,
     ) -> OpenAIRunRequest:
@@ -251,7 +252,7 @@ class OpenAIRunResult(_Model):
     interruptions: list[OpenAIInterruptionSummary] = Field(default_factory=list)
     last_agent: str | None = None
     last_response_id: str | None = None
-    input_items: list[dict[str, Any]] = Field(default_factory=list)
+    input_items: list[JsonObject] = Field(default_factory=list)
     usage: OpenAIUsageSummary | None = None
     estimated_cost_usd: float | None = None
     event_log_artifact_name: str | None = None

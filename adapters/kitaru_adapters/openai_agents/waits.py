@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kitaru.errors import KitaruContextError, KitaruUsageError
 from kitaru.seam import Question, ask, ask_async, in_flow
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from agents.items import ToolApprovalItem
     from agents.run import RunState
 
+    from kitaru.records.plain import JsonObject
     from kitaru_adapters.openai_agents.settings import RunnerSettings
     from kitaru_adapters.openai_agents.types import OpenAIInterruptionSummary
 
@@ -117,7 +118,7 @@ def wait_for_approvals(
     return _resume(result, items, ask([_question(item, timeout=timeout) for item in items]), denial_message)
 
 
-async def ask_in_place(state: RunState[Any, Any], settings: RunnerSettings) -> None:
+async def ask_in_place(state: RunState, settings: RunnerSettings) -> None:
     """Open a wait for every pending call of a paused run, and apply the answers to its live state.
 
     Args:
@@ -147,10 +148,10 @@ def _question(
     *,
     name: str | None = None,
     timeout: float | None = None,
-    bound_to: dict[str, Any] | None = None,
+    bound_to: JsonObject | None = None,
 ) -> Question:
     call = item.call_id or str(item.index)
-    metadata: dict[str, Any] = {
+    metadata: JsonObject = {
         "adapter": ADAPTER,
         "source": "approval_bridge",
         "interruption_index": item.index,

@@ -24,11 +24,15 @@ from kitaru_adapters.pydantic_ai.turn import run_turn
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
 
-    from pydantic_ai.agent import AbstractAgent, EventStreamHandler
+    from pydantic_ai.agent import AbstractAgent, AgentRealtime, AgentRunEvents, EventStreamHandler
     from pydantic_ai.messages import ModelMessage
-    from pydantic_ai.run import AgentRun, AgentRunResult
+    from pydantic_ai.result import StreamedRunResult, StreamedRunResultSync
+    from pydantic_ai.run import AgentRun
 
+    from kitaru_adapters.pydantic_ai.arguments import RunArguments, RunKeywords
+    from kitaru_adapters.pydantic_ai.results import AnyResult
     from kitaru_adapters.pydantic_ai.types import (
         CapturePolicy,
         CheckpointConfig,
@@ -146,7 +150,7 @@ class KitaruAgent(WrapperAgent[AgentDepsT, OutputDataT]):
         """`"calls"` or `"turn"`."""
         return self._strategy
 
-    async def run(self, *args: Any, **kwargs: Any) -> AgentRunResult[Any]:
+    async def run(self, *args: Any, **kwargs: Any) -> AnyResult:
         """Run the agent; takes what the wrapped agent's `run` takes.
 
         Args:
@@ -162,7 +166,7 @@ class KitaruAgent(WrapperAgent[AgentDepsT, OutputDataT]):
         """
         kwargs = self._prepared(kwargs)
         if seam.in_checkpoint():
-            result: AgentRunResult[Any] = await self.wrapped.run(*args, **kwargs)
+            result: AnyResult = await self.wrapped.run(*args, **kwargs)
         elif seam.in_flow():
             result = await self._run_at_flow_scope(args, kwargs)
         else:
@@ -171,7 +175,7 @@ class KitaruAgent(WrapperAgent[AgentDepsT, OutputDataT]):
         self._remember(result)
         return result
 
-    def run_sync(self, *args: Any, **kwargs: Any) -> AgentRunResult[Any]:
+    def run_sync(self, *args: Any, **kwargs: Any) -> AnyResult:
         """Run the agent and wait for it; takes what the wrapped agent's `run_sync` takes.
 
         Args:
@@ -209,7 +213,7 @@ class KitaruAgent(WrapperAgent[AgentDepsT, OutputDataT]):
         self._remember(run.result)
 
     @asynccontextmanager
-    async def run_stream(self, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+    async def run_stream(self, *args: Any, **kwargs: Any) -> AsyncIterator[StreamedRunResult[AgentDepsT, Any]]:
         """Stream a run's output; takes what the wrapped agent's `run_stream` takes.
 
         Args:
@@ -225,7 +229,7 @@ class KitaruAgent(WrapperAgent[AgentDepsT, OutputDataT]):
         if streamed.is_complete:
             self._remember(streamed)
 
-    def run_stream_sync(self, *args: Any, **kwargs: Any) -> Any:
+    def run_stream_sync(self, *args: Any, **kwargs: Any) -> StreamedRunResultSync[AgentDepsT, Any]:
         """Stream a run's output without an event loop; takes what the wrapped agent's `run_stream_sync` takes.
 
         Args:
@@ -238,7 +242,7 @@ class KitaruAgent(WrapperAgent[AgentDepsT, OutputDataT]):
         own_event_loop()
         return self.wrapped.run_stream_sync(*args, **self._prepared(kwargs))
 
-    def run_stream_events(self, *args: Any, **kwargs: Any) -> Any:
+    def run_stream_events(self, *args: Any, **kwargs: Any) -> AbstractAsyncContextManager[AgentRunEvents[Any]]:
         """Stream a run's events; takes what the wrapped agent's `run_stream_events` takes.
 
         Args:
@@ -273,7 +277,7 @@ class KitaruAgent(WrapperAgent[AgentDepsT, OutputDataT]):
         with self.wrapped.override(**kwargs):
             yield
 
-    def realtime(self, *args: Any, **kwargs: Any) -> Any:
+    def realtime(self, *args: Any, **kwargs: Any) -> AgentRealtime[AgentDepsT]:
         """Open realtime sessions of the wrapped agent; refused at flow scope, where they would not be recorded.
 
         Args:
@@ -291,18 +295,18 @@ class KitaruAgent(WrapperAgent[AgentDepsT, OutputDataT]):
             raise KitaruUsageError(msg)
         return self.wrapped.realtime(*args, **kwargs)
 
-    async def _run_at_flow_scope(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> AgentRunResult[Any]:
+    async def _run_at_flow_scope(self, args: RunArguments, kwargs: RunKeywords) -> AnyResult:
         if self._strategy == "turn":
             return await run_turn(self.wrapped, self._durability.settings, self._turn.turn_config, args, kwargs)
         token = RUN_HANDLER.set(kwargs.pop("event_stream_handler", None))
         try:
             with reuse_scope():
-                result: AgentRunResult[Any] = await self.wrapped.run(*args, **kwargs)
+                result: AnyResult = await self.wrapped.run(*args, **kwargs)
                 return result
         finally:
             RUN_HANDLER.reset(token)
 
-    def _prepared(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+    def _prepared(self, kwargs: RunKeywords) -> RunKeywords:
         kwargs = translated(kwargs)
         if isinstance(kwargs.get("model"), Model):
             msg = (
@@ -323,7 +327,7 @@ class KitaruAgent(WrapperAgent[AgentDepsT, OutputDataT]):
         kwargs["capabilities"] = [*(kwargs.get("capabilities") or ()), self._durability]
         return kwargs
 
-    def _remember(self, result: Any) -> None:
+    def _remember(self, result: object) -> None:
         if not self._remembers or result is None:
             return
         if seam.in_checkpoint():
@@ -341,7 +345,7 @@ class KitaruAgent(WrapperAgent[AgentDepsT, OutputDataT]):
 
 
 def _bound(
-    agent: AbstractAgent[AgentDepsT, Any], durability: KitaruDurability[AgentDepsT]
+    agent: AbstractAgent[AgentDepsT, object], durability: KitaruDurability[AgentDepsT]
 ) -> KitaruDurability[AgentDepsT]:
     if KitaruDurability.from_agent(agent) is not None:
         msg = (

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kitaru.errors import KitaruUsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["check_sync_waits", "translated"]
+__all__ = ["RunArguments", "RunKeywords", "check_sync_waits", "translated"]
+
+RunArguments: TypeAlias = tuple[Any, ...]
+"""Positional arguments of a run, whose list is the framework's and grows with its releases."""
+RunKeywords: TypeAlias = dict[str, Any]
+"""Keywords of a run, as open as its arguments."""
 
 
 def check_sync_waits(strategy: str, named: Mapping[str, object] | None, *, wanted: bool) -> None:
@@ -32,7 +37,7 @@ def check_sync_waits(strategy: str, named: Mapping[str, object] | None, *, wante
         raise KitaruUsageError(msg)
 
 
-def translated(kwargs: dict[str, Any]) -> dict[str, Any]:
+def translated(kwargs: RunKeywords) -> RunKeywords:
     """Translate keywords of older releases; everything else stays, known here or not.
 
     Args:

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from pydantic_ai.durable_exec import DurableOperationId
     from pydantic_ai.models import Model
 
+    from kitaru.records.boundary import BoundaryKind
     from kitaru_adapters.pydantic_ai.settings import Settings
 
 __all__ = ["ENGINE", "STREAM", "UnitBackend", "worth_retrying"]
@@ -151,7 +152,7 @@ class UnitBackend(CallableOperationBackend[CheckpointConfig]):
         body: Callable[[], Awaitable[object]],
         inputs: tuple[object, ...],
         config: CheckpointConfig,
-        ctx: RunContext[Any],
+        ctx: RunContext[object],
     ) -> object:
         state = run_state(ctx)
         unit = self._request_unit(operation, inputs, config, ctx, state)
@@ -178,7 +179,7 @@ class UnitBackend(CallableOperationBackend[CheckpointConfig]):
     def _note_request(
         self,
         state: RunState,
-        ctx: RunContext[Any],
+        ctx: RunContext[object],
         outcome: seam.Outcome[object] | None,
         error: BaseException | None,
         seconds: float,
@@ -191,7 +192,7 @@ class UnitBackend(CallableOperationBackend[CheckpointConfig]):
         operation: ModelRequestId,
         inputs: tuple[object, ...],
         config: CheckpointConfig,
-        ctx: RunContext[Any],
+        ctx: RunContext[object],
         state: RunState,
     ) -> seam.Unit:
         _, messages, settings, parameters, *_ = inputs
@@ -223,7 +224,7 @@ class UnitBackend(CallableOperationBackend[CheckpointConfig]):
         name: str,
         body: Callable[[], Awaitable[object]],
         config: CheckpointConfig,
-        ctx: RunContext[Any] | None,
+        ctx: RunContext[object] | None,
     ) -> object:
         label, kind, type_ = _describe(operation)
         state = run_state(ctx) if ctx is not None else None
@@ -244,7 +245,7 @@ class UnitBackend(CallableOperationBackend[CheckpointConfig]):
         return outcome.value
 
 
-def _stamped(payload: object, operation: ModelRequestId, ctx: RunContext[Any]) -> object:
+def _stamped(payload: object, operation: ModelRequestId, ctx: RunContext[object]) -> object:
     """Put run and model on the response now, as the framework does next: the next request then holds the same bytes."""
     if isinstance(payload, dict) and "parts" in payload:
         payload["run_id"] = payload.get("run_id") or ctx.run_id
@@ -254,7 +255,7 @@ def _stamped(payload: object, operation: ModelRequestId, ctx: RunContext[Any]) -
     return payload
 
 
-def _describe(operation: DurableOperationId) -> tuple[str | None, Any, str]:
+def _describe(operation: DurableOperationId) -> tuple[str | None, BoundaryKind, str]:
     match operation:
         case ModelCompactMessagesId():
             return "compact_messages", "model", "llm_call"
@@ -266,7 +267,7 @@ def _describe(operation: DurableOperationId) -> tuple[str | None, Any, str]:
             return None, "function", "tool_call"
 
 
-def _cacheable(unit: seam.Unit, identity: dict[str, object], ctx: RunContext[Any]) -> seam.Unit:
+def _cacheable(unit: seam.Unit, identity: dict[str, object], ctx: RunContext[object]) -> seam.Unit:
     import msgspec
 
     model: Model = ctx.model  # type: ignore[assignment]  # a durable run targets a regular model

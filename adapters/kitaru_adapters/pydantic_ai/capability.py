@@ -29,15 +29,17 @@ from kitaru_adapters.pydantic_ai.types import ADAPTER
 from kitaru_adapters.pydantic_ai.waits import answer_deferred
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterable, Callable, Mapping
 
     from pydantic_ai.agent import AbstractAgent, EventStreamHandler
-    from pydantic_ai.capabilities.abstract import AbstractCapability
+    from pydantic_ai.capabilities import AbstractCapability, WrapOutputProcessHandler, WrapRunHandler
     from pydantic_ai.messages import AgentStreamEvent
-    from pydantic_ai.models import Model
+    from pydantic_ai.models import Model, ModelRequestContext
+    from pydantic_ai.output import OutputContext
     from pydantic_ai.run import AgentRunResult
     from pydantic_ai.tools import DeferredToolRequests, DeferredToolResults, RunContext
     from pydantic_ai.toolsets import AbstractToolset
+    from pydantic_ai.workspaces import Workspace
 
     from kitaru_adapters.pydantic_ai.framework import DurableModel
     from kitaru_adapters.pydantic_ai.settings import Settings
@@ -69,7 +71,7 @@ class KitaruDurability(BaseDurabilityCapability[AgentDepsT]):
         tool_checkpoint_config_by_name: Mapping[str, CheckpointConfig | Literal[False]] | None = None,
         mcp_checkpoint_config: CheckpointConfig | None = None,
         cost_calculator: CostCalculator | None = None,
-        deps_cache_identity: Callable[[object], object] | None = None,
+        deps_cache_identity: Callable[[AgentDepsT], object] | None = None,
     ) -> None:
         """Check the settings; they are bound to an agent when the framework asks for it.
 
@@ -140,7 +142,7 @@ class KitaruDurability(BaseDurabilityCapability[AgentDepsT]):
     def _bind_workspace_operation(self, agent: AbstractAgent[AgentDepsT, object]) -> None:
         """Bind nothing: workspaces are refused inside a flow."""
 
-    def _prepare_workspace(self, ctx: RunContext[AgentDepsT], workspace: Any, *, explicit: bool) -> Any:
+    def _prepare_workspace(self, ctx: RunContext[AgentDepsT], workspace: Workspace, *, explicit: bool) -> Workspace:
         del ctx, explicit
         if seam.in_flow() and workspace.attached:
             msg = (
@@ -212,8 +214,13 @@ class KitaruDurability(BaseDurabilityCapability[AgentDepsT]):
         return await answer_deferred(self._settings, ctx, requests)
 
     async def wrap_output_process(
-        self, ctx: RunContext[AgentDepsT], *, output_context: Any, output: Any, handler: Callable[[Any], Awaitable[Any]]
-    ) -> Any:
+        self,
+        ctx: RunContext[AgentDepsT],
+        *,
+        output_context: OutputContext,
+        output: object,
+        handler: WrapOutputProcessHandler,
+    ) -> object:
         """Run an output function as a unit, so that what it does happens once.
 
         Args:
@@ -229,9 +236,7 @@ class KitaruDurability(BaseDurabilityCapability[AgentDepsT]):
             return await handler(output)
         return await run_output_function(self._settings, ctx, output_context, partial(handler, output))
 
-    async def wrap_run(
-        self, ctx: RunContext[AgentDepsT], *, handler: Callable[[], Awaitable[AgentRunResult[object]]]
-    ) -> AgentRunResult[Any]:
+    async def wrap_run(self, ctx: RunContext[AgentDepsT], *, handler: WrapRunHandler) -> AgentRunResult[object]:
         """Surround a run: open a flow where there is none, and write down what happened when it ends.
 
         Args:
@@ -247,9 +252,7 @@ class KitaruDurability(BaseDurabilityCapability[AgentDepsT]):
             return await self._observed(ctx, handler)
         return await seam.automatic_flow_async(f"{self._settings.slug}_flow", lambda: self._recorded(ctx, handler))
 
-    async def _recorded(
-        self, ctx: RunContext[AgentDepsT], handler: Callable[[], Awaitable[AgentRunResult[object]]]
-    ) -> AgentRunResult[object]:
+    async def _recorded(self, ctx: RunContext[AgentDepsT], handler: WrapRunHandler) -> AgentRunResult[object]:
         state = run_state(ctx)
         state.events = self._new_events(state.path)
         if self._settings.capture.correlate_otel_spans:
@@ -265,9 +268,7 @@ class KitaruDurability(BaseDurabilityCapability[AgentDepsT]):
         self._log(state.events, None)
         return result
 
-    async def _observed(
-        self, ctx: RunContext[AgentDepsT], handler: Callable[[], Awaitable[AgentRunResult[object]]]
-    ) -> AgentRunResult[object]:
+    async def _observed(self, ctx: RunContext[AgentDepsT], handler: WrapRunHandler) -> AgentRunResult[object]:
         from kitaru_adapters.pydantic_ai.observe import observed_run
 
         call = seam.current_call()
@@ -318,7 +319,9 @@ class KitaruDurability(BaseDurabilityCapability[AgentDepsT]):
             self._operations[key] = bound
         return self._operations[key]
 
-    async def _build_durable_model(self, ctx: RunContext[AgentDepsT], request_context: Any) -> DurableModel:
+    async def _build_durable_model(
+        self, ctx: RunContext[AgentDepsT], request_context: ModelRequestContext
+    ) -> DurableModel:
         model = await super()._build_durable_model(ctx, request_context)
         # A handler gets its events inside the unit; without one, the caller reads the stream while the unit runs.
         return model if self._effective_event_stream_handler() is not None else LiveModel.of(model)

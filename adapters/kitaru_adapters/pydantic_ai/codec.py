@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from operator import is_
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 import msgspec
 from pydantic import TypeAdapter
@@ -15,7 +15,7 @@ from pydantic_core import PydanticSerializationError
 from kitaru.errors import KitaruEncodingError, KitaruUsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 __all__ = ["MessageCodec", "dump_result", "fingerprint", "load_response", "load_result", "plain"]
 
@@ -136,6 +136,10 @@ class _Encoded(NamedTuple):
     fingerprint: bytes
 
 
+class _Dumped(TypedDict):
+    parts: list[dict[str, object]]
+
+
 class MessageCodec:
     """Encodes the messages of one run, each of them once although every request repeats them all."""
 
@@ -194,9 +198,7 @@ class MessageCodec:
         return entry
 
 
-def _without_envelope(message: Mapping[str, Any]) -> dict[str, Any]:
+def _without_envelope(message: _Dumped) -> dict[str, object]:
     kept = {key: value for key, value in message.items() if key not in _ENVELOPE}
-    kept["parts"] = [
-        {key: value for key, value in part.items() if key != "timestamp"} for part in message.get("parts", ())
-    ]
+    kept["parts"] = [{key: value for key, value in part.items() if key != "timestamp"} for part in message["parts"]]
     return kept

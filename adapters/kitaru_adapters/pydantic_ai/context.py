@@ -9,6 +9,8 @@ from pydantic_ai.durable_exec import DurableRunContext
 from kitaru_adapters.pydantic_ai.boundary import ENGINE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic_ai.agent import AbstractAgent
     from pydantic_ai.tools import RunContext
 
@@ -19,7 +21,7 @@ class KitaruRunContext(DurableRunContext[Any]):
     """A run context rebuilt from plain data; what could not cross raises where it is asked for."""
 
     @classmethod
-    def dump(cls, ctx: RunContext[Any]) -> dict[str, Any]:
+    def dump(cls, ctx: RunContext[object]) -> dict[str, object]:
         """Return the parts of a context that cross, as plain data; the dependencies are never among them.
 
         Args:
@@ -29,7 +31,7 @@ class KitaruRunContext(DurableRunContext[Any]):
 
     @classmethod
     def load(
-        cls, data: dict[str, Any], *, deps: object, agent: AbstractAgent[Any, Any] | None = None
+        cls, data: Mapping[str, object], *, deps: object, agent: AbstractAgent[Any, object] | None = None
     ) -> RunContext[Any]:
         """Rebuild a context.
 

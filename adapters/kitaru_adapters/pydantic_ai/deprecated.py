@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pydantic_ai.agent import AbstractAgent
+    from pydantic_ai.output import OutputDataT
+    from pydantic_ai.tools import AgentDepsT
 
     from kitaru_adapters.pydantic_ai.types import CaptureConfig, CaptureMode
 
@@ -20,13 +22,13 @@ __all__ = ["wrap"]
 
 
 def wrap(
-    agent: AbstractAgent[Any, Any],
+    agent: AbstractAgent[AgentDepsT, OutputDataT],
     *,
     name: str | None = None,
     tool_capture_config: CaptureConfig | None = None,
     tool_capture_config_by_name: Mapping[str, CaptureConfig] | None = None,
     **kwargs: Any,
-) -> KitaruAgent[Any, Any]:
+) -> KitaruAgent[AgentDepsT, OutputDataT]:
     """Wrap an agent the old way; use `KitaruAgent` instead.
 
     Args:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from operator import itemgetter
+from typing import TYPE_CHECKING
 
 from kitaru_adapters.kit.streams import safe_message
 
@@ -21,6 +22,7 @@ __all__ = ["RunEvents"]
 
 _BILLING = {"executed": "incurred", "hit": "reused_not_incurred", "reused": "reused_not_incurred"}
 _CACHE = {"executed": "executed", "hit": "checkpoint_cache_hit", "reused": "replay_reused", "overridden": "unknown"}
+_PLACE = itemgetter("sequence_index")
 
 
 @dataclass
@@ -38,17 +40,17 @@ class RunEvents:
     run_label: str
     capture: CapturePolicy
     handler: bool = False
-    _events: list[dict[str, Any]] = field(default_factory=list)
+    _events: list[dict[str, object]] = field(default_factory=list)
     _reserved: dict[str, int] = field(default_factory=dict)
-    _returned: list[dict[str, Any]] = field(default_factory=list)
+    _returned: list[dict[str, object]] = field(default_factory=list)
     _next: int = 1
     _turn: int = 0
-    _asked: str | None = None
+    _asked: object = None
     _started: float = field(default_factory=time.monotonic)
 
     def model_request(
         self,
-        ctx: RunContext[Any],
+        ctx: RunContext[object],
         outcome: seam.Outcome[object] | None,
         *,
         error: BaseException | None,
@@ -63,7 +65,7 @@ class RunEvents:
             seconds: How long it took.
         """
         self._turn += 1
-        returned = [call["event_id"] for call in sorted(self._returned, key=_place_of)]
+        returned = [call["event_id"] for call in sorted(self._returned, key=_PLACE)]
         self._returned = []
         event = self._event("llm_call", self._take(), outcome, error, seconds, step=ctx.run_step)
         self._asked = event["event_id"]
@@ -117,7 +119,7 @@ class RunEvents:
         }
         self._add_returned(event)
 
-    def deferred(self, ctx: RunContext[Any], requests: DeferredToolRequests, answers: Mapping[str, Any]) -> None:
+    def deferred(self, ctx: RunContext[object], requests: DeferredToolRequests, answers: Mapping[str, object]) -> None:
         """Note the calls of a batch that waited for a person.
 
         Args:
@@ -148,12 +150,12 @@ class RunEvents:
         event = self._event("event_stream", self._take(), None, error, seconds)
         self._events.append(_known({**event, "event_kind": kind}))
 
-    def log(self) -> list[dict[str, Any]]:
+    def log(self) -> list[dict[str, object]]:
         """Return the events in order, numbered from one."""
-        ordered = sorted(self._events, key=_place_of)
+        ordered = sorted(self._events, key=_PLACE)
         return [{**event, "sequence_index": number} for number, event in enumerate(ordered, start=1)]
 
-    def summary(self, error: BaseException | None) -> dict[str, Any]:
+    def summary(self, error: BaseException | None) -> dict[str, object]:
         """Return the summary of the run.
 
         Args:
@@ -185,7 +187,7 @@ class RunEvents:
         seconds: float | None,
         *,
         step: int | None = None,
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         return {
             "event_id": f"{self.run_label}_{kind}_{place}",
             "kind": kind,
@@ -200,7 +202,7 @@ class RunEvents:
             "error": safe_message(error) if error is not None else None,
         }
 
-    def _add_returned(self, event: dict[str, Any]) -> None:
+    def _add_returned(self, event: dict[str, object]) -> None:
         self._events.append(_known(event))
         self._returned.append(event)
 
@@ -213,10 +215,5 @@ class RunEvents:
         return self._take() if reserved is None else reserved
 
 
-def _place_of(event: Mapping[str, Any]) -> int:
-    place: int = event["sequence_index"]
-    return place
-
-
-def _known(event: dict[str, Any]) -> dict[str, Any]:
+def _known(event: Mapping[str, object]) -> dict[str, object]:
     return {key: value for key, value in event.items() if value is not None}

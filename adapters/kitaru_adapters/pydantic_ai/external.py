@@ -16,6 +16,8 @@ from kitaru_adapters.pydantic_ai.types import ADAPTER
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
+    from pydantic_ai.durable_exec import ExternalEventWaiter
+
     from kitaru_adapters.pydantic_ai.runs import RunState
 
 __all__ = ["external_events"]
@@ -40,7 +42,7 @@ def external_events(state: RunState) -> Iterator[None]:
         yield
 
 
-def _waiter(state: RunState) -> Any:
+def _waiter(state: RunState) -> ExternalEventWaiter:
     from pydantic_ai.durable_exec import ExternalEventError, ExternalEventWaiter
 
     class FlowWaiter(ExternalEventWaiter):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic_ai.durable_exec import BaseDurabilityCapability
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["guarded"]
 
 
-class _Guard(BaseDurabilityCapability[Any]):
+class _Guard(BaseDurabilityCapability[object]):
     engine_spec = ENGINE
 
     @property
@@ -30,7 +30,7 @@ class _Guard(BaseDurabilityCapability[Any]):
         return UnitBackend(Settings())
 
     @contextmanager
-    def scope(self, ctx: RunContext[Any]) -> Iterator[RunContext[Any]]:
+    def scope(self, ctx: RunContext[object]) -> Iterator[RunContext[object]]:
         with self._durable_run_context_scope(ctx) as guarded_ctx:
             yield guarded_ctx
 
@@ -39,7 +39,7 @@ _GUARD = _Guard()
 
 
 @contextmanager
-def guarded(ctx: RunContext[Any], usage: RunUsage) -> Iterator[RunContext[Any]]:
+def guarded(ctx: RunContext[object], usage: RunUsage) -> Iterator[RunContext[object]]:
     """Give a tool a context of its own for the time of its unit.
 
     `ctx.enqueue()` and `ctx.cancel()` raise in it, because a reused unit would not do them again, and its usage is a

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar, cast
 
 from pydantic import PlainSerializer
 from pydantic_ai.tools import Tool
@@ -21,7 +21,7 @@ __all__ = ["HitlMarker", "hitl_marker", "hitl_tool"]
 
 _KEY = "kitaru_hitl"
 _ATTRIBUTE = "__kitaru_hitl__"
-F = TypeVar("F", bound="Callable[..., Any] | Tool[Any]")
+F = TypeVar("F", bound="Callable[..., object] | Tool[Any]")
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,10 @@ class HitlMarker:
 
     question: str | None = None
     name: str | None = None
-    schema: Annotated[Any, PlainSerializer(repr)] = field(default=None)
+    schema: Annotated[object, PlainSerializer(repr)] = field(default=None)
     question_arg: str | None = "question"
 
-    def text(self, args: Mapping[str, Any]) -> str | None:
+    def text(self, args: Mapping[str, object]) -> str | None:
         """Return the model's question if it brought one that is not blank, else the static one."""
         own = args.get(self.question_arg) if self.question_arg is not None else None
         return own if isinstance(own, str) and own.strip() else self.question
@@ -71,16 +71,16 @@ def hitl_tool(
             marked = copy.copy(tool)
             marked.metadata = {**(tool.metadata or {}), _KEY: marker}
             return cast("F", marked)
-        return cast("F", _question_only(cast("Callable[..., Any]", tool), marker))
+        return cast("F", _question_only(cast("Callable[..., object]", tool), marker))
 
     return mark
 
 
-def _question_only(function: Callable[..., Any], marker: HitlMarker) -> Callable[..., Any]:
+def _question_only(function: Callable[..., object], marker: HitlMarker) -> Callable[..., object]:
     from kitaru_adapters.pydantic_ai.waits import REMEDIES
 
     @functools.wraps(function)
-    def never_runs(*_args: Any, **_kwargs: Any) -> Any:
+    def never_runs(*_args: object, **_kwargs: object) -> NoReturn:
         msg = (
             f"{function.__name__!r} is a question to a person, which needs a run at flow scope; here it was called "
             f"inside a checkpoint or without kitaru. {REMEDIES}"
@@ -91,7 +91,7 @@ def _question_only(function: Callable[..., Any], marker: HitlMarker) -> Callable
     return never_runs
 
 
-def hitl_marker(toolset: AbstractToolset[Any], name: str, tool: ToolsetTool[Any]) -> HitlMarker | None:
+def hitl_marker(toolset: AbstractToolset[object], name: str, tool: ToolsetTool[object]) -> HitlMarker | None:
     """Return the marker of a tool that is a pure question.
 
     Args:

@@ -15,8 +15,10 @@ from kitaru_adapters.pydantic_ai.framework import DurableModel
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from pydantic_ai.messages import ModelResponseStreamEvent
+    from pydantic_ai.messages import ModelMessage, ModelResponseStreamEvent
     from pydantic_ai.models import Model, ModelRequestParameters
+    from pydantic_ai.settings import ModelSettings
+    from pydantic_ai.tools import RunContext
 
 __all__ = ["TEE", "LiveModel", "Tee"]
 
@@ -37,7 +39,7 @@ class Tee:
         """Say that no event follows."""
         self._events.put_nowait(None)
 
-    async def opened(self, unit: asyncio.Task[Any]) -> bool:
+    async def opened(self, unit: asyncio.Task[object]) -> bool:
         """Wait until the first event is there or the unit has ended.
 
         Args:
@@ -118,8 +120,12 @@ class LiveModel(DurableModel):
 
     @asynccontextmanager
     async def request_stream(
-        self, messages: Any, model_settings: Any, model_request_parameters: Any, run_context: Any = None
-    ) -> AsyncIterator[Any]:
+        self,
+        messages: list[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
+        run_context: RunContext[object] | None = None,
+    ) -> AsyncIterator[CompletedStreamedResponse]:
         """Make one streamed request as a unit, and yield its stream as soon as the first event is there.
 
         Args:
@@ -143,7 +149,7 @@ class LiveModel(DurableModel):
             model_settings=model_settings,
             model_request_parameters=model_request_parameters,
         )
-        unit = asyncio.ensure_future(self._request_stream_segment(request))
+        unit: asyncio.Task[Any] = asyncio.ensure_future(self._request_stream_segment(request))
         TEE.reset(token)
         unit.add_done_callback(tee.end)
         try:
@@ -155,9 +161,8 @@ class LiveModel(DurableModel):
                     model_request_parameters=model_request_parameters,
                 )
             else:
-                response: Any = await unit
                 yield CompletedStreamedResponse(
-                    response, model_request_parameters=model_request_parameters, replay_events=True
+                    await unit, model_request_parameters=model_request_parameters, replay_events=True
                 )
         finally:
             if not unit.done():

@@ -22,7 +22,7 @@ from kitaru_adapters.pydantic_ai.toolsets import KitaruToolset, kitaruify_toolse
 from kitaru_adapters.pydantic_ai.types import ADAPTER
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from pydantic_ai.tools import RunContext
     from pydantic_ai.toolsets import ToolsetTool
@@ -44,7 +44,7 @@ class KitaruMCPServer(KitaruToolset):
     _lock: anyio.Lock = field(default_factory=anyio.Lock, init=False, repr=False)
 
     @property
-    def server(self) -> MCPToolset[Any]:
+    def server(self) -> MCPToolset[object]:
         """The wrapped server."""
         if not isinstance(self.wrapped, MCPToolset):
             msg = f"{type(self.wrapped).__qualname__} is not an MCPToolset."
@@ -65,7 +65,7 @@ class KitaruMCPServer(KitaruToolset):
             self._entered = False
             return await self.wrapped.__aexit__(*args)
 
-    async def get_tools(self, ctx: RunContext[object]) -> dict[str, ToolsetTool[Any]]:
+    async def get_tools(self, ctx: RunContext[object]) -> dict[str, ToolsetTool[object]]:
         """Return what the server offers, from the record where it was asked before.
 
         Args:
@@ -137,7 +137,7 @@ def kitaruify_mcp_server(
     server: MCPToolset[Any] | KitaruMCPServer,
     *,
     capture: CapturePolicy | None = None,
-    tool_checkpoint_config_by_name: Any = None,
+    tool_checkpoint_config_by_name: Mapping[str, CheckpointConfig | Literal[False]] | None = None,
     mcp_checkpoint_config: CheckpointConfig | None = None,
 ) -> KitaruToolset:
     """Wrap one MCP server, for agents that are put together by hand.

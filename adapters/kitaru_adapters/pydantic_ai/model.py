@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic_ai.durable_exec import JSON_CODEC, ModelRequestId
 from pydantic_ai.messages import ModelResponse
@@ -20,7 +20,9 @@ from kitaru_adapters.pydantic_ai.settings import make_settings
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from pydantic_ai.models import Model
+    from pydantic_ai.messages import ModelMessage
+    from pydantic_ai.models import Model, ModelRequestParameters, StreamedResponse
+    from pydantic_ai.settings import ModelSettings
 
     from kitaru_adapters.pydantic_ai.types import CapturePolicy, CheckpointConfig
 
@@ -52,7 +54,12 @@ class KitaruModel(WrapperModel):
         super().__init__(wrapped)
         self._kitaru = make_settings(agent_name=agent_name, capture=capture, model_checkpoint_config=checkpoint_config)
 
-    async def request(self, messages: Any, model_settings: Any, model_request_parameters: Any) -> ModelResponse:
+    async def request(
+        self,
+        messages: list[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
+    ) -> ModelResponse:
         """Make one request, or give its recorded response back.
 
         Args:
@@ -70,8 +77,12 @@ class KitaruModel(WrapperModel):
 
     @asynccontextmanager
     async def request_stream(
-        self, messages: Any, model_settings: Any, model_request_parameters: Any, run_context: Any = None
-    ) -> AsyncIterator[Any]:
+        self,
+        messages: list[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
+        run_context: RunContext[object] | None = None,
+    ) -> AsyncIterator[StreamedResponse]:
         """Make one streamed request; at flow scope it is consumed inside its unit and comes out part by part.
 
         Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse, ToolReturnPart
@@ -17,8 +17,9 @@ from kitaru_adapters.pydantic_ai.types import ADAPTER
 from kitaru_adapters.pydantic_ai.usage import token_usage
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Sequence
 
+    from pydantic_ai.capabilities import WrapRunHandler
     from pydantic_ai.run import AgentRunResult
     from pydantic_ai.tools import RunContext
 
@@ -31,10 +32,10 @@ _MESSAGE: TypeAdapter[ModelMessage] = TypeAdapter(ModelMessage)
 
 async def observed_run(
     settings: Settings,
-    ctx: RunContext[Any],
+    ctx: RunContext[object],
     call: seam.Call,
-    handler: Callable[[], Awaitable[AgentRunResult[Any]]],
-) -> AgentRunResult[Any]:
+    handler: WrapRunHandler,
+) -> AgentRunResult[object]:
     """Let a run pass, and write its events and artifacts to the enclosing checkpoint.
 
     Args:
@@ -88,8 +89,10 @@ def _write(
     call.save(f"run_summary{suffix}", summary)
 
 
-def _events(settings: Settings, call: seam.Call, label: str, messages: Sequence[ModelMessage]) -> list[dict[str, Any]]:
-    events: list[dict[str, Any]] = []
+def _events(
+    settings: Settings, call: seam.Call, label: str, messages: Sequence[ModelMessage]
+) -> list[dict[str, object]]:
+    events: list[dict[str, object]] = []
     returned = {
         part.tool_call_id: part for message in messages for part in message.parts if isinstance(part, ToolReturnPart)
     }
@@ -128,7 +131,7 @@ def _model_event(
     event_id: str,
     turn: int,
     exchange: tuple[ModelRequest | None, ModelResponse],
-) -> dict[str, Any]:
+) -> dict[str, object]:
     prompt, response = exchange
     data = _MESSAGE.dump_python(response, mode="json")
     usage = token_usage(data.get("usage") or {})
@@ -162,7 +165,7 @@ def _model_event(
     }
 
 
-def _save_tool(call: seam.Call, label: str, number: int, args: dict[str, Any], returned: ToolReturnPart | None) -> None:
+def _save_tool(call: seam.Call, label: str, number: int, args: object, returned: ToolReturnPart | None) -> None:
     call.save(f"tool_call_{number}_args__{label}", bounded(args), type="input")
     if returned is not None:
         call.save(f"tool_call_{number}_result__{label}", bounded(returned.model_response_object()), type="output")

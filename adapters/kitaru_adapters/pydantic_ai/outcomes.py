@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_ai.exceptions import (
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
 
     from pydantic_core import InitErrorDetails
+
+    _Fields: TypeAlias = Mapping[str, Any]  # what _signal_fields or _validation_fields wrote, read back
 
 __all__ = ["add_usage", "private_usage", "record_outcome", "replay_outcome", "usage_delta"]
 
@@ -97,7 +99,7 @@ def replay_outcome(data: object, carried: object) -> object:
     Raises:
         Exception: The framework's signal, if the call came to one.
     """
-    fields: Mapping[str, Any] = carried if isinstance(carried, dict) else {}
+    fields: _Fields = carried if isinstance(carried, dict) else {}
     match fields.get("kind"):
         case "model_retry":
             raise ModelRetry(fields["message"])
@@ -117,13 +119,13 @@ def replay_outcome(data: object, carried: object) -> object:
             return load_result(kind, data)
 
 
-def _deferred(fields: Mapping[str, Any]) -> CallDeferred:
+def _deferred(fields: _Fields) -> CallDeferred:
     if fields["waits_for"] == "external":
         return CallDeferred(metadata=fields["metadata"])
     return CallDeferred(metadata=fields["metadata"], kind=fields["waits_for"])
 
 
-def _validation_error(fields: Mapping[str, Any]) -> ValidationError:
+def _validation_error(fields: _Fields) -> ValidationError:
     details: list[InitErrorDetails] = [
         {
             "type": PydanticCustomError(error["type"], "{message}", {"message": error["msg"]}),

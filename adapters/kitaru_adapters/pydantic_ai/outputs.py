@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 from pydantic_ai.exceptions import ModelRetry, ToolRetryError
@@ -20,6 +20,7 @@ from kitaru_adapters.pydantic_ai.types import ADAPTER
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from pydantic_ai.output import OutputContext
     from pydantic_ai.tools import RunContext
 
     from kitaru_adapters.pydantic_ai.settings import Settings
@@ -30,8 +31,8 @@ _PART: TypeAdapter[ModelRequestPart] = TypeAdapter(ModelRequestPart)
 
 
 async def run_output_function(
-    settings: Settings, ctx: RunContext[Any], output_context: Any, run: Callable[[], Awaitable[Any]]
-) -> Any:
+    settings: Settings, ctx: RunContext[object], output_context: OutputContext, run: Callable[[], Awaitable[object]]
+) -> object:
     """Run an output function as one unit.
 
     Args:
@@ -59,7 +60,7 @@ async def run_output_function(
     )
     before = deepcopy(ctx.usage)
 
-    async def body(call: seam.Call) -> Any:
+    async def body(call: seam.Call) -> object:
         fields: dict[str, object] = {}
         value = None
         try:

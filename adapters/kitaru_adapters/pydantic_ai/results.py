@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
+from dataclasses import replace
 from types import UnionType
-from typing import TYPE_CHECKING, Any, Union, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeAlias, Union, get_origin, get_type_hints
 
 from pydantic import PydanticSchemaGenerationError, TypeAdapter
 from pydantic_ai.output import NativeOutput, PromptedOutput, TextOutput, ToolOutput
@@ -14,7 +15,10 @@ from pydantic_ai.run import AgentRunResult
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["dump_run", "load_run"]
+__all__ = ["AnyResult", "dump_run", "load_run"]
+
+AnyResult: TypeAlias = AgentRunResult[Any]
+"""A result whose output has the type that its run asked for, which only the caller of the run knows."""
 
 
 def dump_run(result: AgentRunResult[object], spec: object) -> tuple[object, dict[str, str]]:
@@ -30,15 +34,11 @@ def dump_run(result: AgentRunResult[object], spec: object) -> tuple[object, dict
     adapter = _adapter(spec)
     if adapter is not None:
         return adapter.dump_python(result, mode="json"), {"kind": "run"}
-    data = TypeAdapter(AgentRunResult[Any]).dump_python(AgentRunResult(None, *_rest(result)), mode="json")
+    data = TypeAdapter(AnyResult).dump_python(replace(result, output=None, _traceparent_value=None), mode="json")
     return {"run": data, "output": result.output}, {"kind": "run_and_output"}
 
 
-def _rest(result: AgentRunResult[Any]) -> tuple[Any, ...]:
-    return result._output_tool_name, result._state, result._new_message_index  # noqa: SLF001 - rebuilt without its output
-
-
-def load_run(data: Any, carried: object, spec: object) -> AgentRunResult[Any]:
+def load_run(data: Any, carried: object, spec: object) -> AnyResult:
     """Return the result that the caller gets, on the first run and on every rerun alike.
 
     Args:
@@ -53,9 +53,9 @@ def load_run(data: Any, carried: object, spec: object) -> AgentRunResult[Any]:
     if kind is None:
         return AgentRunResult(data)
     if kind == "run":
-        adapter = _adapter(spec) or TypeAdapter(AgentRunResult[Any])
+        adapter = _adapter(spec) or TypeAdapter(AnyResult)
         return adapter.validate_python(data)
-    result: AgentRunResult[Any] = TypeAdapter(AgentRunResult[Any]).validate_python(data["run"])
+    result: AnyResult = TypeAdapter(AnyResult).validate_python(data["run"])
     result.output = data["output"]
     return result
 
@@ -72,7 +72,7 @@ def _adapter(spec: object) -> TypeAdapter[AgentRunResult[object]] | None:
 
 
 def _output_types(spec: object) -> Iterator[object]:
-    """Yield the types that a run may end with; `Any` where that is not known."""
+    """Yield the types that a run may end with; `None` where that is not known."""
     if isinstance(spec, ToolOutput):
         yield from _output_types(spec.output)
     elif isinstance(spec, (NativeOutput, PromptedOutput)):
@@ -87,11 +87,11 @@ def _output_types(spec: object) -> Iterator[object]:
     elif inspect.isroutine(spec):
         yield _returned(spec)
     else:
-        yield Any
+        yield None
 
 
 def _returned(function: object) -> object:
     try:
-        return get_type_hints(function).get("return", Any)
+        return get_type_hints(function).get("return")
     except (NameError, TypeError):
-        return Any
+        return None

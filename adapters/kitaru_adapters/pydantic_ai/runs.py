@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["CALLING", "RunState", "conversation_id_from_run_id", "default_run_id", "forget", "run_state"]
 
 
-CALLING: ContextVar[RunContext[Any] | None] = ContextVar("kitaru_pydantic_ai_calling", default=None)
+CALLING: ContextVar[RunContext[object] | None] = ContextVar("kitaru_pydantic_ai_calling", default=None)
 """The call whose tool body runs at flow scope here, if there is one."""
 
 
@@ -46,7 +46,7 @@ class RunState:
     messages: MessageCodec = field(default_factory=MessageCodec)
     events: RunEvents | None = None
     tool_defs: dict[str, Any] = field(default_factory=dict)
-    pending: dict[str, Any] = field(default_factory=dict)
+    pending: dict[str, object] = field(default_factory=dict)
     _completed: Counter[str] = field(default_factory=Counter)
     _seen: Counter[str] = field(default_factory=Counter)
 
@@ -72,7 +72,7 @@ class RunState:
         """
         self._completed[f"{self.path}/step{step}/{what}"] += 1
 
-    def tool_key(self, ctx: RunContext[Any], name: str) -> str:
+    def tool_key(self, ctx: RunContext[object], name: str) -> str:
         """Return the key of a tool call: by the call's id, which is part of the recorded response.
 
         Args:
@@ -86,7 +86,7 @@ class RunState:
         place = f"{self.path}/step{ctx.run_step}/tool/{ctx.tool_call_id or name}/retry{ctx.retry}{approved}"
         return self._numbered(place)
 
-    def event_key(self, ctx: RunContext[Any], kind: str, call_id: str | None) -> str:
+    def event_key(self, ctx: RunContext[object], kind: str, call_id: str | None) -> str:
         """Return the key of one delivery of an event to a handler.
 
         Args:
@@ -143,7 +143,7 @@ def default_run_id(agent_name: str) -> str | None:
     return f"{prefix}{label}#{seam.occurrence(_path(label, scope.lineage_id))}"
 
 
-def _nested(parent: RunContext[Any], name: str) -> str:
+def _nested(parent: RunContext[object], name: str) -> str:
     return "/".join(part for part in (parent.run_id, parent.tool_call_id, name) if part)
 
 
@@ -151,7 +151,7 @@ def _path(run_id: str, lineage_id: str) -> str:
     return run_id.removeprefix(f"{lineage_id}/")
 
 
-def run_state(ctx: RunContext[Any]) -> RunState:
+def run_state(ctx: RunContext[object]) -> RunState:
     """Return the state of the run that a context belongs to, made on first use.
 
     Args:
@@ -171,7 +171,7 @@ def run_state(ctx: RunContext[Any]) -> RunState:
         return found
 
 
-def forget(ctx: RunContext[Any]) -> None:
+def forget(ctx: RunContext[object]) -> None:
     """Let go of a run that ended."""
     scope = seam.current_scope()
     with _LOCK:

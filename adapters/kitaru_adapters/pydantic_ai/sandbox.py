@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 from pydantic_ai.toolsets import FunctionToolset
 
 import kitaru
-from kitaru.errors import KitaruFeatureNotAvailableError, KitaruUsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from kitaru.errors import KitaruUsageError
 
 __all__ = [
     "DEFAULT_SANDBOX_TOOL_MAX_CHARS",
@@ -54,7 +51,7 @@ class SandboxCommandToolResult(BaseModel):
 
 def sandbox_command_toolset(
     *, max_chars: int = DEFAULT_SANDBOX_TOOL_MAX_CHARS, cleanup: Literal["destroy", "close"] = "destroy"
-) -> FunctionToolset[Any]:
+) -> FunctionToolset[object]:
     """Return a toolset with the one tool `run_sandbox_command(command, cwd=None)`.
 
     The model chooses the commands, so they can read whatever the sandbox can read, and their output is recorded.
@@ -83,7 +80,7 @@ def sandbox_command_toolset(
             command: The command.
             cwd: Directory to run it in.
         """
-        result = _runner()(command, cwd=cwd, cleanup=cleanup)
+        result = kitaru.run_sandbox_command(command, cwd=cwd, cleanup=cleanup)
         stdout, stderr = str(result.stdout), str(result.stderr)
         return SandboxCommandToolResult(
             command=command,
@@ -93,16 +90,8 @@ def sandbox_command_toolset(
             exit_code=result.exit_code,
             stdout_truncated=len(stdout) > max_chars,
             stderr_truncated=len(stderr) > max_chars,
-            cleanup_succeeded=getattr(result, "cleanup_succeeded", True),
-            cleanup_error=getattr(result, "cleanup_error", None),
+            cleanup_succeeded=result.cleanup_succeeded,
+            cleanup_error=result.cleanup_error,
         )
 
     return FunctionToolset([run_sandbox_command])
-
-
-def _runner() -> Callable[..., Any]:
-    runner: Callable[..., Any] | None = getattr(kitaru, "run_sandbox_command", None)
-    if runner is None:
-        msg = "run_sandbox_command needs a stack with a sandbox, which this installation of kitaru does not offer."
-        raise KitaruFeatureNotAvailableError(msg)
-    return runner

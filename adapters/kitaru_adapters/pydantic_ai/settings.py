@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from kitaru.errors import KitaruUsageError
 from kitaru_adapters.kit.configs import CheckpointConfig, check_config, check_named_configs
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from kitaru_adapters.pydantic_ai.types import CheckpointStrategy, CostCalculator
+
+    DepsIdentity: TypeAlias = Callable[[Any], object]  # takes the dependencies of its agent, whatever their type
 
 __all__ = ["Settings", "make_settings", "resolve_strategy", "validate_checkpoint_strategy"]
 
@@ -43,7 +45,7 @@ class Settings:
     named_configs: Mapping[str, CheckpointConfig | Literal[False]] = field(default_factory=dict)
     turn_config: CheckpointConfig = field(default_factory=CheckpointConfig)
     cost_calculator: CostCalculator | None = None
-    deps_cache_identity: Callable[[Any], object] | None = None
+    deps_cache_identity: DepsIdentity | None = None
 
     @property
     def slug(self) -> str:
@@ -61,7 +63,7 @@ def make_settings(  # noqa: PLR0913 - the arguments of the public constructors
     mcp_checkpoint_config: CheckpointConfig | None = None,
     turn_checkpoint_config: CheckpointConfig | None = None,
     cost_calculator: CostCalculator | None = None,
-    deps_cache_identity: Callable[[Any], object] | None = None,
+    deps_cache_identity: DepsIdentity | None = None,
 ) -> Settings:
     """Check what the caller gave and return it in one piece.
 
@@ -95,7 +97,7 @@ def make_settings(  # noqa: PLR0913 - the arguments of the public constructors
     )
 
 
-def resolve_strategy(strategy: object, granular: object, **per_call: Any) -> str:
+def resolve_strategy(strategy: object, granular: object, **per_call: object) -> str:
     """Return the strategy that the two spellings agree on.
 
     Args:

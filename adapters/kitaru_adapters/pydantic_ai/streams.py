@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from pydantic_ai.messages import TextPart, TextPartDelta
+
 from kitaru import seam
 from kitaru_adapters.kit.limits import clip
 from kitaru_adapters.kit.streams import LiveStream
@@ -18,15 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator
 
     from pydantic_ai.agent import EventStreamHandler
-    from pydantic_ai.messages import AgentStreamEvent
-    from pydantic_ai.tools import RunContext
+    from pydantic_ai.messages import AgentStreamEvent, ModelResponseStreamEvent
+    from pydantic_ai.tools import AgentDepsT, RunContext
 
     from kitaru_adapters.pydantic_ai.settings import Settings
 
 __all__ = ["deliver_event", "live_handler"]
 
 
-def live_handler(settings: Settings, handler: EventStreamHandler[Any] | None) -> EventStreamHandler[Any]:
+def live_handler(settings: Settings, handler: EventStreamHandler[AgentDepsT] | None) -> EventStreamHandler[AgentDepsT]:
     """Return what consumes a model's stream inside its unit: it publishes live events and feeds the caller's handler.
 
     Args:
@@ -37,7 +39,7 @@ def live_handler(settings: Settings, handler: EventStreamHandler[Any] | None) ->
         A handler of the framework's shape.
     """
 
-    async def consume(ctx: RunContext[object], events: AsyncIterable[AgentStreamEvent]) -> None:
+    async def consume(ctx: RunContext[AgentDepsT], events: AsyncIterable[AgentStreamEvent]) -> None:
         shown = _shown(settings, events)
         if handler is not None:
             await handler(ctx, shown)
@@ -47,7 +49,7 @@ def live_handler(settings: Settings, handler: EventStreamHandler[Any] | None) ->
     return consume
 
 
-async def _shown(settings: Settings, events: AsyncIterable[Any]) -> AsyncIterator[Any]:
+async def _shown(settings: Settings, events: AsyncIterable[Any]) -> AsyncIterator[ModelResponseStreamEvent]:
     call, progress, tee = seam.current_call(), STREAM.get(), TEE.get()
     common = {"adapter": ADAPTER, "agent_name": settings.agent_name, "surface": "model_call", "source": "model"}
     stream = LiveStream(call, STREAM_KINDS, common) if call is not None else None
@@ -58,7 +60,7 @@ async def _shown(settings: Settings, events: AsyncIterable[Any]) -> AsyncIterato
             if progress is not None:
                 progress.produced = True
             if stream is not None:
-                stream.event(**_facts(settings, event))
+                _publish(stream, settings, event)
             if tee is not None:
                 tee.put(event)
             yield event
@@ -70,42 +72,34 @@ async def _shown(settings: Settings, events: AsyncIterable[Any]) -> AsyncIterato
         stream.complete(display=f"{settings.agent_name} has answered")
 
 
-def _facts(settings: Settings, event: Any) -> dict[str, Any]:
-    """Return what may be shown of an event: what it is and where, never prompts, arguments, results or reasoning."""
+def _publish(stream: LiveStream, settings: Settings, event: ModelResponseStreamEvent) -> None:
+    """Publish what may be shown of an event: what it is and where, never prompts, arguments, results or reasoning."""
     part, delta = getattr(event, "part", None), getattr(event, "delta", None)
     part_kind = getattr(part, "part_kind", None)
     delta_kind = getattr(delta, "part_delta_kind", None)
-    facts = {
-        "category": _category(part_kind or delta_kind),
-        "display": f"{event.event_kind} {part_kind or delta_kind or ''}".strip(),
-        "event_type": type(event).__name__,
-        "event_kind": event.event_kind,
-        "part_index": getattr(event, "index", None),
-        "part_kind": part_kind,
-        "delta_kind": delta_kind,
-        "tool_name": getattr(part, "tool_name", None),
-        "tool_call_id": getattr(part, "tool_call_id", None),
-    }
-    text = _text(part, part_kind) or _text_delta(delta, delta_kind)
-    if text and settings.capture.save_stream_transcripts:
-        facts["text_delta"] = clip(text)
-    return facts
+    text = part.content if isinstance(part, TextPart) else None
+    if isinstance(delta, TextPartDelta):
+        text = delta.content_delta
+    stream.event(
+        category=_category(part_kind or delta_kind),
+        display=f"{event.event_kind} {part_kind or delta_kind or ''}".strip(),
+        event_type=type(event).__name__,
+        event_kind=event.event_kind,
+        part_index=getattr(event, "index", None),
+        part_kind=part_kind,
+        delta_kind=delta_kind,
+        tool_name=getattr(part, "tool_name", None),
+        tool_call_id=getattr(part, "tool_call_id", None),
+        text_delta=clip(text) if text and settings.capture.save_stream_transcripts else None,
+    )
 
 
 def _category(kind: str | None) -> str:
     return "tool" if kind in {"tool-call", "tool_call"} else "reasoning" if kind == "thinking" else "text"
 
 
-def _text(part: Any, kind: str | None) -> str | None:
-    return part.content if kind == "text" else None
-
-
-def _text_delta(delta: Any, kind: str | None) -> str | None:
-    return delta.content_delta if kind == "text" else None
-
-
 async def deliver_event(
-    settings: Settings, ctx: RunContext[Any], event: AgentStreamEvent, handler: EventStreamHandler[Any]
+    settings: Settings, ctx: RunContext[AgentDepsT], event: AgentStreamEvent, handler: EventStreamHandler[AgentDepsT]
 ) -> None:
     """Deliver one event that is not the model's to the caller's handler, once.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 import msgspec
 from pydantic_ai.durable_exec import durable_unit_scope
@@ -33,8 +33,10 @@ if TYPE_CHECKING:
 
     from kitaru_adapters.pydantic_ai.types import CapturePolicy
 
-__all__ = ["KitaruFunctionToolset", "KitaruToolset", "kitaruify_toolset", "wrap_leaves"]
+__all__ = ["AnyToolset", "KitaruFunctionToolset", "KitaruToolset", "kitaruify_toolset", "wrap_leaves"]
 
+AnyToolset: TypeAlias = AbstractToolset[Any]
+"""A toolset of an agent with dependencies of any type, which the adapter hands on and never looks at."""
 _METADATA = "kitaru"
 
 
@@ -63,9 +65,7 @@ class KitaruToolset(WrapperToolset[Any]):
         # Forwarded with `id`, so that an id derived from an address stays marked as derived through the wrapper.
         return self.wrapped._explicit_id  # noqa: SLF001 - forwarded, as the framework does
 
-    def visit_and_replace(
-        self, visitor: Callable[[AbstractToolset[object]], AbstractToolset[object]]
-    ) -> AbstractToolset[Any]:
+    def visit_and_replace(self, visitor: Callable[[AbstractToolset[object]], AbstractToolset[object]]) -> AnyToolset:
         """Return the toolset itself: what is inside is already wrapped.
 
         Args:
@@ -182,7 +182,7 @@ def _retryable(error: BaseException) -> bool:
     return not isinstance(error, (KitaruEncodingError, KitaruUsageError))
 
 
-def wrap_leaves(toolset: AbstractToolset[Any], settings: Settings, *, position: str = "") -> AbstractToolset[Any]:
+def wrap_leaves(toolset: AnyToolset, settings: Settings, *, position: str = "") -> AnyToolset:
     """Return the toolset with every leaf wrapped, whatever its kind and wherever it came from.
 
     Args:
@@ -195,7 +195,7 @@ def wrap_leaves(toolset: AbstractToolset[Any], settings: Settings, *, position: 
     """
     number = 0
 
-    def wrap(leaf: AbstractToolset[object]) -> AbstractToolset[Any]:
+    def wrap(leaf: AbstractToolset[object]) -> AnyToolset:
         nonlocal number
         number += 1
         return _wrap_leaf(leaf, settings, f"{position}{number}")
@@ -224,7 +224,7 @@ def _is_mcp(leaf: AbstractToolset[object]) -> bool:
 
 
 def _dynamic(leaf: DynamicToolset[object], settings: Settings, position: str) -> DynamicToolset[object]:
-    async def wrapped(ctx: RunContext[object]) -> AbstractToolset[Any] | None:
+    async def wrapped(ctx: RunContext[object]) -> AnyToolset | None:
         made = leaf.toolset_func(ctx)
         made = made if made is None or isinstance(made, AbstractToolset) else await made
         return None if made is None else wrap_leaves(made, settings, position=f"{position}.")
@@ -233,7 +233,7 @@ def _dynamic(leaf: DynamicToolset[object], settings: Settings, position: str) ->
 
 
 def kitaruify_toolset(
-    toolset: AbstractToolset[object],
+    toolset: AnyToolset,
     *,
     capture: CapturePolicy | None = None,
     tool_checkpoint_config: CheckpointConfig | None = None,

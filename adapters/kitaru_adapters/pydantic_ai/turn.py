@@ -14,21 +14,22 @@ from kitaru_adapters.pydantic_ai.types import ADAPTER
 
 if TYPE_CHECKING:
     from pydantic_ai.agent import AbstractAgent
-    from pydantic_ai.run import AgentRunResult
     from pydantic_ai.usage import RunUsage
 
+    from kitaru_adapters.pydantic_ai.arguments import RunArguments, RunKeywords
+    from kitaru_adapters.pydantic_ai.results import AnyResult
     from kitaru_adapters.pydantic_ai.settings import Settings
 
 __all__ = ["run_turn"]
 
 
 async def run_turn(
-    agent: AbstractAgent[Any, Any],
+    agent: AbstractAgent[Any, object],
     settings: Settings,
     config: CheckpointConfig,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-) -> AgentRunResult[Any]:
+    args: RunArguments,
+    kwargs: RunKeywords,
+) -> AnyResult:
     """Run an agent as one unit, or give its recorded result back.
 
     Args:

@@ -47,7 +47,8 @@ def record_usage(call: seam.Call, settings: Settings, payload: object, *, latenc
     """
     if not isinstance(payload, dict):
         return
-    usage = token_usage(payload.get("usage") or {})
+    reported = payload.get("usage") or {}
+    usage = token_usage(reported)
     model, provider = payload.get("model_name"), payload.get("provider_name")
     call.record_usage(
         usage_record(
@@ -56,7 +57,7 @@ def record_usage(call: seam.Call, settings: Settings, payload: object, *, latenc
             surface="model_call",
             call_name=call.name,
             usage=usage,
-            cost=_cost(settings, payload, usage, model=model, provider=provider),
+            cost=_cost(settings, usage, reported.get("cost"), model=model, provider=provider),
             event_id=f"{call.invocation_id}_event",
             checkpoint_id=call.call_id,
             checkpoint_name=call.name,
@@ -68,11 +69,10 @@ def record_usage(call: seam.Call, settings: Settings, payload: object, *, latenc
 
 
 def _cost(
-    settings: Settings, payload: Mapping[str, Any], usage: TokenUsage, *, model: str | None, provider: str | None
+    settings: Settings, usage: TokenUsage, reported: str | None, *, model: str | None, provider: str | None
 ) -> Cost:
     if settings.cost_calculator is not None:
         return calculated_cost(settings.cost_calculator, _summary(usage, model=model, provider=provider))
-    reported = (payload.get("usage") or {}).get("cost")
     if reported is not None:
         return Cost(actual_cost_usd=float(reported), source="provider_reported", source_label="pydantic-ai")
     return estimated_cost(model=model, provider=provider, usage=usage)

@@ -62,9 +62,9 @@ class ToolCall:
     """
 
     name: str
-    args: dict[str, Any]
-    ctx: RunContext[Any]
-    tool: ToolsetTool[Any]
+    args: dict[str, object]
+    ctx: RunContext[object]
+    tool: ToolsetTool[object]
 
     @property
     def shown(self) -> str:
@@ -79,7 +79,7 @@ class _Paused:
     call_id: str
     suspension: seam.Suspension
     questions: list[seam.Question]
-    again: Callable[[], Awaitable[Any]]
+    again: Callable[[], Awaitable[object]]
 
 
 _FRAME: ContextVar[_Frame | None] = ContextVar("kitaru_pydantic_ai_tool_frame", default=None)
@@ -153,7 +153,7 @@ def defer_hitl(settings: Settings, toolset: AbstractToolset[object], call: ToolC
     raise CallDeferred(metadata={_PRIVATE: asked.name})
 
 
-async def suspendable(ctx: RunContext[object], run: Callable[[], Awaitable[object]]) -> Any:
+async def suspendable(ctx: RunContext[object], run: Callable[[], Awaitable[object]]) -> object:
     """Run the body of a tool at flow scope; where it stops at a wait, its siblings are not disturbed.
 
     Args:

@@ -32,15 +32,32 @@ def _chat(saver, said):
     return builder.compile(checkpointer=saver)
 
 
-def test_a_step_is_one_transaction(saver):
-    saver._late = LateWrites(moment=20)  # however busy the machine is
+def test_a_step_is_one_transaction(saver, monkeypatch):
+    # However busy the machine is: each waits for the other until it is there.
+    monkeypatch.setattr("kitaru_adapters.langgraph.saver_late._ENCODING", 20)
+    saver._late = _Offered(moment=20)
     statements: list[str] = []
     saver._store._db.set_trace_callback(statements.append)
-    graph = _chat(saver, lambda state: {"messages": [AIMessage(str(len(state["messages"])))]})
-    for _ in range(20):
-        graph.invoke({"messages": [HumanMessage("on")]}, THREAD, durability="sync")
-    steps = len(list(saver.list(THREAD)))
-    assert statements.count("COMMIT") == steps
+    config = saver.put(THREAD, empty_checkpoint(), {"step": 0}, {})
+    with ThreadPoolExecutor(1) as pool:
+        written = pool.submit(saver.put_writes, config, [("messages", [AIMessage("said")])], "task")
+        assert saver._late.offered.wait(20)
+        saver.put(config, empty_checkpoint(), {"step": 1}, {})
+        written.result()
+    assert statements.count("COMMIT") == 2
+    assert [channel for _, channel, _ in saver.get_tuple(config).pending_writes] == ["messages"]
+
+
+class _Offered(LateWrites):
+    """Tells when writes are offered."""
+
+    def __init__(self, moment):
+        super().__init__(moment)
+        self.offered = threading.Event()
+
+    def offer(self, writes):
+        super().offer(writes)
+        self.offered.set()
 
 
 def test_writes_without_a_checkpoint_behind_them_are_durable_when_the_call_returns(saver, tmp_path):
@@ -80,7 +97,8 @@ def _writes(*place: str) -> TaskWrites:
     return TaskWrites((*place, "", "c")[:3], ("task", ""), [])
 
 
-def test_a_checkpoint_waits_for_writes_that_are_being_encoded():
+def test_a_checkpoint_waits_for_writes_that_are_being_encoded(monkeypatch):
+    monkeypatch.setattr("kitaru_adapters.langgraph.saver_late._ENCODING", 20)
     late, writes, begun = LateWrites(moment=20), _writes("t"), threading.Event()
 
     def hand_in() -> bool:

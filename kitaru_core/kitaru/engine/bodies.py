@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
 from typing import TYPE_CHECKING, TypeVar
 
 from kitaru.deferred import asyncio
 from kitaru.engine.scope import current_boundary
+from kitaru.handover import settle
 
 if TYPE_CHECKING:
     from kitaru.engine.call import Call
@@ -92,26 +94,19 @@ def _limited(call: Call, body: Callable[[Call], T], limit: float) -> T:
 
     A thread cannot be stopped from outside; the abandoned body may still act, which is why the error says so.
     """
-    results: list[T] = []
-    errors: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            results.append(body(call))
-        except BaseException as error:  # noqa: BLE001 - handed to the caller's thread below
-            errors.append(error)
-
-    context = copy_context()
-    thread = threading.Thread(target=context.run, args=(work,), name=f"kitaru-{call.invocation_id}", daemon=True)
+    ended: Future[T] = Future()
+    thread = threading.Thread(
+        target=copy_context().run,
+        args=(settle, ended, lambda: body(call)),
+        name=f"kitaru-{call.invocation_id}",
+        daemon=True,
+    )
     thread.start()
     thread.join(limit)
     if thread.is_alive():
         msg = (
             f"Checkpoint {call.invocation_id!r} took longer than its timeout of {limit:g} s. Its thread cannot be "
-            "stopped "
-            "and may still act; make the body asynchronous, or run it isolated, to have it ended."
+            "stopped and may still act; make the body asynchronous, or run it isolated, to have it ended."
         )
         raise TimeoutError(msg)
-    if errors:
-        raise errors[0]
-    return results[0]
+    return ended.result()

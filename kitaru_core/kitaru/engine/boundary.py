@@ -25,6 +25,7 @@ from kitaru.engine.scope import flow_scope
 from kitaru.engine.signals import BodyRerun
 from kitaru.engine.unit import Outcome, Unit
 from kitaru.errors import KitaruDecodingError, KitaruDivergenceError
+from kitaru.handover import settle
 from kitaru.journal.api import Draft
 from kitaru.records.facts import (
     NOTHING,
@@ -104,17 +105,15 @@ def finish_entered(entry: Entry, body: Callable[[Call], T], result: Future[Outco
         return
     drafts = _attempted(attempts, body)
 
+    def acknowledged() -> Outcome[T]:
+        hit("boundary.after_commit")
+        return cast("Outcome[T]", attempts.outcome())
+
     def recorded(error: BaseException | None) -> None:
         if error is not None:
             result.set_exception(error)
             return
-        try:
-            hit("boundary.after_commit")
-            outcome = attempts.outcome()
-        except BaseException as fault:  # noqa: BLE001 - handed to whoever looks at the future
-            result.set_exception(fault)
-        else:
-            result.set_result(cast("Outcome[T]", outcome))
+        settle(result, acknowledged)
 
     if attempts.is_shared:
         # Other executions are given the value as well, which may take a while and must keep nobody else waiting.

@@ -5,9 +5,10 @@ from __future__ import annotations
 from threading import Thread
 from typing import TYPE_CHECKING, TypeVar
 
+from kitaru.handover import settle
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import Future
 
 __all__ = ["on_fresh_stack"]
 
@@ -32,14 +33,7 @@ def on_fresh_stack(work: Callable[[], T]) -> T:
     from concurrent.futures import Future
 
     outcome: Future[T] = Future()
-    thread = Thread(target=_settle, args=(outcome, work), name="kitaru-codec")
+    thread = Thread(target=settle, args=(outcome, work), name="kitaru-codec")
     thread.start()
     thread.join()
     return outcome.result()
-
-
-def _settle(outcome: Future[T], work: Callable[[], T]) -> None:
-    try:
-        outcome.set_result(work())
-    except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits
-        outcome.set_exception(error)
