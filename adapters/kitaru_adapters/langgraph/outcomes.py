@@ -110,7 +110,7 @@ def run_result(
         A completed or an interrupted result.
     """
     interrupts = interrupts_of(snapshot, graph.interrupts)
-    head = snapshot.config["configurable"].get("checkpoint_id") if snapshot is not None else None
+    head = snapshot.config.get("configurable", {}).get("checkpoint_id") if snapshot is not None else None
     following = list(snapshot.next) if snapshot is not None else []
     pending = None
     if interrupts:
