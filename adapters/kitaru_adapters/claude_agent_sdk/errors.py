@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from claude_agent_sdk import CLIConnectionError, CLINotFoundError, ProcessError
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from claude_agent_sdk import ResultMessage
+
+    from kitaru.records.plain import JsonObject
 
 __all__ = [
     "ClaudeInterruptedError",
@@ -39,9 +41,9 @@ class _FactsError(KitaruError):
         return str(self.args[0])
 
     @property
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> JsonObject:
         """The facts by name."""
-        return cast("dict[str, Any]", self.args[1])
+        return cast("JsonObject", self.args[1])
 
 
 class ClaudeRunError(_FactsError, KitaruRuntimeError):
@@ -83,7 +85,7 @@ class ClaudeRunError(_FactsError, KitaruRuntimeError):
         return self.facts.get("api_error_status")
 
     @property
-    def usage(self) -> dict[str, Any]:
+    def usage(self) -> JsonObject:
         """Tokens that were used up nevertheless."""
         return dict(self.facts.get("usage") or {})
 

@@ -9,7 +9,7 @@ import signal
 import time
 from collections import deque
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from claude_agent_sdk import ClaudeSDKError, ResultMessage, StreamEvent, query
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from claude_agent_sdk import ClaudeAgentOptions, Message
 
+    from kitaru.records.plain import JsonObject
     from kitaru_adapters.claude_agent_sdk.launcher import Launcher
     from kitaru_adapters.claude_agent_sdk.notes import NoteBook
     from kitaru_adapters.claude_agent_sdk.plan import Plan
@@ -182,10 +183,10 @@ def _init_session(message: object) -> str | None:
     return data.get("session_id") if isinstance(data, dict) else None
 
 
-async def _held_open(ended: asyncio.Event) -> AsyncIterator[dict[str, Any]]:
+async def _held_open(ended: asyncio.Event) -> AsyncIterator[JsonObject]:
     """Say nothing until the run is over: the program then goes on with what the session left open."""
     await ended.wait()
-    nothing: tuple[dict[str, Any], ...] = ()
+    nothing: tuple[JsonObject, ...] = ()
     for message in nothing:
         yield message
 

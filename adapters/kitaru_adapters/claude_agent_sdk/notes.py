@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import socket
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
+from kitaru.records.plain import JsonMapping
 from kitaru_adapters.claude_agent_sdk.types import ClaudeEarlierAttempt, ClaudeToolCall
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AttemptNotes", "Fields", "NoteBook", "derived_session_id"]
 
-Fields: TypeAlias = Mapping[str, Any]
+Fields: TypeAlias = JsonMapping
 """What a note holds: JSON that this adapter has written itself."""
 
 _SESSIONS = uuid.UUID("5f0c9d1e-6a0f-5d57-9e5b-3a1f6f0f6c11")

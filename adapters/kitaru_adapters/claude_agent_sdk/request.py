@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Annotated, Literal, TypedDict
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from kitaru.records.plain import JsonObject
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +33,7 @@ class ClaudeToolDecision(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     approved: bool
-    updated_input: dict[str, Any] | None = None
+    updated_input: JsonObject | None = None
     message: str | None = None
     tool_use_id: str | None = None
 
@@ -75,7 +77,7 @@ class ClaudeRunRequest(BaseModel):
     cwd: Annotated[str | None, BeforeValidator(_as_text)] = None
     max_turns: Annotated[int, Field(gt=0)] | None = None
     decision: ClaudeToolDecision | None = None
-    metadata: dict[str, Any] = Field(default_factory=dict)
+    metadata: JsonObject = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from claude_agent_sdk import (
     AssistantMessage,
@@ -21,6 +21,7 @@ from kitaru_adapters.kit.streams import LiveStream, StreamKinds
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from kitaru.records.plain import JsonObject
     from kitaru.seam import Call
 
     Described: TypeAlias = tuple[str, str, dict[str, object]]
@@ -119,7 +120,7 @@ def _described(message: object, *, text: bool) -> Described:
     return category, category.replace("_", " "), fields
 
 
-def _described_event(event: dict[str, Any], *, text: bool) -> Described:
+def _described_event(event: JsonObject, *, text: bool) -> Described:
     kind = str(event.get("type"))
     fields: dict[str, object] = {"event_type": kind, "content_block_index": event.get("index")}
     if kind == "content_block_start":

@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
     from claude_agent_sdk import McpSdkServerConfig, SdkMcpTool
 
+    from kitaru.records.plain import JsonObject
     from kitaru_adapters.claude_agent_sdk.guard import RunGuard
     from kitaru_adapters.claude_agent_sdk.notes import AttemptNotes, Fields, NoteBook
 
     Tool: TypeAlias = SdkMcpTool[Any]
-    Identify: TypeAlias = Callable[[dict[str, Any]], object]
+    Identify: TypeAlias = Callable[[JsonObject], object]
 
 __all__ = ["ToolMemory", "ToolReuse", "current_memory", "durable_mcp_server"]
 

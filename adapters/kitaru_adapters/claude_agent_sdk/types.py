@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from kitaru.records.plain import Json, JsonObject
 
 __all__ = [
     "ClaudeAdapterEvent",
@@ -116,11 +118,11 @@ class ClaudeRunResult(_Frozen):
     status: Literal["completed", "requires_approval"] = "completed"
     session_id: str | None = None
     final_text: str | None = None
-    structured_output: Any = None
+    structured_output: Json = None
     transcript_path: str | None = None
-    usage: dict[str, Any] = Field(default_factory=dict)
+    usage: JsonObject = Field(default_factory=dict)
     cost_usd: float | None = None
-    model_usage: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    model_usage: dict[str, JsonObject] = Field(default_factory=dict)
     stop_reason: str | None = None
     terminal_reason: str | None = None
     subtype: str | None = None
@@ -128,7 +130,7 @@ class ClaudeRunResult(_Frozen):
     duration_ms: int | None = None
     duration_api_ms: int | None = None
     api_error_status: int | None = None
-    permission_denials: list[Any] = Field(default_factory=list)
+    permission_denials: list[Json] = Field(default_factory=list)
     deferred_tool: ClaudeDeferredTool | None = None
     tool_calls: list[ClaudeToolCall] = Field(default_factory=list)
     earlier_attempts: list[ClaudeEarlierAttempt] = Field(default_factory=list)
@@ -140,7 +142,7 @@ class ClaudeRunResult(_Frozen):
     event_log_artifact_name: str | None = None
     run_summary_artifact_name: str | None = None
     warnings: list[str] = Field(default_factory=list)
-    metadata: dict[str, Any] = Field(default_factory=dict)
+    metadata: JsonObject = Field(default_factory=dict)
 
 
 class ClaudeUsageSummary(_Frozen):
@@ -167,8 +169,8 @@ class ClaudeUsageSummary(_Frozen):
     total_tokens: int | None = None
     cached_input_tokens: int | None = None
     reasoning_tokens: int | None = None
-    raw_usage: dict[str, Any] = Field(default_factory=dict)
-    raw_model_usage: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    raw_usage: JsonObject = Field(default_factory=dict)
+    raw_model_usage: dict[str, JsonObject] = Field(default_factory=dict)
 
 
 class ClaudeEventError(_Frozen):
@@ -206,7 +208,7 @@ class ClaudeRunEvent(_Frozen):
     runner_name: str
     duration_ms: float
     session_id: str | None = None
-    metadata: dict[str, Any] = Field(default_factory=dict)
+    metadata: JsonObject = Field(default_factory=dict)
     artifacts: dict[str, str] = Field(default_factory=dict)
     error: ClaudeEventError | None = None
 

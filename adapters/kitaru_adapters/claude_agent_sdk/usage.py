@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from kitaru_adapters.claude_agent_sdk.types import ClaudeUsageSummary
 from kitaru_adapters.kit.usage import Cost, TokenUsage, calculated_cost, estimated_cost, usage_record
@@ -12,10 +12,11 @@ from kitaru_adapters.kit.usage import Cost, TokenUsage, calculated_cost, estimat
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from kitaru.records.plain import JsonMapping, JsonObject
     from kitaru.seam import Call
 
-    Counted: TypeAlias = dict[str, Any]  # tokens and dollars by Claude's own names
-    Figures: TypeAlias = Mapping[str, Any]
+    Counted: TypeAlias = JsonObject  # tokens and dollars by Claude's own names
+    Figures: TypeAlias = JsonMapping
 
 __all__ = ["SessionLedger", "SessionTotals", "Spent", "price", "spent", "summary_of", "usage_records"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kitaru.errors import KitaruContextError, KitaruUsageError
 from kitaru.seam import Question, ask, ask_async, in_flow
@@ -14,6 +14,7 @@ from kitaru_adapters.kit.limits import Limits, bounded
 from kitaru_adapters.kit.names import slug
 
 if TYPE_CHECKING:
+    from kitaru.records.plain import JsonMapping
     from kitaru_adapters.claude_agent_sdk.types import ClaudeDeferredTool, ClaudeRunResult
 
 __all__ = ["ClaudeToolApproval", "wait_for_tool_approval", "wait_for_tool_approval_async"]
@@ -28,7 +29,7 @@ class ClaudeToolApproval:
         ask: The question to put, as a text or as a function of the call; `None` for a plain one.
     """
 
-    match: Sequence[str] | Callable[[str, Mapping[str, Any]], bool]
+    match: Sequence[str] | Callable[[str, JsonMapping], bool]
     ask: str | Callable[[ClaudeDeferredTool], str] | None = field(default=None)
 
     def __post_init__(self) -> None:

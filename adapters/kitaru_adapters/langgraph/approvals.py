@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from kitaru.records.plain import JsonObject
+
 __all__ = [
     "Approve",
     "Decision",
@@ -42,7 +44,7 @@ class EditedAction(_Answer):
     """
 
     name: str
-    args: dict[str, Any]
+    args: JsonObject
 
 
 class Edit(_Answer):
@@ -94,7 +96,7 @@ class Decisions(_Answer):
     decisions: list[Decision]
 
 
-def guarded_calls(value: object) -> list[dict[str, Any]]:
+def guarded_calls(value: object) -> list[JsonObject]:
     """Return the tool calls that an interrupt of LangChain's approval middleware is about.
 
     Args:
@@ -111,7 +113,7 @@ def guarded_calls(value: object) -> list[dict[str, Any]]:
     return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
-def default_schema(value: object, response_schema: dict[str, Any] | None) -> object:
+def default_schema(value: object, response_schema: JsonObject | None) -> object:
     """Return the schema of an answer where the caller names none.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import msgspec
 from langchain_core.messages import AIMessage, ToolMessage
@@ -28,12 +28,18 @@ if TYPE_CHECKING:
 
     from kitaru.seam import Call, Outcome
     from kitaru_adapters.kit.configs import CheckpointConfig
-    from kitaru_adapters.langgraph.invocation import Invocation
+    from kitaru_adapters.langgraph.invocation import Invocation, Status
+    from kitaru_adapters.langgraph.models import Asked
     from kitaru_adapters.langgraph.turns import Turn
 
-__all__ = ["SuspendedInGraph", "durable_model_call", "durable_tool_call", "model_name"]
+    ModelAsked: TypeAlias = ModelRequest[Any] | Asked  # what a model is asked, by an agent of any context or bare
+
+__all__ = ["CallResult", "SuspendedInGraph", "durable_model_call", "durable_tool_call", "model_name"]
 
 ADAPTER = "langgraph"
+
+CallResult: TypeAlias = Any
+"""What a model or tool call comes to: an object of the class that its caller, a hook of the framework, expects."""
 
 
 class SuspendedInGraph(GraphBubbleUp):
@@ -70,8 +76,8 @@ def _opens_unit(inv: Invocation, config: CheckpointConfig | Literal[False]) -> b
 
 
 def durable_model_call(
-    inv: Invocation, request: ModelRequest[Any], handler: Callable[[], Step], *, name: str | None = None
-) -> Procedure[Any]:
+    inv: Invocation, request: ModelAsked, handler: Callable[[], Step], *, name: str | None = None
+) -> Procedure[CallResult]:
     """Make a model call, as a checkpoint of its own where the invocation wants one.
 
     Args:
@@ -106,7 +112,7 @@ def _passing(handler: Callable[[], Step]) -> Procedure[tuple[object, Outcome[obj
         raise SuspendedInGraph(signal) from signal
 
 
-def _model_unit(inv: Invocation, request: ModelRequest[Any], shown: str, position: str, group: str | None) -> Unit:
+def _model_unit(inv: Invocation, request: ModelAsked, shown: str, position: str, group: str | None) -> Unit:
     system = [request.system_message] if request.system_message else []
     messages = [*system, *request.messages]
     tools = sorted(tool_names(request.tools))
@@ -164,7 +170,7 @@ def _leaving_whole(call: Call, handler: Callable[[], Step]) -> Procedure[object]
 
 def _outcome(unit: Unit, body: Callable[[Call], Procedure[object]]) -> Procedure[Outcome[object]]:
     try:
-        outcome: Outcome[Any] = yield unit_step(unit, body)
+        outcome: Outcome[object] = yield unit_step(unit, body)
     except _LeavesUnit as left:
         raise left.signal from None
     except ControlSignal as signal:
@@ -203,7 +209,7 @@ def _messages(result: object) -> list[AIMessage]:
     return [message for message in getattr(response, "result", [response]) if isinstance(message, AIMessage)]
 
 
-def _ending(error: BaseException) -> Any:
+def _ending(error: BaseException) -> Status:
     return "interrupted" if isinstance(error, GraphBubbleUp) else "failed"
 
 
@@ -214,7 +220,7 @@ def _node(place: str) -> str | None:
 def _boundary_facts(outcome: Outcome[object] | None, *, refer: bool) -> dict[str, object]:
     if outcome is None:
         return {"checkpoint_mode": "metadata_only"}
-    facts: dict[str, Any] = {
+    facts: dict[str, object] = {
         "checkpoint_mode": "true",
         "checkpoint_id": outcome.call_id,
         "checkpoint_name": outcome.invocation_id,
@@ -226,7 +232,7 @@ def _event(inv: Invocation, kind: str, **fields: Any) -> str:
     return inv.events.add(kind, **fields) if inv.capture.emit_call_events else ""
 
 
-def durable_tool_call(inv: Invocation, request: ToolCallRequest, handler: Callable[[], Step]) -> Procedure[Any]:
+def durable_tool_call(inv: Invocation, request: ToolCallRequest, handler: Callable[[], Step]) -> Procedure[CallResult]:
     """Make a tool call, as a checkpoint of its own where the invocation wants one.
 
     Args:

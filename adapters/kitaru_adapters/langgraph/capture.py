@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from langchain_core.messages import BaseMessage
@@ -49,7 +49,7 @@ def _names_a_secret(name: str) -> bool:
     return bool(_SECRET_NAME.search(parts)) and not _COUNTING.search(parts)
 
 
-def redacted(value: object) -> Any:
+def redacted(value: object) -> object:
     """Return a bounded, JSON-ready copy in which secrets are replaced.
 
     Args:
@@ -89,7 +89,7 @@ def error_text(error: BaseException) -> str:
     return clip(_SECRET_VALUE.sub(REDACTED, text))
 
 
-def structure(value: object) -> Any:
+def structure(value: object) -> object:
     """Describe a value without its content: types, counts, roles.
 
     Args:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from langchain_core.messages import BaseMessage
 from langgraph.types import Command, Interrupt, Overwrite, Send
@@ -20,7 +20,10 @@ from kitaru.errors import KitaruDecodingError, KitaruEncodingError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["pack", "stored_fields", "stored_message", "stored_object", "unpack"]
+__all__ = ["Parts", "pack", "stored_fields", "stored_message", "stored_object", "unpack"]
+
+Parts: TypeAlias = dict[str, Any]
+"""The parts of an object by name, as they are or in their stored form."""
 
 _MESSAGE, _OBJECT, _ITEMS, _FIELDS = "kitaru:message", "kitaru:object", "kitaru:items", "fields"
 
@@ -34,7 +37,7 @@ _OBJECTS: dict[str, tuple[type, tuple[str, ...]]] = {
 }
 
 
-def stored_message(path: str, fields: dict[str, Any]) -> dict[str, Any]:
+def stored_message(path: str, fields: Parts) -> Parts:
     """Return the stored form of a message.
 
     Args:
@@ -44,7 +47,7 @@ def stored_message(path: str, fields: dict[str, Any]) -> dict[str, Any]:
     return {_MESSAGE: path, _FIELDS: fields}
 
 
-def stored_object(kind: str, fields: dict[str, Any]) -> dict[str, Any]:
+def stored_object(kind: str, fields: Parts) -> Parts:
     """Return the stored form of another object, of the framework or of this adapter.
 
     Args:
@@ -54,7 +57,7 @@ def stored_object(kind: str, fields: dict[str, Any]) -> dict[str, Any]:
     return {_OBJECT: kind, _FIELDS: fields}
 
 
-def stored_fields(value: object, kind: str) -> dict[str, Any] | None:
+def stored_fields(value: object, kind: str) -> Parts | None:
     """Return the parts of a stored object, or `None` if the value is no stored object of this kind."""
     fields = value.get(_FIELDS) if type(value) is dict and value.get(_OBJECT) == kind else None
     return fields if isinstance(fields, dict) else None
@@ -109,7 +112,7 @@ def pack(value: object) -> object:
     return stored_object(found[0], {name: pack(getattr(value, name)) for name in found[1]})
 
 
-def _packed_message(message: BaseMessage) -> dict[str, Any]:
+def _packed_message(message: BaseMessage) -> Parts:
     cls = type(message)
     fields = cls.model_fields
     kept = vars(message)
@@ -140,7 +143,7 @@ def _defaults(cls: type[BaseMessage]) -> dict[str, object]:
     }
 
 
-def _rebuilt(value: dict[Any, Any] | list[Any] | tuple[Any, ...], convert: Callable[[object], object]) -> object:
+def _rebuilt(value: object, convert: Callable[[object], object]) -> object:
     if type(value) is dict:
         return {key: convert(item) for key, item in value.items()}
     if type(value) is list:
@@ -169,7 +172,7 @@ def unpack(value: object) -> object:
     return _rebuilt(value, unpack) if isinstance(value, (dict, list, tuple)) else value
 
 
-def _object(stored: dict[str, Any]) -> object:
+def _object(stored: Parts) -> object:
     """Return what a dictionary with a reserved key stands for."""
     if _ITEMS in stored:
         return {unpack(key): unpack(item) for key, item in stored[_ITEMS]}
@@ -189,7 +192,7 @@ def _object(stored: dict[str, Any]) -> object:
     return known[0](**parts)
 
 
-def _constructed(cls: type[BaseMessage], parts: dict[str, Any]) -> BaseMessage:
+def _constructed(cls: type[BaseMessage], parts: Parts) -> BaseMessage:
     # By itself pydantic inspects the signature of each default's factory anew, and copies each default.
     atoms, containers = _plain_defaults(cls)
     values = {**atoms, **{name: make() for name, make in containers.items()}, **parts}

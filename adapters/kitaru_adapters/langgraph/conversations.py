@@ -10,7 +10,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from itertools import takewhile
-from typing import Any
+from typing import TypeGuard
 
 from langchain_core.messages import BaseMessage
 
@@ -21,7 +21,7 @@ __all__ = ["Conversations", "Lists", "pack_output", "unpack_output"]
 
 _KIND, _MAPPING = "continued", "mapping"
 _EXECUTIONS = 32
-Lists = dict[str, list[Any]]
+Lists = dict[str, list[BaseMessage]]
 """Lists of messages by channel."""
 
 
@@ -61,7 +61,7 @@ def lists_of(output: object) -> Lists:
     return {key: list(value) for key, value in output.items() if _is_conversation(value)}
 
 
-def _is_conversation(value: object) -> bool:
+def _is_conversation(value: object) -> TypeGuard[list[BaseMessage]]:
     return type(value) is list and bool(value) and all(isinstance(item, BaseMessage) for item in value)
 
 
@@ -82,10 +82,10 @@ def pack_output(output: object, label: str, before: Lists) -> object:
     return stored_object(_MAPPING, {"items": items})
 
 
-def _packed(value: Any, key: object, label: str, before: list[Any]) -> object:
-    same = 0
-    if before and _is_conversation(value):
-        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, value, strict=False)))
+def _packed(value: object, key: object, label: str, before: list[BaseMessage]) -> object:
+    if not before or not _is_conversation(value):
+        return pack(value)
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, value, strict=False)))
     if not same:
         return pack(value)
     return stored_object(_KIND, {"label": label, "channel": key, "count": same, "rest": pack(value[same:])})

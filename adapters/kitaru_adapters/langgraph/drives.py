@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from langgraph.errors import is_invalid_resume
 from langgraph.types import Command
@@ -20,10 +20,12 @@ from kitaru_adapters.langgraph.reports import Report
 from kitaru_adapters.langgraph.steps import Procedure
 from kitaru_adapters.langgraph.streams import StreamPublisher
 from kitaru_adapters.langgraph.threads import Base, Thread, entry_of, snapshot_step
-from kitaru_adapters.langgraph.types import LangGraphRunRequest, LangGraphRunResult
+from kitaru_adapters.langgraph.types import Config, LangGraphRunRequest, LangGraphRunResult
 from kitaru_adapters.langgraph.usage import cost_of, record_tokens, summarize
 
 if TYPE_CHECKING:
+    from langgraph.types import StateSnapshot
+
     from kitaru.seam import Call
     from kitaru_adapters.langgraph.driving import Driver
     from kitaru_adapters.langgraph.settings import RunnerSettings
@@ -65,7 +67,7 @@ class Drive:
     runner: RunnerSettings
     driver: Driver
     request: LangGraphRunRequest
-    config: dict[str, Any] = field(init=False)
+    config: Config = field(init=False)
     thread: Thread = field(init=False)
     live: Call | None = field(default=None, init=False)
     publisher: StreamPublisher | None = field(default=None, init=False)
@@ -83,7 +85,7 @@ class Drive:
         ns = self.config["configurable"].get("checkpoint_ns") or ""
         self.thread = Thread(self.driver.graph, saver, self.request.thread_id, ns)
 
-    def _merged(self) -> dict[str, Any]:
+    def _merged(self) -> Config:
         factory = self.runner.config_factory
         own = merge_config(self.request)
         if factory is None:
@@ -100,7 +102,7 @@ class Drive:
         entry = entry_of(base, head, leg.identity)
         if entry == "lost":
             raise lost_thread(self.request.thread_id)
-        if entry == "foreign":
+        if entry == "foreign" and head is not None:
             msg = (
                 f"Thread {self.request.thread_id!r} has moved on since this invocation began: its head is "
                 f"{head.checkpoint['id']}, noted was {base.checkpoint_id}. Somebody else used the thread. Give "
@@ -165,7 +167,7 @@ class Drive:
             record_tokens(leg.call, leg.inv.usage.total, surface="graph_call", status="failed")
         return error
 
-    def _result(self, inv: Invocation, driven: GraphResult, snapshot: Any) -> LangGraphRunResult:
+    def _result(self, inv: Invocation, driven: GraphResult, snapshot: StateSnapshot | None) -> LangGraphRunResult:
         self._warn(inv, snapshot)
         used = summarize(inv.usage.total) if self.runner.capture.save_usage else None
         cost = cost_of(used, self.runner.cost_calculator) if used else None
@@ -180,7 +182,7 @@ class Drive:
             invocation=inv.label,
         )
 
-    def _warn(self, inv: Invocation, snapshot: Any) -> None:
+    def _warn(self, inv: Invocation, snapshot: StateSnapshot | None) -> None:
         policy = self.runner.durability
         if self.thread.saver is None and policy.warn_without_checkpointer:
             inv.warn("The graph has no checkpointer: it cannot be resumed after an interrupt.")
@@ -199,7 +201,7 @@ class Drive:
     def _input(self) -> object:
         return self.request.input if self.request.kind == "start" else self.request.command
 
-    def _options(self) -> dict[str, Any]:
+    def _options(self) -> dict[str, object]:
         make = self.runner.context_factory
         context = self.request.context if self.request.context is not None or make is None else make(self.request)
         mode = self.request.durability or self.runner.durability.mode

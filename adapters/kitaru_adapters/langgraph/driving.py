@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from langchain_core.callbacks import BaseCallbackManager
 
@@ -15,9 +15,11 @@ from kitaru_adapters.langgraph.threads import INVOCATION
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
-    from langchain_core.callbacks import BaseCallbackHandler
+    from langchain_core.callbacks import BaseCallbackHandler, Callbacks
+    from langgraph.types import Interrupt
 
-    from kitaru_adapters.langgraph.types import LangGraphRunRequest
+    from kitaru_adapters.langgraph.threads import Saver
+    from kitaru_adapters.langgraph.types import Config, Graph, LangGraphRunRequest
 
 __all__ = ["Driver", "GraphResult", "merge_config", "saver_in_effect", "with_invocation"]
 
@@ -34,11 +36,11 @@ class GraphResult:
         interrupts: LangGraph's interrupts, in the order in which they happened.
     """
 
-    output: Any
-    interrupts: list[Any] = field(default_factory=list)
+    output: object
+    interrupts: list[Interrupt] = field(default_factory=list)
 
 
-def merge_config(request: LangGraphRunRequest) -> dict[str, Any]:
+def merge_config(request: LangGraphRunRequest) -> Config:
     """Return the configuration of a request: its own, then `configurable`, then thread and checkpoint.
 
     Args:
@@ -64,20 +66,20 @@ def merge_config(request: LangGraphRunRequest) -> dict[str, Any]:
     return {**config, "configurable": {**own, **request.configurable, **given}}
 
 
-def saver_in_effect(graph: object, config: Mapping[str, Any]) -> Any:
+def saver_in_effect(graph: object, config: Config) -> Saver | None:
     """Return the saver that a run will use, or `None`."""
-    saver = config["configurable"].get(_SAVER) or getattr(graph, "checkpointer", None)
-    return None if saver is None or isinstance(saver, bool) else saver
+    saver: Saver | bool | None = config["configurable"].get(_SAVER) or getattr(graph, "checkpointer", None)
+    return None if isinstance(saver, bool) else saver
 
 
 def with_invocation(
-    config: Mapping[str, Any],
+    config: Config,
     *,
     thread_id: str,
     invocation: str,
     handlers: Sequence[BaseCallbackHandler],
     pinned: bool,
-) -> dict[str, Any]:
+) -> Config:
     """Return the configuration of one drive.
 
     Args:
@@ -97,7 +99,7 @@ def with_invocation(
     return {**config, "configurable": configurable, "metadata": metadata, "callbacks": _callbacks(config, handlers)}
 
 
-def _callbacks(config: Mapping[str, Any], handlers: Sequence[BaseCallbackHandler]) -> Any:
+def _callbacks(config: Config, handlers: Sequence[BaseCallbackHandler]) -> Callbacks:
     given = config.get("callbacks")
     if not isinstance(given, BaseCallbackManager):
         return [*(given or ()), *handlers]
@@ -118,7 +120,7 @@ class Driver:
         subgraphs: Whether parts of nested graphs are wanted.
     """
 
-    graph: Any
+    graph: Graph
     method: str
     modes: tuple[str, ...] = ()
     subgraphs: bool = False
@@ -203,8 +205,8 @@ class _Drained:
         self._modes = modes
         self._publish = publish
         self._seen = False
-        self._output: Any = None
-        self._interrupts: list[Any] = []
+        self._output: object = None
+        self._interrupts: list[Interrupt] = []
 
     def drain(self, parts: Iterator[object]) -> None:
         for part in parts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from langgraph.types import Command
 
@@ -81,7 +81,7 @@ class Run(Drive):
     def _in_unit(self) -> Procedure[LangGraphRunResult]:
         label = self._label()
         unit = self._call_unit(label)
-        outcome: Outcome[Any] = yield unit_step(unit, lambda call: self._unit_body(call, label, unit))
+        outcome: Outcome[object] = yield unit_step(unit, lambda call: self._unit_body(call, label, unit))
         return self._kept(label, outcome.value, driven=outcome.executed)
 
     def _label(self) -> str:
@@ -109,7 +109,7 @@ class Run(Drive):
         result = yield from self._entered(Leg(inv, base, identity, call))
         if self.runner.capture.save_usage:
             cost = cost_of(summarize(inv.usage.total), self.runner.cost_calculator)
-            record_tokens(call, inv.usage.total, surface="graph_call", cost=cost, status=_usage_status(result))
+            record_tokens(call, inv.usage.total, surface="graph_call", cost=cost, status=result.status)
         return self._packed(unit, self._report(inv, call, result))
 
     # One checkpoint for each model and tool call, and one for the finished invocation.
@@ -119,7 +119,7 @@ class Run(Drive):
         unit = self._summary_unit(label)
         if (yield plain(lambda: peek(unit))) is not None:
             # Met like any other call: what follows has its place behind it, and a replay keeps it for its own replays.
-            found: Outcome[Any] = yield unit_step(unit, _recorded_already)
+            found: Outcome[object] = yield unit_step(unit, _recorded_already)
             return self._kept(label, found.value, driven=False)
         policy = self.runner.call_checkpoint_policy
         inv = self._invocation(
@@ -176,7 +176,7 @@ class Run(Drive):
             kind, payload, line = self.publisher.unsent
             call.publish(kind, payload, message=line)
         if self.runner.capture.save_usage:
-            record_tokens(call, inv.usage.outside, surface="graph_call", status=_usage_status(result))
+            record_tokens(call, inv.usage.outside, surface="graph_call", status=result.status)
         return (yield plain(lambda: self._packed(unit, self._report(inv, call, result))))
 
     def _base(self, label: str, execution: str) -> Procedure[Base]:
@@ -201,8 +201,8 @@ class Run(Drive):
             identity=self.request.thread_id,
             cache=False,
         )
-        outcome: Outcome[Any] = yield unit_step(unit, body)
-        base = Base(**outcome.value)
+        outcome: Outcome[object] = yield unit_step(unit, body)
+        base = Base.of_note(outcome.value)
         if base.execution != execution and self._forks:
             return (yield from self.thread.forked(base, execution=execution))
         return base
@@ -282,10 +282,6 @@ class _Rebuilt:
 def _recorded_already(call: Call) -> NoReturn:
     msg = f"{call.name!r} was found in the journal and is not there any more."
     raise KitaruStateError(msg)
-
-
-def _usage_status(result: LangGraphRunResult) -> Any:
-    return result.status
 
 
 def _translated(value: object, old: list[LangGraphInterruptSummary], new: list[LangGraphInterruptSummary]) -> object:

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cache
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from kitaru_adapters.langgraph.capture import error_text
 from kitaru_adapters.langgraph.positions import Ordinals, PositionTracker, Siblings
@@ -20,6 +20,7 @@ from kitaru_adapters.langgraph.usage import UsageTracker
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from kitaru.records.plain import JsonObject
     from kitaru_adapters.langgraph.policies import LangGraphCallCheckpointPolicy, LangGraphCapturePolicy
 
 __all__ = ["EventLog", "Invocation", "active_invocation"]
@@ -29,7 +30,7 @@ _active: ContextVar[Invocation | None] = ContextVar("kitaru_langgraph_invocation
 
 
 @cache
-def _event_fields() -> dict[str, Any]:
+def _event_fields() -> dict[str, object]:
     return {name: each.get_default(call_default_factory=True) for name, each in LangGraphRunEvent.model_fields.items()}
 
 
@@ -44,13 +45,13 @@ class EventLog:
 
     graph: str
     label: str
-    _events: list[dict[str, Any]] = field(default_factory=list)
+    _events: list[JsonObject] = field(default_factory=list)
     _reserved: dict[str, tuple[int, str]] = field(default_factory=dict)
     _answered: dict[str, list[str]] = field(default_factory=dict)
     _next: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def add(self, kind: str, *, place: str = "", tool_call_id: str | None = None, **fields: Any) -> str:
+    def add(self, kind: str, *, place: str = "", tool_call_id: str | None = None, **fields: object) -> str:
         """Append an event.
 
         Args:
@@ -91,7 +92,7 @@ class EventLog:
                 self._reserved[call_id] = (self._next, model_event)
                 self._next += 1
 
-    def ordered(self) -> list[dict[str, Any]]:
+    def ordered(self) -> list[JsonObject]:
         """Return the events in order, each as the JSON-ready data of a `LangGraphRunEvent`."""
         with self._lock:
             events = sorted(self._events, key=itemgetter("sequence_index"))
@@ -165,7 +166,7 @@ class Watch:
     def __init__(self) -> None:
         self._began = time.perf_counter()
 
-    def fields(self, status: Status = "completed", error: BaseException | None = None) -> dict[str, Any]:
+    def fields(self, status: Status = "completed", error: BaseException | None = None) -> JsonObject:
         """Return the event fields of an end.
 
         Args:

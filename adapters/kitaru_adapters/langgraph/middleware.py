@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain.agents.middleware.types import AgentMiddleware
 
-from kitaru_adapters.langgraph.boundary import durable_model_call, durable_tool_call
+from kitaru_adapters.langgraph.boundary import CallResult, durable_model_call, durable_tool_call
 from kitaru_adapters.langgraph.invocation import active_invocation
 from kitaru_adapters.langgraph.steps import Step, drive, drive_async
 
@@ -51,7 +51,9 @@ class KitaruLangGraphMiddleware(AgentMiddleware[Any, Any, Any]):
         """Name shown for agents that have none."""
         return self._graph_name
 
-    def wrap_model_call(self, request: ModelRequest[Any], handler: Callable[..., Any]) -> Any:
+    def wrap_model_call(
+        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], CallResult]
+    ) -> CallResult:
         """Make a model call, durable where the running invocation wants it.
 
         Args:
@@ -66,7 +68,9 @@ class KitaruLangGraphMiddleware(AgentMiddleware[Any, Any, Any]):
             return handler(request)
         return drive(durable_model_call(inv, request, lambda: Step(lambda: handler(request))))
 
-    async def awrap_model_call(self, request: ModelRequest[Any], handler: Callable[..., Awaitable[Any]]) -> Any:
+    async def awrap_model_call(
+        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[CallResult]]
+    ) -> CallResult:
         """Make a model call on this event loop, durable where the running invocation wants it.
 
         Args:
@@ -81,7 +85,7 @@ class KitaruLangGraphMiddleware(AgentMiddleware[Any, Any, Any]):
             return await handler(request)
         return await drive_async(durable_model_call(inv, request, lambda: Step(run_async=lambda: handler(request))))
 
-    def wrap_tool_call(self, request: ToolCallRequest, handler: Callable[..., Any]) -> Any:
+    def wrap_tool_call(self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], CallResult]) -> CallResult:
         """Make a tool call, durable where the running invocation wants it.
 
         Args:
@@ -96,7 +100,9 @@ class KitaruLangGraphMiddleware(AgentMiddleware[Any, Any, Any]):
             return handler(request)
         return drive(durable_tool_call(inv, request, lambda: Step(lambda: handler(request))))
 
-    async def awrap_tool_call(self, request: ToolCallRequest, handler: Callable[..., Awaitable[Any]]) -> Any:
+    async def awrap_tool_call(
+        self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[CallResult]]
+    ) -> CallResult:
         """Make a tool call on this event loop, durable where the running invocation wants it.
 
         Args:

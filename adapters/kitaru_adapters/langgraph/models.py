@@ -17,21 +17,24 @@ from kitaru_adapters.langgraph.steps import Step, drive, drive_async
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+    from langchain_core.language_models import LanguageModelInput
+    from langchain_core.messages import ToolCallChunk
     from langchain_core.runnables import Runnable
 
 __all__ = ["DurableChatModel", "durable_model"]
 
 
-class _Asked:
+class Asked:
     """What a bare model is asked, in the shape in which the middleware sees a request."""
 
-    def __init__(self, model: object, messages: Sequence[BaseMessage], settings: dict[str, Any]) -> None:
+    def __init__(self, model: BaseChatModel, messages: Sequence[BaseMessage], settings: dict[str, Any]) -> None:
         self.model = model
-        self.messages = list(messages)
-        self.system_message = None
-        self.tools = settings.get("tools") or []
-        self.tool_choice = settings.get("tool_choice")
-        self.model_settings = {key: value for key, value in settings.items() if key not in {"tools", "tool_choice"}}
+        self.messages: list[BaseMessage] = list(messages)
+        self.system_message: BaseMessage | None = None
+        self.tools: Sequence[object] = settings.get("tools") or []
+        self.tool_choice: object = settings.get("tool_choice")
+        rest = {key: value for key, value in settings.items() if key not in {"tools", "tool_choice"}}
+        self.model_settings: dict[str, object] = rest
 
 
 class DurableChatModel(BaseChatModel):
@@ -51,7 +54,7 @@ class DurableChatModel(BaseChatModel):
     def _llm_type(self) -> str:
         return f"kitaru-{self.inner._llm_type}"  # noqa: SLF001 - the hook that subclasses of the framework override
 
-    def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Runnable[Any, Any]:
+    def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Runnable[LanguageModelInput, AIMessage]:
         """Bind tools as the inner model does it.
 
         Args:
@@ -77,7 +80,7 @@ class DurableChatModel(BaseChatModel):
         inv = active_invocation()
         if inv is None:
             return self.inner._generate(messages, stop, run_manager, **kwargs)  # noqa: SLF001
-        asked: Any = _Asked(self.inner, messages, kwargs)
+        asked = Asked(self.inner, messages, kwargs)
         return _result(drive(durable_model_call(inv, asked, lambda: Step(ask), name=self.unit_name)))
 
     async def _agenerate(
@@ -93,7 +96,7 @@ class DurableChatModel(BaseChatModel):
         inv = active_invocation()
         if inv is None:
             return await self.inner._agenerate(messages, stop, run_manager, **kwargs)  # noqa: SLF001
-        asked: Any = _Asked(self.inner, messages, kwargs)
+        asked = Asked(self.inner, messages, kwargs)
         return _result(
             await drive_async(durable_model_call(inv, asked, lambda: Step(run_async=ask), name=self.unit_name))
         )
@@ -130,7 +133,7 @@ def _result(message: BaseMessage) -> ChatResult:
 def _chunk(result: ChatResult) -> ChatGenerationChunk:
     message = result.generations[0].message
     parts = {name: getattr(message, name) for name in ("content", "additional_kwargs", "response_metadata", "id")}
-    calls: list[Any] = [
+    calls: list[ToolCallChunk] = [
         {
             "name": call["name"],
             "args": json.dumps(call["args"]),

@@ -18,6 +18,9 @@ from kitaru_adapters.langgraph.types import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from langgraph.types import Interrupt, PregelTask, StateSnapshot
+
+    from kitaru.records.plain import JsonObject
     from kitaru_adapters.langgraph.driving import GraphResult
     from kitaru_adapters.langgraph.policies import LangGraphCapturePolicy
     from kitaru_adapters.langgraph.types import LangGraphRunRequest
@@ -29,7 +32,7 @@ _WHOLE = Limits(depth=20, items=10_000, characters=1 << 20)
 """A person who answers must see what was asked; only what nobody could read is cut."""
 
 
-def interrupts_of(snapshot: object, found: Sequence[object]) -> list[LangGraphInterruptSummary]:
+def interrupts_of(snapshot: StateSnapshot | None, found: Sequence[Interrupt]) -> list[LangGraphInterruptSummary]:
     """Number the pending interrupts by their place in the graph.
 
     Args:
@@ -48,7 +51,9 @@ def interrupts_of(snapshot: object, found: Sequence[object]) -> list[LangGraphIn
     return [_summary(index, task, each, counts) for index, (task, each) in enumerate(placed)]
 
 
-def _summary(index: int, task: Any, interrupt: Any, counts: dict[str, int]) -> LangGraphInterruptSummary:
+def _summary(
+    index: int, task: PregelTask | None, interrupt: Interrupt, counts: dict[str, int]
+) -> LangGraphInterruptSummary:
     place = _place(task) if task is not None else f"interrupt@{index}"
     counts[place] = counts.get(place, 0) + 1
     schema = getattr(interrupt, "response_schema", None)
@@ -63,12 +68,12 @@ def _summary(index: int, task: Any, interrupt: Any, counts: dict[str, int]) -> L
     )
 
 
-def _place(task: Any) -> str:
+def _place(task: PregelTask) -> str:
     push = ".".join(str(part) for part in task.path[1:] if isinstance(part, int))
     return f"{task.name}[{push}]" if push else str(task.name)
 
 
-def _tasks(snapshot: Any, policy: LangGraphCapturePolicy) -> list[dict[str, Any]]:
+def _tasks(snapshot: StateSnapshot, policy: LangGraphCapturePolicy) -> list[JsonObject]:
     return [
         {
             "index": index,
@@ -87,7 +92,7 @@ def _tasks(snapshot: Any, policy: LangGraphCapturePolicy) -> list[dict[str, Any]
 
 def run_result(
     graph: GraphResult,
-    snapshot: Any,
+    snapshot: StateSnapshot | None,
     request: LangGraphRunRequest,
     policy: LangGraphCapturePolicy,
     **facts: Any,
@@ -105,38 +110,50 @@ def run_result(
         A completed or an interrupted result.
     """
     interrupts = interrupts_of(snapshot, graph.interrupts)
-    head = snapshot.config["configurable"].get("checkpoint_id") if snapshot is not None else None
+    head = snapshot.config.get("configurable", {}).get("checkpoint_id") if snapshot is not None else None
     following = list(snapshot.next) if snapshot is not None else []
-    named: dict[str, Any] = {
-        "checkpoint_ns": request.checkpoint_ns,
-        "next_nodes": following,
-        "interrupts": interrupts,
-    }
-    common: dict[str, Any] = {
-        "thread_id": request.thread_id,
-        "latest_checkpoint_id": head,
-        "next_nodes": following,
-        "state_summary": _state(snapshot, policy, head, named),
+    pending = None
+    if interrupts:
+        pending = LangGraphPendingState(
+            thread_id=request.thread_id,
+            checkpoint_id=head,
+            checkpoint_ns=request.checkpoint_ns,
+            next_nodes=following,
+            interrupts=interrupts,
+            created_at_iso=getattr(snapshot, "created_at", None),
+        )
+    return LangGraphRunResult(
+        status="interrupted" if interrupts else "completed",
+        output=None if interrupts else graph.output,
+        thread_id=request.thread_id,
+        latest_checkpoint_id=head,
+        next_nodes=following,
+        interrupts=interrupts,
+        pending_state=pending,
+        state_summary=_state(snapshot, policy, head, request.checkpoint_ns, interrupts),
         **facts,
-    }
-    if not interrupts:
-        return LangGraphRunResult(status="completed", output=graph.output, **common)
-    created = getattr(snapshot, "created_at", None)
-    pending = LangGraphPendingState(thread_id=request.thread_id, checkpoint_id=head, created_at_iso=created, **named)
-    return LangGraphRunResult(status="interrupted", interrupts=interrupts, pending_state=pending, **common)
+    )
 
 
 def _state(
-    snapshot: Any,
+    snapshot: StateSnapshot | None,
     policy: LangGraphCapturePolicy,
     head: str | None,
-    named: dict[str, Any],
+    checkpoint_ns: str | None,
+    interrupts: list[LangGraphInterruptSummary],
 ) -> LangGraphStateSummary | None:
     if snapshot is None or not policy.save_state_snapshot:
         return None
     values = redacted(pack(snapshot.values)) if policy.save_state_values else structure(snapshot.values)
     tasks = _tasks(snapshot, policy) if policy.save_state_tasks else []
-    return LangGraphStateSummary(latest_checkpoint_id=head, values=values, tasks=tasks, **named)
+    return LangGraphStateSummary(
+        latest_checkpoint_id=head,
+        checkpoint_ns=checkpoint_ns,
+        next_nodes=list(snapshot.next),
+        interrupts=interrupts,
+        values=values,
+        tasks=tasks,
+    )
 
 
 def pack_result(result: LangGraphRunResult, label: str = "", before: Lists | None = None) -> object:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from langchain_core.callbacks import BaseCallbackHandler
 from langgraph.config import get_config
@@ -46,7 +46,7 @@ class PositionTracker(BaseCallbackHandler):
         self._tasks: dict[UUID, str] = {}
         self._lock = threading.Lock()
 
-    def on_chat_model_start(self, *args: Any, **kwargs: Any) -> None:
+    def on_chat_model_start(self, *args: object, **kwargs: object) -> None:
         """Need nothing; for a handler without this method the framework writes the whole conversation out as text.
 
         Args:
@@ -60,8 +60,8 @@ class PositionTracker(BaseCallbackHandler):
         inputs: object,  # noqa: ARG002
         *,
         run_id: UUID,
-        metadata: dict[str, Any] | None = None,
-        **kwargs: Any,  # noqa: ARG002
+        metadata: Mapping[str, object] | None = None,
+        **kwargs: object,  # noqa: ARG002
     ) -> None:
         """Note the position of a node that starts."""
         namespace = (metadata or {}).get("langgraph_checkpoint_ns")
@@ -72,18 +72,18 @@ class PositionTracker(BaseCallbackHandler):
                 step = self._step(metadata, nested="|" in namespace)
                 push = _push_of(metadata)
                 self._segments[namespace] = f"{metadata['langgraph_node']}@{step}{f'[{push}]' if push else ''}"
-                self._begun(namespace, metadata["langgraph_node"], step, push)
+                self._begun(namespace, str(metadata["langgraph_node"]), step, push)
                 self._tasks[run_id] = namespace
 
-    def on_chain_end(self, outputs: object, *, run_id: UUID, **kwargs: Any) -> None:  # noqa: ARG002 - as above
+    def on_chain_end(self, outputs: object, *, run_id: UUID, **kwargs: object) -> None:  # noqa: ARG002 - as above
         """Note that a node ended."""
         self._ended(run_id)
 
-    def on_chain_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:  # noqa: ARG002 - as above
+    def on_chain_error(self, error: BaseException, *, run_id: UUID, **kwargs: object) -> None:  # noqa: ARG002 - as above
         """Note that a node failed or was interrupted."""
         self._ended(run_id)
 
-    def _step(self, metadata: Mapping[str, Any], *, nested: bool) -> object:
+    def _step(self, metadata: Mapping[str, object], *, nested: bool) -> object:
         step = metadata.get("langgraph_step")
         return step - self.base_step if isinstance(step, int) and not nested else step
 
@@ -130,9 +130,9 @@ def _namespace() -> str:
     return namespace if isinstance(namespace, str) else ""
 
 
-def _push_of(metadata: Mapping[str, Any]) -> str:
-    path = metadata.get("langgraph_path") or ()
-    return _push_index(path) if path and path[0] == _PUSH else ""
+def _push_of(metadata: Mapping[str, object]) -> str:
+    path = metadata.get("langgraph_path")
+    return _push_index(path) if isinstance(path, (list, tuple)) and path and path[0] == _PUSH else ""
 
 
 def _push_index(path: object) -> str:

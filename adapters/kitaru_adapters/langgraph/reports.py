@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kitaru.errors import KitaruRuntimeError
 from kitaru_adapters.langgraph.capture import redacted, structure
@@ -43,7 +43,7 @@ class Report:
         self,
         runner: RunnerSettings,
         request: LangGraphRunRequest,
-        config: Mapping[str, Any],
+        config: Mapping[str, object],
         inv: Invocation,
         method: str,
     ) -> None:
@@ -79,7 +79,7 @@ class Report:
     def _write(self, call: Call, result: LangGraphRunResult, *, persist: bool) -> LangGraphRunResult:
         suffix = f"{self._inv.graph}_{self._inv.label}"
         events = self._inv.events.ordered()
-        names: dict[str, Any] = {}
+        names: dict[str, str] = {}
         if persist:
             names = {
                 "event_log_artifact_name": f"event_log__{suffix}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 from kitaru.errors import KitaruUsageError
 from kitaru_adapters.kit.configs import CheckpointConfig, check_config
@@ -22,9 +22,16 @@ from kitaru_adapters.langgraph.steps import drive, drive_async
 from kitaru_adapters.langgraph.types import LangGraphRunRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from kitaru_adapters.langgraph.types import GraphCheckpointStrategy, LangGraphRunResult, LangGraphUsageSummary
+    from kitaru_adapters.langgraph.types import (
+        Config,
+        Graph,
+        GraphCheckpointStrategy,
+        LangGraphRunResult,
+        LangGraphUsageSummary,
+        RunFields,
+    )
 
 __all__ = ["KitaruGraphRunner"]
 
@@ -57,7 +64,7 @@ class KitaruGraphRunner:
 
     def __init__(  # noqa: PLR0913 - the published constructor
         self,
-        graph: Any,
+        graph: Graph,
         *,
         name: str | None = None,
         checkpoint_strategy: GraphCheckpointStrategy = "graph_call",
@@ -66,8 +73,8 @@ class KitaruGraphRunner:
         stream_policy: LangGraphStreamPolicy | None = None,
         run_checkpoint_config: CheckpointConfig | None = None,
         call_checkpoint_policy: LangGraphCallCheckpointPolicy | None = None,
-        config_factory: Callable[[LangGraphRunRequest], dict[str, Any]] | None = None,
-        context_factory: Callable[[LangGraphRunRequest], Any] | None = None,
+        config_factory: Callable[[LangGraphRunRequest], Config] | None = None,
+        context_factory: Callable[[LangGraphRunRequest], object] | None = None,
         cost_calculator: Callable[[LangGraphUsageSummary], float | None] | None = None,
     ) -> None:
         self._graph = graph
@@ -86,7 +93,7 @@ class KitaruGraphRunner:
         self._memory = RunMemory()
 
     @property
-    def graph(self) -> Any:
+    def graph(self) -> Graph:
         """The graph."""
         return self._graph
 
@@ -125,7 +132,7 @@ class KitaruGraphRunner:
         """Settings of the one checkpoint of `"graph_call"`."""
         return self._settings.run_checkpoint_config
 
-    def invoke(self, request_or_input: object, **request: Any) -> LangGraphRunResult:
+    def invoke(self, request_or_input: object, **request: Unpack[RunFields]) -> LangGraphRunResult:
         """Run the graph to its end or to an interrupt.
 
         Args:
@@ -142,7 +149,7 @@ class KitaruGraphRunner:
         """
         return drive(self._run("invoke", request_or_input, request).procedure())
 
-    async def ainvoke(self, request_or_input: object, **request: Any) -> LangGraphRunResult:
+    async def ainvoke(self, request_or_input: object, **request: Unpack[RunFields]) -> LangGraphRunResult:
         """Run the graph on this event loop to its end or to an interrupt.
 
         Args:
@@ -160,7 +167,7 @@ class KitaruGraphRunner:
         *,
         stream_mode: object = None,
         subgraphs: bool = False,
-        **request: Any,
+        **request: Unpack[RunFields],
     ) -> LangGraphRunResult:
         """Run the graph and publish what it streams as live events; the result is that of `invoke`.
 
@@ -184,7 +191,7 @@ class KitaruGraphRunner:
         *,
         stream_mode: object = None,
         subgraphs: bool = False,
-        **request: Any,
+        **request: Unpack[RunFields],
     ) -> LangGraphRunResult:
         """Run the graph on this event loop and publish what it streams as live events.
 
@@ -206,7 +213,7 @@ class KitaruGraphRunner:
         self,
         method: str,
         given: object,
-        fields: dict[str, Any],
+        fields: Mapping[str, object],
         modes: tuple[str, ...] = (),
         *,
         subgraphs: bool = False,
@@ -240,7 +247,7 @@ def _checked_families(strategy: object, run_config: object, calls: object) -> Gr
     return checked
 
 
-def _as_request(given: object, fields: dict[str, Any]) -> LangGraphRunRequest:
+def _as_request(given: object, fields: Mapping[str, object]) -> LangGraphRunRequest:
     known = set(LangGraphRunRequest.model_fields) - {"schema_version", "kind", "input", "command"}
     if unknown := sorted(set(fields) - known):
         msg = f"Unknown arguments: {', '.join(unknown)}; a run takes {', '.join(sorted(known))}."
@@ -255,4 +262,4 @@ def _as_request(given: object, fields: dict[str, Any]) -> LangGraphRunRequest:
     if not isinstance(thread_id, str) or not thread_id.strip():
         msg = "Raw input needs thread_id=..., the LangGraph thread it belongs to; a blank one is none."
         raise KitaruUsageError(msg)
-    return LangGraphRunRequest.start(given, thread_id=thread_id, **set_fields)
+    return LangGraphRunRequest.model_validate({**set_fields, "kind": "start", "input": given, "thread_id": thread_id})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from langchain_core.tools import StructuredTool
 from pydantic import BaseModel, ConfigDict, Field
@@ -114,8 +114,8 @@ def _run(command: str, cwd: str | None, env: dict[str, str], max_chars: int, cle
     return json.dumps({field: getattr(result, field, None) for field in _SHOWN})
 
 
-def _runner() -> Callable[..., Any]:
-    runner: Callable[..., Any] | None = getattr(kitaru, "run_sandbox_command", None)
+def _runner() -> Callable[..., object]:
+    runner: Callable[..., object] | None = getattr(kitaru, "run_sandbox_command", None)
     if runner is None:
         msg = "run_sandbox_command needs a stack with a sandbox, which this installation of kitaru does not offer."
         raise KitaruFeatureNotAvailableError(msg)

@@ -6,7 +6,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from langgraph.checkpoint.base import (
     WRITES_IDX_MAP,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from langchain_core.runnables import RunnableConfig
 
-    from kitaru_adapters.langgraph.saver_store import Encoded
+    from kitaru_adapters.langgraph.saver_store import Encoded, Row
 
 __all__ = ["KitaruCheckpointSaver"]
 
@@ -170,9 +170,9 @@ class KitaruCheckpointSaver(BaseCheckpointSaver[str]):
             rows = self._store.rows(f"{where} ORDER BY id DESC LIMIT 1", (thread, ns))
         return self._tuple(rows[0]) if rows else None
 
-    def _tuple(self, row: tuple[Any, ...]) -> CheckpointTuple:
+    def _tuple(self, row: Row) -> CheckpointTuple:
         thread, ns, identity, parent, kind, body, meta_type, meta = row
-        checkpoint: Any = self.serde.loads_typed((kind, body))
+        checkpoint: Checkpoint = self.serde.loads_typed((kind, body))
         checkpoint["channel_values"] = self._values(thread, ns, checkpoint["channel_versions"])
         return CheckpointTuple(
             config=_config(thread, ns, identity),
@@ -183,7 +183,7 @@ class KitaruCheckpointSaver(BaseCheckpointSaver[str]):
         )
 
     def _values(self, thread: str, ns: str, versions: ChannelVersions) -> dict[str, object]:
-        found: dict[str, Any] = {}
+        found: dict[str, object] = {}
         sql = "SELECT kind, content FROM versions WHERE thread = ? AND ns = ? AND channel = ? AND version = ?"
         for channel, version in versions.items():
             for kind, content in self._store.rows(sql, (thread, ns, channel, str(version))):
@@ -306,7 +306,7 @@ class KitaruCheckpointSaver(BaseCheckpointSaver[str]):
             kept = {key for (ns,) in self._namespaces(thread) for key in self._needed(thread, ns)}
             self._delete([row for row in rows if (row[1], row[2]) not in kept])
 
-    def _namespaces(self, thread: str) -> Sequence[tuple[Any, ...]]:
+    def _namespaces(self, thread: str) -> Sequence[Row]:
         return self._store.rows("SELECT DISTINCT ns FROM checkpoints WHERE thread = ?", (thread,))
 
     def _needed(self, thread: str, ns: str) -> Iterator[tuple[str, str]]:
@@ -322,7 +322,7 @@ class KitaruCheckpointSaver(BaseCheckpointSaver[str]):
                 return
             found = self.get_tuple(found.parent_config)
 
-    def _delete(self, rows: Sequence[tuple[Any, ...]]) -> None:
+    def _delete(self, rows: Sequence[Row]) -> None:
         with self._store.transaction() as db:
             for row in rows:
                 db.execute("DELETE FROM checkpoints WHERE thread = ? AND ns = ? AND id = ?", row)

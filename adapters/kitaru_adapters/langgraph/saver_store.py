@@ -16,14 +16,17 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from kitaru.errors import KitaruJournalError
 
-__all__ = ["Encoded", "ThreadStore"]
+__all__ = ["Encoded", "Row", "ThreadStore"]
 
 Encoded = tuple[str, bytes]
 """Type name and bytes, as LangGraph's serializers give them."""
+
+Row: TypeAlias = tuple[Any, ...]
+"""What one row of a query holds; the query says which columns."""
 
 _APPLICATION_ID = 0x4B544852
 _SCHEMA = """
@@ -126,7 +129,7 @@ class ThreadStore:
                     self._db.execute("ROLLBACK")
                 raise
 
-    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         """Return the rows of a query."""
         with self._lock:
             return self._db.execute(sql, parameters).fetchall()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import weakref
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from langchain_core.messages import BaseMessage
 from langgraph.checkpoint.serde.types import ERROR
@@ -121,7 +121,7 @@ class ValueEncoder:
         self._read_back.add(seen)
 
 
-def _state(message: BaseMessage) -> tuple[type, dict[str, Any], dict[str, Any] | None]:
+def _state(message: BaseMessage) -> tuple[type, dict[str, object], dict[str, object] | None]:
     """Return all that a message's bytes depend on."""
     return type(message), vars(message), message.__pydantic_extra__
 

@@ -7,10 +7,12 @@ configuration. A tool answered from the journal must have these writes done agai
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
+
+    from langchain_core.runnables import RunnableConfig
 
 __all__ = ["recorded_sends", "send_again"]
 
@@ -18,7 +20,7 @@ _SEND = "__pregel_send"
 
 
 @contextmanager
-def recorded_sends(config: Mapping[str, Any]) -> Iterator[list[tuple[str, object]]]:
+def recorded_sends(config: RunnableConfig) -> Iterator[list[tuple[str, object]]]:
     """Remember what is written through a configuration's send function, which goes on working.
 
     Args:
@@ -45,7 +47,7 @@ def recorded_sends(config: Mapping[str, Any]) -> Iterator[list[tuple[str, object
         configurable[_SEND] = send
 
 
-def send_again(config: Mapping[str, Any], writes: object) -> None:
+def send_again(config: RunnableConfig, writes: object) -> None:
     """Do the recorded writes of a tool call that did not run again.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kitaru_adapters.kit.configs import CheckpointConfig
@@ -44,5 +44,5 @@ class RunnerSettings:
     run_checkpoint_config: CheckpointConfig
     call_checkpoint_policy: LangGraphCallCheckpointPolicy
     config_factory: Callable[[LangGraphRunRequest], object] | None
-    context_factory: Callable[[LangGraphRunRequest], Any] | None
+    context_factory: Callable[[LangGraphRunRequest], object] | None
     cost_calculator: Callable[[LangGraphUsageSummary], object] | None

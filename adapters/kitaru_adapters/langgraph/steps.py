@@ -94,7 +94,7 @@ def plain(function: Callable[[], object]) -> Step:
     return Step(function, call)
 
 
-def unit_step(unit: Unit, body: Callable[[Call], Procedure[Any]]) -> Step:
+def unit_step(unit: Unit, body: Callable[[Call], Procedure[object]]) -> Step:
     """Return the step that runs a procedure as the body of a unit.
 
     Args:
@@ -105,10 +105,10 @@ def unit_step(unit: Unit, body: Callable[[Call], Procedure[Any]]) -> Step:
         A step that gives an `Outcome`.
     """
 
-    def run() -> Outcome[Any]:
+    def run() -> Outcome[object]:
         return run_unit(unit, lambda call: drive(body(call)))
 
-    async def run_async() -> Outcome[Any]:
+    async def run_async() -> Outcome[object]:
         return await run_unit_async(unit, lambda call: drive_async(body(call)))
 
     return Step(run, run_async)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kitaru_adapters.kit.limits import Limits, bounded, clip
 from kitaru_adapters.kit.streams import safe_message
@@ -12,6 +12,8 @@ from kitaru_adapters.langgraph.capture import redacted, structure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from langchain_core.messages import BaseMessage
 
     from kitaru_adapters.langgraph.policies import LangGraphStreamPolicy
 
@@ -120,7 +122,7 @@ class StreamPublisher:
             return "debug", None, {"malformed": type(part).__name__}
         mode, data = str(part["type"]), part.get("data")
         if mode == "messages":
-            return mode, data, self._message(data)
+            return mode, data, self._message(part["data"])
         if mode == "custom":
             shown = redacted(data) if self.policy.include_custom_payload else structure(data)
             return mode, data, {"payload": shown}
@@ -131,7 +133,7 @@ class StreamPublisher:
             fields["raw"] = redacted(data)
         return mode, data, fields
 
-    def _message(self, data: Any) -> dict[str, object]:
+    def _message(self, data: tuple[BaseMessage, Mapping[str, object]]) -> dict[str, object]:
         message, metadata = data
         node = metadata.get("langgraph_node")
         fields: dict[str, object] = {

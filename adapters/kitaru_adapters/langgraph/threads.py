@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from kitaru.errors import KitaruStateError
 from kitaru_adapters.langgraph.positions import FRESH_STEP
 from kitaru_adapters.langgraph.steps import Procedure, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from langchain_core.runnables import RunnableConfig
+    from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
 
     from kitaru.seam import Call
+    from kitaru_adapters.langgraph.types import Graph
+
+    Saver: TypeAlias = BaseCheckpointSaver[Any]  # each numbers its channels by a type of its own
 
 __all__ = ["Base", "Entry", "Thread", "entry_of", "snapshot_step"]
 
@@ -47,17 +51,23 @@ class Base:
     step: int = FRESH_STEP
     writes: list[list[str]] = field(default_factory=list)
 
-    def as_note(self) -> dict[str, Any]:
+    def as_note(self) -> dict[str, object]:
         """Return it as JSON-ready data."""
         return asdict(self)
 
     @classmethod
-    def of(cls, head: Any, *, execution: str, thread_id: str) -> Base:
+    def of(cls, head: CheckpointTuple | None, *, execution: str, thread_id: str) -> Base:
         """Describe a thread whose head was read; `None` stands for a thread without checkpoints."""
         if head is None:
             return cls(execution, thread_id)
         writes = [[task, channel] for task, channel, _ in head.pending_writes or ()]
         return cls(execution, thread_id, head.checkpoint["id"], head.metadata.get("step", FRESH_STEP), writes)
+
+    @classmethod
+    def of_note(cls, value: object) -> Base:
+        """Return what `as_note` gave, after a trip through the journal."""
+        assert isinstance(value, dict)  # noqa: S101 - only this adapter writes it
+        return cls(**value)
 
 
 @dataclass(frozen=True)
@@ -71,8 +81,8 @@ class Thread:
         checkpoint_ns: Namespace of its checkpoints.
     """
 
-    graph: Any
-    saver: Any
+    graph: Graph
+    saver: Saver | None
     thread_id: str
     checkpoint_ns: str = ""
 
@@ -81,17 +91,19 @@ class Thread:
         """Whether the saver forgets its threads when the process ends."""
         return "MemorySaver" in type(self.saver).__name__
 
-    def config(self, thread_id: str, checkpoint_id: str | None = None) -> dict[str, Any]:
+    def config(self, thread_id: str, checkpoint_id: str | None = None) -> RunnableConfig:
         """Return the configuration that names a checkpoint of a thread, or its head."""
         named = {"thread_id": thread_id, "checkpoint_ns": self.checkpoint_ns}
         return {"configurable": {**named, "checkpoint_id": checkpoint_id} if checkpoint_id else named}
 
-    def head(self, thread_id: str, checkpoint_id: str | None = None) -> Procedure[Any]:
+    def head(self, thread_id: str, checkpoint_id: str | None = None) -> Procedure[CheckpointTuple | None]:
         """Read a checkpoint of a thread, its head if none is named; `None` where there is none."""
-        if self.saver is None:
+        saver = self.saver
+        if saver is None:
             return None
         config = self.config(thread_id, checkpoint_id)
-        return (yield Step(lambda: self.saver.get_tuple(config), lambda: self.saver.aget_tuple(config)))
+        found: CheckpointTuple | None = yield Step(lambda: saver.get_tuple(config), lambda: saver.aget_tuple(config))
+        return found
 
     def noted(self, call: Call, *, fork: bool, resuming: bool, refuse_other: bool) -> Procedure[Base]:
         """Return where the thread stood before this invocation, noting it durably the first time.
@@ -109,7 +121,7 @@ class Thread:
             KitaruStateError: There is nothing to resume, or the thread belongs to another unfinished invocation.
         """
         if notes := call.notes(_NOTE):
-            return _as_base(notes[-1].value)
+            return Base.of_note(notes[-1].value)
         base = yield from self._found(call, fork=fork)
         head = yield from self.head(base.thread_id)
         if resuming:
@@ -128,7 +140,7 @@ class Thread:
         head = yield from self.head(name)
         sources = call.source_notes(_NOTE)
         if head is None and sources:
-            return (yield from self.forked(_as_base(sources[-1].value), execution=execution))
+            return (yield from self.forked(Base.of_note(sources[-1].value), execution=execution))
         return Base.of(head, execution=execution, thread_id=name)
 
     def forked_name(self, execution: str) -> str:
@@ -154,27 +166,16 @@ class Thread:
         if there is not None or source.checkpoint_id is None:
             return base
         origin = yield from self.head(source.thread_id, source.checkpoint_id)
-        if origin is None:
+        if origin is None or self.saver is None:
             msg = (
                 f"This replay cannot start from checkpoint {source.checkpoint_id} of thread {source.thread_id!r}: the "
                 "saver no longer has it. Keep threads as long as executions, use KitaruCheckpointSaver, or replay with "
                 "LangGraphDurabilityPolicy(replay_thread='same')."
             )
             raise KitaruStateError(msg)
-        yield from self._copied(origin, name, {(task, channel) for task, channel in source.writes})
+        noted = {(task, channel) for task, channel in source.writes}
+        yield from _copied(self.saver, origin, self.config(name), noted)
         return base
-
-    def _copied(self, origin: Any, name: str, noted: set[tuple[str, str]]) -> Procedure[None]:
-        """Put a checkpoint and exactly the noted writes into another thread; later answers must not come along."""
-        saver, target = self.saver, self.config(name)
-        put = (target, origin.checkpoint, origin.metadata, origin.checkpoint["channel_versions"])
-        copied = yield Step(lambda: saver.put(*put), lambda: saver.aput(*put))
-        by_task: dict[str, list[tuple[str, Any]]] = {}
-        for task, channel, value in origin.pending_writes or ():
-            if (task, channel) in noted:
-                by_task.setdefault(task, []).append((channel, value))
-        for task, writes in by_task.items():
-            yield _put_writes(saver, copied, writes, task)
 
     def _check_interrupted(self, head: object, base: Base) -> None:
         if head is not None and not any(channel == _INTERRUPT for _, channel in base.writes):
@@ -184,7 +185,7 @@ class Thread:
             )
             raise KitaruStateError(msg)
 
-    def _check_free(self, head: Any, base: Base) -> Procedure[None]:
+    def _check_free(self, head: CheckpointTuple | None, base: Base) -> Procedure[None]:
         owner = head.metadata.get(INVOCATION) if head is not None else None
         if not owner:
             return
@@ -197,16 +198,25 @@ class Thread:
             raise KitaruStateError(msg)
 
 
-def _put_writes(saver: Any, config: Any, writes: list[tuple[str, Any]], task: str) -> Step:
+def _copied(
+    saver: Saver, origin: CheckpointTuple, target: RunnableConfig, noted: set[tuple[str, str]]
+) -> Procedure[None]:
+    """Put a checkpoint and exactly the noted writes into another thread; later answers must not come along."""
+    put = (target, origin.checkpoint, origin.metadata, origin.checkpoint["channel_versions"])
+    copied = yield Step(lambda: saver.put(*put), lambda: saver.aput(*put))
+    by_task: dict[str, list[tuple[str, object]]] = {}
+    for task, channel, value in origin.pending_writes or ():
+        if (task, channel) in noted:
+            by_task.setdefault(task, []).append((channel, value))
+    for task, writes in by_task.items():
+        yield _put_writes(saver, copied, writes, task)
+
+
+def _put_writes(saver: Saver, config: RunnableConfig, writes: list[tuple[str, object]], task: str) -> Step:
     return Step(lambda: saver.put_writes(config, writes, task), lambda: saver.aput_writes(config, writes, task))
 
 
-def _as_base(value: object) -> Base:
-    assert isinstance(value, dict)  # noqa: S101 - written by `noted`
-    return Base(**value)
-
-
-def entry_of(base: Base, head: Any, invocation: str) -> Entry:
+def entry_of(base: Base, head: CheckpointTuple | None, invocation: str) -> Entry:
     """Say how to enter a thread.
 
     Args:
@@ -225,7 +235,7 @@ def entry_of(base: Base, head: Any, invocation: str) -> Entry:
     return "input" if head.checkpoint["id"] == base.checkpoint_id else "foreign"
 
 
-def snapshot_step(graph: Any, config: Mapping[str, Any]) -> Step:
+def snapshot_step(graph: Graph, config: RunnableConfig) -> Step:
     """Return the step that reads a graph's state, on asynchronous paths by the saver's asynchronous half."""
 
     async def read() -> object:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
-from kitaru_adapters.langgraph.boundary import durable_tool_call
+from kitaru_adapters.langgraph.boundary import CallResult, durable_tool_call
 from kitaru_adapters.langgraph.invocation import active_invocation
 from kitaru_adapters.langgraph.policies import LangGraphCallCheckpointPolicy
 from kitaru_adapters.langgraph.steps import Step, drive, drive_async
@@ -12,9 +12,9 @@ from kitaru_adapters.langgraph.steps import Step, drive, drive_async
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from langgraph.prebuilt.tool_node import ToolCallRequest
+    from langgraph.prebuilt.tool_node import AsyncToolCallWrapper, ToolCallRequest, ToolCallWrapper
 
-__all__ = ["DELEGATING_TOOL", "deep_agent_policy", "durable_subagents", "durable_tool_wrappers"]
+__all__ = ["DELEGATING_TOOL", "ToolWrappers", "deep_agent_policy", "durable_subagents", "durable_tool_wrappers"]
 
 DELEGATING_TOOL = "task"
 """The tool by which Deep Agents hand work to a subagent: a unit of its own would hide the subagent's calls."""
@@ -22,7 +22,14 @@ DELEGATING_TOOL = "task"
 _GENERAL = "general-purpose"
 
 
-def durable_tool_wrappers() -> dict[str, Any]:
+class ToolWrappers(TypedDict):
+    """The two wrappers of tool calls that a `ToolNode` takes."""
+
+    wrap_tool_call: ToolCallWrapper
+    awrap_tool_call: AsyncToolCallWrapper
+
+
+def durable_tool_wrappers() -> ToolWrappers:
     """Return the two wrappers that make the tools of a raw `ToolNode` durable.
 
     Returns:
@@ -31,14 +38,14 @@ def durable_tool_wrappers() -> dict[str, Any]:
     return {"wrap_tool_call": _wrap, "awrap_tool_call": _awrap}
 
 
-def _wrap(request: ToolCallRequest, execute: Callable[..., Any]) -> Any:
+def _wrap(request: ToolCallRequest, execute: Callable[[ToolCallRequest], CallResult]) -> CallResult:
     inv = active_invocation()
     if inv is None:
         return execute(request)
     return drive(durable_tool_call(inv, request, lambda: Step(lambda: execute(request))))
 
 
-async def _awrap(request: ToolCallRequest, execute: Callable[..., Awaitable[Any]]) -> Any:
+async def _awrap(request: ToolCallRequest, execute: Callable[[ToolCallRequest], Awaitable[CallResult]]) -> CallResult:
     inv = active_invocation()
     if inv is None:
         return await execute(request)

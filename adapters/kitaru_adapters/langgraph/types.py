@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeAlias, TypedDict, Unpack
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from kitaru.records.plain import JsonObject
+
 __all__ = [
+    "Config",
+    "DriveFields",
+    "Graph",
     "GraphCheckpointStrategy",
+    "GraphValue",
     "LangGraphAdapterEvent",
     "LangGraphEventError",
     "LangGraphInterruptSummary",
@@ -18,10 +24,44 @@ __all__ = [
     "LangGraphRunResult",
     "LangGraphStateSummary",
     "LangGraphUsageSummary",
+    "RequestFields",
+    "RunFields",
 ]
 
 GraphCheckpointStrategy = Literal["graph_call", "calls"]
 Durability = Literal["sync", "async", "exit"]
+
+Graph: TypeAlias = Any
+"""A compiled graph of any kind (state graph, functional API, remote): what is called must be there, and is checked."""
+
+GraphValue: TypeAlias = Any
+"""What goes into a graph, stands in its state or comes out of it: the graph's author chose its classes."""
+
+Config: TypeAlias = dict[str, Any]
+"""A configuration of LangGraph, or its `configurable`: a `RunnableConfig` with whatever else a caller puts in."""
+
+
+class DriveFields(TypedDict, total=False):
+    """How a request wants its graph driven; see `LangGraphRunRequest`."""
+
+    checkpoint_id: str | None
+    checkpoint_ns: str | None
+    context: GraphValue
+    configurable: Config
+    config: Config
+    durability: Durability | None
+
+
+class RequestFields(DriveFields, total=False):
+    """What a request may say beside its input or command and its thread."""
+
+    metadata: JsonObject
+
+
+class RunFields(RequestFields, total=False):
+    """What a run of raw input takes: the fields of its request, the thread among them."""
+
+    thread_id: str
 
 
 class _Model(BaseModel):
@@ -48,16 +88,16 @@ class LangGraphRunRequest(_Model):
 
     schema_version: Literal[1] = 1
     kind: Literal["start", "resume"] = "start"
-    input: Any = None
-    command: Any = None
+    input: GraphValue = None
+    command: GraphValue = None
     thread_id: str
     checkpoint_id: str | None = None
     checkpoint_ns: str | None = None
-    context: Any = None
-    configurable: dict[str, Any] = Field(default_factory=dict)
-    config: dict[str, Any] = Field(default_factory=dict)
+    context: GraphValue = None
+    configurable: Config = Field(default_factory=dict)
+    config: Config = Field(default_factory=dict)
     durability: Durability | None = None
-    metadata: dict[str, Any] = Field(default_factory=dict)
+    metadata: JsonObject = Field(default_factory=dict)
 
     @field_validator("thread_id")
     @classmethod
@@ -83,7 +123,7 @@ class LangGraphRunRequest(_Model):
         return self
 
     @classmethod
-    def start(cls, input: object, *, thread_id: str, **fields: Any) -> Self:  # noqa: A002 - the framework's word
+    def start(cls, input: object, *, thread_id: str, **fields: Unpack[RequestFields]) -> Self:  # noqa: A002 - the framework's word
         """Build a request that starts a run.
 
         Args:
@@ -97,7 +137,7 @@ class LangGraphRunRequest(_Model):
         return cls(kind="start", input=input, thread_id=thread_id, **fields)
 
     @classmethod
-    def resume(cls, command: object, *, thread_id: str, **fields: Any) -> Self:
+    def resume(cls, command: object, *, thread_id: str, **fields: Unpack[RequestFields]) -> Self:
         """Build a request that answers interrupts.
 
         Args:
@@ -131,12 +171,12 @@ class LangGraphInterruptSummary(_Model):
 
     index: int
     interrupt_id: str | None = None
-    value: Any = None
+    value: GraphValue = None
     resumable: bool = True
     namespace: list[str] = Field(default_factory=list)
     task_id: str | None = None
     node_name: str | None = None
-    response_schema: dict[str, Any] | None = None
+    response_schema: JsonObject | None = None
     path: str = ""
 
 
@@ -180,8 +220,8 @@ class LangGraphStateSummary(_Model):
     checkpoint_ns: str | None = None
     next_nodes: list[str] = Field(default_factory=list)
     interrupts: list[LangGraphInterruptSummary] = Field(default_factory=list)
-    values: Any = None
-    tasks: list[dict[str, Any]] = Field(default_factory=list)
+    values: GraphValue = None
+    tasks: list[JsonObject] = Field(default_factory=list)
 
 
 class LangGraphUsageSummary(_Model):
@@ -201,7 +241,7 @@ class LangGraphUsageSummary(_Model):
     input_tokens: int = 0
     output_tokens: int = 0
     total_tokens: int = 0
-    raw: dict[str, Any] = Field(default_factory=dict)
+    raw: JsonObject = Field(default_factory=dict)
 
 
 class LangGraphRunResult(_Model):
@@ -229,7 +269,7 @@ class LangGraphRunResult(_Model):
 
     schema_version: Literal[1] = 1
     status: Literal["completed", "interrupted", "failed"]
-    output: Any = None
+    output: GraphValue = None
     thread_id: str
     latest_checkpoint_id: str | None = None
     next_nodes: list[str] = Field(default_factory=list)
@@ -259,7 +299,7 @@ class LangGraphRunResult(_Model):
         return self
 
     @property
-    def structured_response(self) -> Any:
+    def structured_response(self) -> GraphValue:
         """The agent's structured response, or `None` when the output has none."""
         return self.output.get("structured_response") if isinstance(self.output, dict) else None
 
@@ -317,8 +357,8 @@ class LangGraphRunEvent(_Model):
     tool_call_id: str | None = None
     source: str | None = None
     checkpoint_mode: Literal["true", "metadata_only"] | None = None
-    metadata: dict[str, Any] = Field(default_factory=dict)
-    artifacts: dict[str, Any] = Field(default_factory=dict)
+    metadata: JsonObject = Field(default_factory=dict)
+    artifacts: JsonObject = Field(default_factory=dict)
     error: LangGraphEventError | None = None
 
 

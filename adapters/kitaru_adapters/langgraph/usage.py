@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage
@@ -14,7 +14,7 @@ from kitaru_adapters.kit.usage import TokenUsage, calculated_cost, estimated_cos
 from kitaru_adapters.langgraph.types import LangGraphUsageSummary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from langchain_core.outputs import LLMResult
 
@@ -23,10 +23,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Tokens", "UsageTracker", "cost_of", "record_tokens", "summarize"]
 
-Tokens = dict[str, Any]
-"""Tokens of one model call: `model`, `provider`, `input`, `output`, `total`."""
-
 _in_unit: ContextVar[list[Tokens] | None] = ContextVar("kitaru_langgraph_unit_usage", default=None)
+
+
+class Tokens(TypedDict):
+    """Tokens of one model call, and whether the model reported any."""
+
+    model: str | None
+    provider: str | None
+    input: int
+    output: int
+    total: int
+    known: bool
 
 
 class UsageTracker(BaseCallbackHandler):
@@ -44,7 +52,7 @@ class UsageTracker(BaseCallbackHandler):
         self.outside: list[Tokens] = []
         self._lock = threading.Lock()
 
-    def on_chat_model_start(self, *args: Any, **kwargs: Any) -> None:
+    def on_chat_model_start(self, *args: object, **kwargs: object) -> None:
         """Need nothing; for a handler without this method the framework writes the whole conversation out as text.
 
         Args:
@@ -52,7 +60,7 @@ class UsageTracker(BaseCallbackHandler):
             **kwargs: The same.
         """
 
-    def on_llm_end(self, response: LLMResult, **kwargs: Any) -> None:  # noqa: ARG002 - the framework's signature
+    def on_llm_end(self, response: LLMResult, **kwargs: object) -> None:  # noqa: ARG002 - the framework's signature
         """Note the tokens of a model call that ended."""
         entry = _tokens(response)
         if entry is None:
@@ -88,19 +96,19 @@ def _tokens(response: LLMResult) -> Tokens | None:
     message = getattr(generation, "message", None)
     if not isinstance(message, AIMessage):
         return None
-    used: Mapping[str, Any] = message.usage_metadata or {}
+    used = message.usage_metadata
     facts = message.response_metadata
     return {
         "model": facts.get("model_name") or facts.get("model"),
         "provider": facts.get("model_provider"),
-        "input": used.get("input_tokens", 0),
-        "output": used.get("output_tokens", 0),
-        "total": used.get("total_tokens", 0),
+        "input": used.get("input_tokens", 0) if used else 0,
+        "output": used.get("output_tokens", 0) if used else 0,
+        "total": used.get("total_tokens", 0) if used else 0,
         "known": bool(used),
     }
 
 
-def _only(entries: Sequence[Tokens], name: str) -> str | None:
+def _only(entries: Sequence[Tokens], name: Literal["model", "provider"]) -> str | None:
     names = {entry[name] for entry in entries}
     return names.pop() if len(names) == 1 else None
 

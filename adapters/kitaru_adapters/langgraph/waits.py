@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn, Unpack
 
 from langgraph.types import Command
 from pydantic import BaseModel
@@ -17,7 +17,13 @@ from kitaru_adapters.langgraph.types import LangGraphRunRequest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kitaru_adapters.langgraph.types import LangGraphInterruptSummary, LangGraphRunResult
+    from kitaru.records.plain import JsonObject
+    from kitaru_adapters.langgraph.types import (
+        DriveFields,
+        LangGraphInterruptSummary,
+        LangGraphRunResult,
+        RequestFields,
+    )
 
 __all__ = [
     "build_resume_request",
@@ -27,7 +33,7 @@ __all__ = [
     "wait_for_interrupts_async",
 ]
 
-_UNSET: Any = object()
+_UNSET: object = object()
 _DEFAULT_NAME = "LangGraph interrupt"
 _SHOWN = 2000
 
@@ -37,7 +43,7 @@ def build_resume_request(
     resume: object,
     *,
     interrupt_index: int | None = None,
-    **fields: Any,
+    **fields: Unpack[RequestFields],
 ) -> LangGraphRunRequest:
     """Build the request that answers one interrupt.
 
@@ -64,8 +70,8 @@ def wait_for_interrupt(
     question: str | None = None,
     interrupt_index: int | None = None,
     timeout: float | None = None,
-    metadata: dict[str, Any] | None = None,
-    **fields: Any,
+    metadata: JsonObject | None = None,
+    **fields: Unpack[DriveFields],
 ) -> LangGraphRunRequest:
     """Ask a person for the answer to one interrupt; the flow pauses until it is there.
 
@@ -98,8 +104,8 @@ async def wait_for_interrupt_async(
     question: str | None = None,
     interrupt_index: int | None = None,
     timeout: float | None = None,  # noqa: ASYNC109 - the window of the wait, not of this call
-    metadata: dict[str, Any] | None = None,
-    **fields: Any,
+    metadata: JsonObject | None = None,
+    **fields: Unpack[DriveFields],
 ) -> LangGraphRunRequest:
     """Ask a person for the answer to one interrupt, without blocking the event loop.
 
@@ -130,8 +136,8 @@ def wait_for_interrupts(
     schemas: Sequence[object] | None = None,
     name: str | None = None,
     timeout: float | None = None,
-    metadata: dict[str, Any] | None = None,
-    **fields: Any,
+    metadata: JsonObject | None = None,
+    **fields: Unpack[DriveFields],
 ) -> LangGraphRunRequest:
     """Ask for the answers to all pending interrupts at once; the flow pauses once, and the graph resumes once.
 
@@ -159,8 +165,8 @@ async def wait_for_interrupts_async(
     schemas: Sequence[object] | None = None,
     name: str | None = None,
     timeout: float | None = None,  # noqa: ASYNC109 - the window of the waits, not of this call
-    metadata: dict[str, Any] | None = None,
-    **fields: Any,
+    metadata: JsonObject | None = None,
+    **fields: Unpack[DriveFields],
 ) -> LangGraphRunRequest:
     """Ask for the answers to all pending interrupts at once, without blocking the event loop.
 
@@ -211,7 +217,7 @@ def _questions(
     schemas: Sequence[object] | None,
     name: str | None,
     timeout: float | None,
-    metadata: dict[str, Any] | None,
+    metadata: JsonObject | None,
 ) -> list[Question]:
     if result.status != "interrupted":
         _not_interrupted(result)
@@ -231,7 +237,7 @@ def _question(
     name: str | None,
     question: str | None,
     timeout: float | None,
-    metadata: dict[str, Any] | None,
+    metadata: JsonObject | None,
 ) -> Question:
     _check_scope()
     return Question(
@@ -262,13 +268,13 @@ def _text(chosen: LangGraphInterruptSummary) -> str:
     return f"Node {chosen.node_name!r} of the graph waits for an answer."
 
 
-def _asked(call: dict[str, Any]) -> str:
+def _asked(call: JsonObject) -> str:
     """Return the author's own words for a call; the framework's own ones hold the bare arguments."""
     own = str(call.get("description") or "")
     return own if own and str(call.get("args")) not in own else f"May the tool {call.get('name')!r} be called?"
 
 
-def _guarded(value: object) -> dict[str, Any]:
+def _guarded(value: object) -> JsonObject:
     """Return what a person has to know of the calls that are to be approved, with secrets taken out."""
     calls = [{"name": call.get("name"), "args": redacted(call.get("args"))} for call in guarded_calls(value)]
     return {"tool_calls": calls} if calls else {}
@@ -278,7 +284,7 @@ def _resume(
     result: LangGraphRunResult,
     chosen: Sequence[LangGraphInterruptSummary],
     answers: Sequence[object],
-    fields: dict[str, Any],
+    fields: DriveFields,
 ) -> LangGraphRunRequest:
     """Address each answer by id: LangGraph misreads plain answers such as `None` or dictionaries with hex keys."""
     resume = {each.interrupt_id: _plain(answer) for each, answer in zip(chosen, answers, strict=True)}
