@@ -13,6 +13,7 @@ from rich.text import Text
 
 from kitaru.cli.arguments import OutputOption
 from kitaru.cli.output import Output
+from kitaru.cli.repeating import show_until_interrupted
 from kitaru.cli.snapshot import Snapshot, take_snapshot
 from kitaru.cli.views import size_text
 from kitaru.errors import KitaruUsageError
@@ -20,6 +21,7 @@ from kitaru.hooks.loading import survey
 
 if TYPE_CHECKING:
     from kitaru.journal.health import StoreFacts
+    from kitaru.records.plain import JsonObject
 
 __all__ = ["info", "status"]
 
@@ -39,14 +41,30 @@ _FULL = _SHORT | {
 }
 
 
-def status(*, output: OutputOption = "text") -> None:
+def status(
+    *,
+    watch: Annotated[bool, Parameter(negative="")] = False,
+    interval: float = 1.0,
+    output: OutputOption = "text",
+) -> int:
     """Show in short what kitaru works with here.
 
     Args:
+        watch: Show it anew until Ctrl-C; in a pipe, and with -o json, once for each change.
+        interval: Seconds between two looks of --watch.
         output: text for people, json for programs.
     """
-    found = take_snapshot()
-    Output("status", output).item(msgspec.to_builtins(found), _view("Kitaru status", found, _SHORT))
+    out = Output("status", output)
+
+    def look() -> tuple[JsonObject, list[RenderableType]]:
+        found = take_snapshot()
+        return out.item_document(msgspec.to_builtins(found)), [_view("Kitaru status", found, _SHORT)]
+
+    if watch:
+        return show_until_interrupted(out, look, interval)
+    document, view = look()
+    out.document(document, *view)
+    return 0
 
 
 def info(

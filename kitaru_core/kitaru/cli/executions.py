@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
+from cyclopts import Parameter
 from rich.console import RenderableType
 from rich.text import Text
 
@@ -13,8 +14,12 @@ from kitaru.cli.access import open_client
 from kitaru.cli.arguments import OutputOption, Repeated, moment
 from kitaru.cli.listing import PAGE_SIZE, check_page, note
 from kitaru.cli.output import Output
+from kitaru.cli.repeating import show_until_interrupted
 from kitaru.cli.shapes import execution_shape, summary_shape
 from kitaru.errors import KitaruUsageError
+
+if TYPE_CHECKING:
+    from kitaru.records.plain import JsonObject
 
 __all__ = ["cancel", "get", "list_executions", "verify"]
 
@@ -29,8 +34,10 @@ def list_executions(  # noqa: PLR0913 - one option for each filter
     limit: int | None = None,
     page: int | None = None,
     size: int | None = None,
+    watch: Annotated[bool, Parameter(negative="")] = False,
+    interval: float = 1.0,
     output: OutputOption = "text",
-) -> None:
+) -> int:
     """List executions, newest first.
 
     Args:
@@ -42,16 +49,27 @@ def list_executions(  # noqa: PLR0913 - one option for each filter
         limit: Only the first N; not together with --page and --size.
         page: Which page, from 1.
         size: How many on a page (20).
+        watch: Show the list anew until Ctrl-C; in a pipe, and with -o json, once for each change.
+        interval: Seconds between two looks of --watch.
         output: text for people, json for programs.
     """
     chosen = _window(limit, page, size)
     after = None if since is None else moment(since, "--since")
-    found = open_client().executions.list(flow=flow, status=status, stack=stack, since=after, tags=tag, **chosen)
-    view: list[RenderableType] = [views.ExecutionsTable(found, page=chosen.get("page", 1))]
-    hint = "" if limit is not None else note(len(found), **chosen)
-    if hint:
-        view.append(Text(hint, style="dim"))
-    Output("executions.list", output).items([summary_shape(item) for item in found], *view)
+    out = Output("executions.list", output)
+
+    def look() -> tuple[JsonObject, list[RenderableType]]:
+        found = open_client().executions.list(flow=flow, status=status, stack=stack, since=after, tags=tag, **chosen)
+        view: list[RenderableType] = [views.ExecutionsTable(found, page=chosen.get("page", 1))]
+        hint = "" if limit is not None else note(len(found), **chosen)
+        if hint:
+            view.append(Text(hint, style="dim"))
+        return out.items_document([summary_shape(item) for item in found]), view
+
+    if watch:
+        return show_until_interrupted(out, look, interval)
+    document, view = look()
+    out.document(document, *view)
+    return 0
 
 
 def _window(limit: int | None, page: int | None, size: int | None) -> dict[str, Any]:

@@ -17,6 +17,8 @@ import msgspec
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
+    from kitaru.records.plain import JsonObject
+
 __all__ = ["Output", "OutputFormat", "plain_json"]
 
 OutputFormat = Literal["text", "json"]
@@ -62,10 +64,11 @@ class Output:
             item: The thing, for a program.
             *view: The same for a person.
         """
-        if self.is_json:
-            self._document({"command": self.command, "item": plain_json(item)})
-        else:
-            self.show(*view)
+        self.document(self.item_document(item) if self.is_json else {}, *view)
+
+    def item_document(self, item: Mapping[str, Any]) -> JsonObject:
+        """Return the document of one thing."""
+        return {"command": self.command, "item": plain_json(item)}
 
     def items(self, items: Sequence[Mapping[str, Any]], *view: RenderableType) -> None:
         """Print a list.
@@ -74,9 +77,22 @@ class Output:
             items: The things, for a program.
             *view: The same for a person.
         """
+        self.document(self.items_document(items) if self.is_json else {}, *view)
+
+    def items_document(self, items: Sequence[Mapping[str, Any]]) -> JsonObject:
+        """Return the document of a list."""
+        found = [plain_json(item) for item in items]
+        return {"command": self.command, "items": found, "count": len(found)}
+
+    def document(self, document: JsonObject, *view: RenderableType) -> None:
+        """Print a whole document, or the view of it.
+
+        Args:
+            document: For a program.
+            *view: For a person.
+        """
         if self.is_json:
-            found = [plain_json(item) for item in items]
-            self._document({"command": self.command, "items": found, "count": len(found)})
+            sys.stdout.write(msgspec.json.encode(document).decode() + "\n")
         else:
             self.show(*view)
 
@@ -89,9 +105,6 @@ class Output:
     def warn(self, text: str) -> None:
         """Print a warning on standard error."""
         sys.stderr.write(f"Warning: {text}\n")
-
-    def _document(self, document: Mapping[str, Any]) -> None:
-        sys.stdout.write(msgspec.json.encode(document).decode() + "\n")
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 from rich.text import Text
@@ -33,7 +33,8 @@ def set_secret(
     from_file: Keys = (),
     stdin: str | None = None,
     unset: Keys = (),
-    private: bool = False,
+    private: bool | None = None,
+    visibility: Literal["public", "private"] | None = None,
     output: OutputOption = "text",
 ) -> None:
     """Create a secret, or add and replace some of its values: kitaru secrets set NAME --KEY=value ...
@@ -48,8 +49,10 @@ def set_secret(
         stdin: KEY: read the value from standard input.
         unset: KEY: take the value out.
         private: Only its creator may use it, where a server tells people apart.
+        visibility: The same in one word: `private`, or `public` (what a secret is unless something else is said).
         output: text for people, json for programs.
     """
+    wanted = _wanted(private=private, visibility=visibility)
     values = _collect(
         [
             *_assigned(assignments),
@@ -65,12 +68,24 @@ def set_secret(
     if exists:
         summary = registry.update_secret(name, values, unset=unset)
     else:
-        summary = registry.create_secret(name, values, private=private)
+        summary = registry.create_secret(name, values, private=bool(wanted))
     result = "updated" if exists else "created"
     printer = Output("secrets.set", output)
-    if private and not summary.private:
-        printer.warn(f"who may use {name!r} stays as it was; --private counts only when a secret is created.")
+    if wanted is not None and wanted != summary.private:
+        kept = "private" if summary.private else "public"
+        printer.warn(f"{name!r} stays {kept}, as it was; who may use a secret is said when it is created.")
     printer.item({**_shape(summary), "result": result}, Text(f"{result.capitalize()} secret: {_line(summary)}"))
+
+
+def _wanted(*, private: bool | None, visibility: str | None) -> bool | None:
+    """Return whether a secret is to be private, `None` where nothing is said."""
+    if visibility is None:
+        return private
+    if private is not None and private != (visibility == "private"):
+        said = "--private" if private else "--no-private"
+        msg = f"{said} and --visibility {visibility} contradict each other; leave one of them out."
+        raise KitaruUsageError(msg)
+    return visibility == "private"
 
 
 def show(name: str, *, show_values: bool = False, output: OutputOption = "text") -> None:

@@ -16,8 +16,8 @@ from kitaru.cli import views
 from kitaru.cli.access import open_client
 from kitaru.cli.arguments import OutputOption
 from kitaru.cli.output import console, plain_json
+from kitaru.cli.repeating import check_interval
 from kitaru.cli.shapes import ending_shape
-from kitaru.errors import KitaruUsageError
 from kitaru.operating.harmless_text import harmless
 
 if TYPE_CHECKING:
@@ -45,9 +45,7 @@ def watch(
         interval: Seconds between two looks.
         output: text for people, json for programs.
     """
-    if interval <= 0:
-        msg = f"--interval must be above 0, not {interval}."
-        raise KitaruUsageError(msg)
+    check_interval(interval)
     drawn = output == "text" and sys.stdout.isatty()
     screen = Live(console=console(), auto_refresh=False, vertical_overflow="visible") if drawn else nullcontext()
     told = _Told(output)

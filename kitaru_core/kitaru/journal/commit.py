@@ -356,7 +356,7 @@ class GroupCommit:
                 connection.execute("BEGIN IMMEDIATE")
             committed = [record for ticket in tickets for record in self._insert(ticket)]
             if published:
-                connection.executemany(_INSERT_EVENT, published)
+                self._carry(published)
             if not alone:
                 hit("journal.in_transaction")
                 connection.execute("COMMIT")
@@ -389,18 +389,36 @@ class GroupCommit:
                 execute(sql, values)
         return _committed(ticket)
 
+    def _carry(self, published: deque[Published]) -> None:
+        """Write live events in the open transaction; where that cannot be done, no record suffers for them."""
+        connection = self.connection
+        connection.execute("SAVEPOINT events")
+        try:
+            connection.executemany(_INSERT_EVENT, published)
+        except sqlite3.Error as error:
+            if not connection.in_transaction:
+                raise  # SQLite took everything back, as it does when the disk is full
+            connection.execute("ROLLBACK TO events")
+            _log.warning("Live events of %s were not written: %s", self._url, error)
+        connection.execute("RELEASE events")
+
     def write_published(self) -> None:
         """Write the live events that wait, in a transaction of their own; called with the lock held.
 
         Raises:
-            sqlite3.Error: They could not be written, and wait on.
+            KitaruJournalError: They could not be written. They wait on if that may pass, and are given up if not.
         """
         published = self.published.copy()
         connection = self.connection
-        connection.execute("BEGIN IMMEDIATE")
         try:
+            connection.execute("BEGIN IMMEDIATE")
             connection.executemany(_INSERT_EVENT, published)
             connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            found = journal_error(error, self._url)
+            if found.reason not in _PASSING:
+                self._drop(published)
+            raise found from error
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")

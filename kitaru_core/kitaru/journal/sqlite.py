@@ -253,10 +253,7 @@ class SqliteJournal:
         with self._mutex:
             self._commit.flush()  # which may take them along
             if self._commit.published:
-                try:
-                    self._commit.write_published()
-                except sqlite3.Error as error:
-                    raise journal_error(error, self.url) from error
+                self._commit.write_published()
 
     # Keeping house
 

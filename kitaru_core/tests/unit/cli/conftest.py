@@ -96,6 +96,23 @@ def piped():
 
 
 @pytest.fixture
+def begun():
+    """Start the installed program in a pipe and leave it at work."""
+    children = []
+
+    def call(*arguments):
+        command = [PROGRAM, *map(str, arguments)]
+        begun = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=hear_interrupts)  # noqa: PLW1509 - no other thread runs
+        children.append(begun)
+        return begun
+
+    yield call
+    for child in children:
+        child.kill()
+        child.communicate()
+
+
+@pytest.fixture
 def terminal():
     """Call the installed program on a terminal of a given width."""
     opened = []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import signal
 import subprocess
 
 import pexpect
@@ -85,6 +87,37 @@ def test_watching_can_end_at_a_wait_or_be_interrupted(terminal, piped, started):
     child.expect("Buy tea for 3")
     child.sendintr()
     assert read(child)[0] == 130
+
+
+@pytest.mark.parametrize("command", ["executions list", "status"])
+def test_a_view_can_be_watched_until_it_is_interrupted(terminal, started, command):
+    first = started("order", "tea")
+    child = terminal(*command.split(), "--watch", "--interval", "0.05")
+    shown = "Kitaru status" if command == "status" else started("order", "milk")
+    child.expect(shown)
+    child.expect(first if shown != "Kitaru status" else "Active stack")  # it is drawn whole, more than once
+    child.expect(shown)
+    child.sendintr()
+    assert read(child)[0] == 0
+
+
+def test_a_watched_list_in_a_pipe_is_told_once_for_each_change(begun, started):
+    first = started("order", "tea")
+    child = begun("executions", "list", "--watch", "--interval", "0.05", "-o", "json")
+    documents = [json.loads(child.stdout.readline())]
+    KitaruClient().executions.cancel(first)
+    documents.append(json.loads(child.stdout.readline()))
+    child.send_signal(signal.SIGINT)
+    assert (child.stdout.read(), child.wait()) == ("", 0)
+    assert [[item["status"] for item in one["items"]] for one in documents] == [["waiting"], ["cancelled"]]
+
+
+@pytest.mark.parametrize("command", ["executions list", "status"])
+@pytest.mark.parametrize("interval", ["0", "-1", "nan"])
+def test_an_interval_that_is_none_is_refused(piped, command, interval):
+    shown = piped(*command.split(), "--watch", "--interval", interval)
+    assert (shown.code, shown.out) == (1, "")
+    assert "--interval must be above 0" in shown.err
 
 
 def test_a_review_answers_typed_questions(terminal, started):

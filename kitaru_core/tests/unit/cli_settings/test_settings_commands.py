@@ -134,7 +134,17 @@ def test_private_stands_anywhere_and_counts_at_creation_only(kitaru, item):
     assert item("secrets", "set", "two", "--A=b")["visibility"] == "public"
     code, _, err = kitaru("secrets", "set", "two", "--A=c", "--private")
     assert code == 0
-    assert "stays as it was" in err
+    assert "stays public, as it was" in err
+
+
+def test_visibility_says_the_same_in_one_word(kitaru, item):
+    assert item("secrets", "set", "one", "--A=b", "--visibility", "private")["visibility"] == "private"
+    assert item("secrets", "set", "two", "--A=b", "--visibility", "public")["visibility"] == "public"
+    assert "stays private, as it was" in kitaru("secrets", "set", "one", "--A=c", "--visibility", "public")[2]
+    assert kitaru("secrets", "set", "one", "--A=c", "--visibility", "private")[2] == ""
+    code, _, err = kitaru("secrets", "set", "three", "--A=b", "--private", "--visibility", "public")
+    assert (code, "contradict each other" in err) == (1, True)
+    assert {one["name"] for one in item("secrets", "list")} == {"one", "two"}
 
 
 def test_secrets_get_a_new_key_and_unreadable_ones_say_so(item, tmp_path):

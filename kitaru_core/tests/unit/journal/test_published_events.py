@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 import pytest
 
@@ -49,13 +49,48 @@ def test_what_a_record_took_along_is_not_written_again(running):
     assert len(journal.events("e1")) == len(seen()) == 1
 
 
-def test_events_of_a_commit_that_fails_wait_for_the_next(running, monkeypatch):
+@pytest.fixture
+def refusing(running):
+    """A way to have the database refuse events for a while."""
+
+    @contextmanager
+    def refuse():
+        with closing(sqlite3.connect(running[0]._path)) as db:
+            db.execute("CREATE TRIGGER no BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'no room'); END")
+            yield
+            db.execute("DROP TRIGGER no")
+
+    return refuse
+
+
+def test_a_record_does_not_suffer_for_events_that_cannot_be_written(running, refusing, caplog):
     journal, lease, seen = running
-    journal.publish("e1", "kind", b"one")
-    with closing(sqlite3.connect(journal._path)) as db:
-        db.execute("CREATE TRIGGER no BEFORE INSERT ON events BEGIN SELECT RAISE(FAIL, 'no room'); END")
-        with pytest.raises(KitaruJournalError, match="no room"):
-            journal.events("e1")
-        db.execute("DROP TRIGGER no")
+    with refusing():
+        journal.publish("e1", "kind", b"one")
+        journal.append(lease, _note("kept"))
+    assert "Live events" in caplog.text
+    journal.publish("e1", "kind", b"two")
     journal.append(lease, _note())
+    assert seen() == [b"two"]
+    assert [record.fact.name for record in journal.records("e1")[1:]] == ["kept", "said"]
+
+
+def test_events_that_cannot_be_written_by_themselves_are_said_and_given_up(running, refusing):
+    journal, _, seen = running
+    journal.publish("e1", "kind", b"one")
+    with refusing(), pytest.raises(KitaruJournalError, match="no room"):
+        journal.events("e1")
+    journal.publish("e1", "kind", b"two")
+    assert [event.body for event in journal.events("e1")] == seen() == [b"two"]
+
+
+def test_events_wait_while_another_process_writes(running):
+    journal, _, seen = running
+    journal.publish("e1", "kind", b"one")
+    journal._commit.connection.execute("PRAGMA busy_timeout = 1")
+    with closing(sqlite3.connect(journal._path)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        with pytest.raises(KitaruJournalError, match="locked"):
+            journal.events("e1")
+    journal.events("e1")
     assert seen() == [b"one"]
