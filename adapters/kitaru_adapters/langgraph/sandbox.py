@@ -11,10 +11,10 @@ from langchain_core.tools import StructuredTool
 from pydantic import BaseModel, ConfigDict, Field
 
 import kitaru
-from kitaru.errors import KitaruError, KitaruFeatureNotAvailableError, KitaruRuntimeError, KitaruUsageError
+from kitaru.errors import KitaruError, KitaruRuntimeError, KitaruUsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 __all__ = [
     "DEFAULT_SANDBOX_COMMAND_TOOL_DESCRIPTION",
@@ -102,21 +102,14 @@ def _digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-def _run(command: str, cwd: str | None, env: dict[str, str], max_chars: int, cleanup: str) -> str:
-    runner = _runner()
+def _run(
+    command: str, cwd: str | None, env: dict[str, str], max_chars: int, cleanup: Literal["destroy", "close"]
+) -> str:
     try:
-        result = runner(command, cwd=cwd, env=env or None, max_chars=max_chars, cleanup=cleanup)
+        result = kitaru.run_sandbox_command(command, cwd=cwd, env=env or None, max_chars=max_chars, cleanup=cleanup)
     except KitaruError:
         raise
     except Exception as error:  # noqa: BLE001 - a provider's text may hold the command or its environment
         msg = f"The sandbox could not run the command ({type(error).__name__}). See the logs of the sandbox."
         raise KitaruRuntimeError(msg) from None
-    return json.dumps({field: getattr(result, field, None) for field in _SHOWN})
-
-
-def _runner() -> Callable[..., object]:
-    runner: Callable[..., object] | None = getattr(kitaru, "run_sandbox_command", None)
-    if runner is None:
-        msg = "run_sandbox_command needs a stack with a sandbox, which this installation of kitaru does not offer."
-        raise KitaruFeatureNotAvailableError(msg)
-    return runner
+    return json.dumps({field: getattr(result, field) for field in _SHOWN})

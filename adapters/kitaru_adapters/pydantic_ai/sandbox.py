@@ -80,16 +80,15 @@ def sandbox_command_toolset(
             command: The command.
             cwd: Directory to run it in.
         """
-        result = kitaru.run_sandbox_command(command, cwd=cwd, cleanup=cleanup)
-        stdout, stderr = str(result.stdout), str(result.stderr)
+        result = kitaru.run_sandbox_command(command, cwd=cwd, max_chars=max_chars, cleanup=cleanup)
         return SandboxCommandToolResult(
             command=command,
             cwd=cwd,
-            stdout=stdout[:max_chars],
-            stderr=stderr[:max_chars],
+            stdout=result.stdout,
+            stderr=result.stderr,
             exit_code=result.exit_code,
-            stdout_truncated=len(stdout) > max_chars,
-            stderr_truncated=len(stderr) > max_chars,
+            stdout_truncated=result.stdout_truncated,
+            stderr_truncated=result.stderr_truncated,
             cleanup_succeeded=result.cleanup_succeeded,
             cleanup_error=result.cleanup_error,
         )

@@ -16,6 +16,7 @@ from kitaru.adapters.pydantic_ai import (
     KitaruAgent,
     KitaruModel,
     PydanticAIUsageSummary,
+    SandboxCommandToolResult,
     sandbox_command_toolset,
     validate_checkpoint_strategy,
     wrap,
@@ -122,6 +123,18 @@ def test_small_names_behave():
         sandbox_command_toolset(cleanup="keep")
     with pytest.raises(AttributeError, match="no attribute"):
         promised.NoSuchName  # noqa: B018
+
+
+def test_a_command_runs_in_the_sandbox_and_its_result_is_recorded(lab, call):
+    command = f"{sys.executable} -c \"import sys; print('ab' * 5); print('c', file=sys.stderr); sys.exit(3)\""
+    toolset = sandbox_command_toolset(max_chars=6)
+    agent = lab.agent(call("run_sandbox_command", command=command), "done", toolsets=[toolset])
+    handle = lab.run(lambda: agent.run_sync("go").output)
+    ran = next(one for one in lab.calls(handle) if one.invocation_id == "run_sandbox_command_tool")
+    shown = SandboxCommandToolResult.model_validate(ran.artifacts[0].load())
+    assert (shown.stdout, shown.stdout_truncated) == ("ababab", True)
+    assert (shown.stderr, shown.stderr_truncated, shown.exit_code) == ("c\n", False, 3)
+    assert (shown.command, shown.cwd, shown.cleanup_succeeded) == (command, None, True)
 
 
 def test_one_model_can_be_wrapped_alone(lab):
