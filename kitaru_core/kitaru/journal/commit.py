@@ -420,8 +420,9 @@ class GroupCommit:
                 self._drop(published)
             raise found from error
         finally:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+            with suppress(sqlite3.ProgrammingError):  # it was closed meanwhile
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
         self.commits += 1
         self._drop(published)
 

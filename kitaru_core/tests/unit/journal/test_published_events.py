@@ -94,3 +94,11 @@ def test_events_wait_while_another_process_writes(running):
             journal.events("e1")
     journal.events("e1")
     assert seen() == [b"one"]
+
+
+def test_events_of_a_closed_journal_say_what_is_wrong(running):
+    journal, _, _ = running
+    journal.close()
+    journal.publish("e1", "kind", b"one")
+    with pytest.raises(KitaruJournalError, match="this process closed it"):
+        journal.events("e1")
