@@ -25,11 +25,11 @@ demo: $(VENV)/.demo ## run the quickstart: an agent that is killed and goes on
 	$(BIN)/python examples/quickstart/demo.py
 
 test: $(VENV)/.dev ## run the whole test suite, and hold the published conformance report against it
-	$(BIN)/python -m pytest -n auto --kitaru-report=build/conformance.json $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal --kitaru-report=build/conformance.json $(ARGS)
 	@test -n "$(ARGS)" || $(BIN)/python docs/compare_reports.py build/conformance.json
 
 conformance: $(VENV)/.dev ## judge all adapters, journals and stores, and publish the report
-	$(BIN)/python -m pytest -n auto $(JUDGED) --kitaru-report=$(REPORT).json --kitaru-report=$(REPORT).md
+	$(BIN)/python -m pytest -n auto --dist worksteal $(JUDGED) --kitaru-report=$(REPORT).json --kitaru-report=$(REPORT).md
 	$(BIN)/python docs/generate_adapters.py
 
 test-genai2: $(VENV)/.dev ## run the Gemini tests with google-genai 2.x as well
