@@ -259,7 +259,8 @@ def histories(session: Session) -> Iterator[Section]:
 def _stored(folder: Path) -> int:
     """Return the bytes under a store once its log has been moved into the database."""
     with closing(sqlite3.connect(folder / "kitaru.db")) as database:
-        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        while database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+            time.sleep(0.05)  # the engine is at it itself
         return sum(file.stat().st_size for file in folder.rglob("*") if not file.name.endswith("-shm"))
 
 
