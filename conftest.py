@@ -21,6 +21,11 @@ _MOST = 150
 _END = "-----END CERTIFICATE-----\n"
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Return how many workers `-n auto` starts: more than there are cores, as tests wait for programs they start."""
+    return max(2, (os.cpu_count() or 1) * 3 // 2)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _one_certificate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Let every client of a framework read one authority instead of all, which takes it forty times as long.
