@@ -21,6 +21,7 @@ _MOST = 150
 _END = "-----END CERTIFICATE-----\n"
 
 
+@pytest.hookimpl(optionalhook=True)  # some tests start a pytest without xdist
 def pytest_xdist_auto_num_workers() -> int:
     """Return how many workers `-n auto` starts: more than there are cores, as tests wait for programs they start."""
     return max(2, (os.cpu_count() or 1) * 3 // 2)
